@@ -1,0 +1,118 @@
+"""Settings of the example project.
+
+What differs between runs comes from environment variables:
+
+========================  ==================================================================
+``EXAMPLE_SERVER``        who delivers avatars: ``stream`` (Python, the default) or
+                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``)
+``DATABASE_URL``          the database; by default SQLite in the data folder
+``MONGODB_URI``           the MongoDB that has the records and the resumes
+``EXAMPLE_DATA_DIR``      the data folder; by default ``var`` beside this project's code
+``EXAMPLE_DEBUG``         ``1`` for Django's debug pages
+``EXAMPLE_SECRET_KEY``    the secret key; the default is known to everybody
+========================  ==================================================================
+"""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("EXAMPLE_DATA_DIR", BASE_DIR / "var")).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = os.environ.get("EXAMPLE_DEBUG") == "1"
+SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY", "an example has no secrets")
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "proxy_storage",
+    "proxy_storage_api",
+    "jobs",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        os.environ.get("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/proxy_storage_example")
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+USE_TZ = True
+
+# -- files ------------------------------------------------------------------------------
+
+# avatars lie here; a web server that delivers them has to be able to read the folder
+FILES_ROOT = DATA_DIR / "files"
+
+STREAM = {"BACKEND": "proxy_storage.serving.StreamingServer"}
+AVATAR_SERVERS = {
+    "stream": STREAM,
+    "x-accel": {
+        "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
+        "OPTIONS": {"location": "/serve-from-fs/"},
+    },
+}
+
+EXAMPLE_SERVER = os.environ.get("EXAMPLE_SERVER", "stream")
+if EXAMPLE_SERVER not in AVATAR_SERVERS:
+    raise ImproperlyConfigured(
+        f"EXAMPLE_SERVER is {EXAMPLE_SERVER!r}; it can be one of {', '.join(AVATAR_SERVERS)}."
+    )
+
+PROXY_STORAGE = {
+    "PROXY_STORAGE_CLASSES": {
+        "file_system_proxy_storage": "jobs.storages.FileSystemProxyStorage",
+        "gridfs_proxy_storage": "jobs.storages.GridFSProxyStorage",
+    },
+    "SERVERS": {
+        "file_system_proxy_storage": AVATAR_SERVERS[EXAMPLE_SERVER],
+        "gridfs_proxy_storage": STREAM,
+    },
+    "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.JobApplyFiles"],
+}

@@ -1,0 +1,146 @@
+"""The story that the demo plays: four people ask for files, and some may have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from urllib.parse import unquote, urlencode
+
+from demo.client import Client, Upload
+
+SEED_FILES = Path(__file__).resolve().parent.parent / "jobs" / "seed_files"
+
+PEOPLE = ("anonymous", "messi", "ronaldo", "admin")
+MESSI_RESUME = (SEED_FILES / "messi_resume.txt").read_bytes()
+AVATAR = (SEED_FILES / "messi_avatar.jpg").read_bytes()
+# a name that goes wrong wherever somebody forgets to encode it
+AWKWARD_NAME = "my photo, really? #1 100%25 a+b \"new\" 'x' é 日本.jpg"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that people ask for.
+
+    Args:
+        title: what the table calls it.
+        url: where to ask.
+        content: its bytes; ``None`` for a file that does not exist.
+        readers: who may have it.
+        server: who delivers it.
+        name: the name that a browser has to save it under.
+    """
+
+    title: str
+    url: str
+    content: bytes | None
+    readers: Sequence[str]
+    server: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the table."""
+
+    who: str
+    file: str
+    expected: int
+    got: int
+    server: str
+    content: str
+    right: bool
+
+
+def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
+    """Upload a file, then ask for every file as each person.
+
+    Args:
+        base_url: the running site, with the seed in its database.
+        avatar_server: who is to deliver avatars, ``python`` or ``nginx``.
+    """
+    clients = {who: Client(base_url) for who in PEOPLE}
+    for who in PEOPLE[1:]:
+        clients[who].log_in(who)
+    apply(clients["ronaldo"])
+    for file in find_files(clients["anonymous"], avatar_server):
+        for who, client in clients.items():
+            yield ask(client, who, file)
+    if avatar_server == "nginx":
+        yield ask_internal_location(clients["admin"])
+
+
+def apply(client: Client) -> None:
+    """Upload an application whose avatar has an awkward name."""
+    files = {"resume": Upload("cv.txt", b"Ronaldo, forward."), "avatar": Upload(AWKWARD_NAME, AVATAR)}
+    answer = client.submit("/apply/", {"what_you_want": "To play"}, files)
+    if b"errorlist" in answer.body or answer.status != 200:
+        raise RuntimeError(f"The application was not taken: {answer.status}")
+
+
+def find_files(client: Client, avatar_server: str) -> list[File]:
+    """Return the files, with the links as the site's own page has them."""
+    unknown = f"/files/?{urlencode({'path': '/nothing/here.txt'})}"
+    return [
+        File(
+            "messi's avatar",
+            client.find_link("/", "messi", "avatar"),
+            AVATAR,
+            PEOPLE,
+            avatar_server,
+            "messi_avatar.jpg",
+        ),
+        File(
+            "messi's resume",
+            client.find_link("/", "messi", "resume"),
+            MESSI_RESUME,
+            ("messi", "admin"),
+            "python",
+            "messi_resume.txt",
+        ),
+        File(
+            "ronaldo's avatar*",
+            client.find_link("/", "ronaldo", "avatar"),
+            AVATAR,
+            PEOPLE,
+            avatar_server,
+            AWKWARD_NAME,
+        ),
+        File("no such file", unknown, None, (), "python"),
+    ]
+
+
+def ask(client: Client, who: str, file: File) -> Outcome:
+    """Ask for a file and compare everything with what it should be."""
+    expected = 404 if file.content is None else 200 if who in file.readers else 403
+    answer = client.request(file.url)
+    server = answer.headers.get("x-delivered-by", "python")
+    right = answer.status == expected
+    if expected == 200:
+        right_bytes = answer.body == file.content
+        right = right and right_bytes and server == file.server
+        right = right and saved_as(answer.headers.get("content-disposition", "")) == file.name
+        content = "right" if right_bytes else "wrong"
+    else:
+        content = "none"
+        right = right and answer.headers.get("content-type") == "application/json"
+    return Outcome(who, file.title, expected, answer.status, server, content, right)
+
+
+def saved_as(content_disposition: str) -> str:
+    """Return the name that a browser saves a file under (RFC 6266)."""
+    # Python's parser decodes the form for names beyond ASCII (RFC 5987) as latin-1 escapes
+    message = Message()
+    message["Content-Disposition"] = content_disposition
+    name = message.get_filename("")
+    return unquote(name) if "filename*" not in content_disposition else str(name)
+
+
+def ask_internal_location(client: Client) -> Outcome:
+    """Ask nginx for its internal location: not even staff gets in that way."""
+    answer = client.request("/serve-from-fs/messi_avatar.jpg")
+    leaked = answer.body == AVATAR
+    right = answer.status == 404 and not leaked
+    content = "wrong" if leaked else "none"
+    return Outcome("admin", "internal location", 404, answer.status, "nginx", content, right)

@@ -1,0 +1,12 @@
+"""Job applications in Django's admin."""
+
+from django.contrib import admin
+
+from jobs.models import JobApply
+
+
+@admin.register(JobApply)
+class JobApplyAdmin(admin.ModelAdmin):
+    """All fields; the file links lead to the download endpoint."""
+
+    list_display = ["user", "what_you_want", "resume", "avatar"]

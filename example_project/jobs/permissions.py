@@ -1,0 +1,13 @@
+"""Who may read which file."""
+
+from rest_framework.permissions import AllowAny, IsAdminUser
+
+from jobs.models import JobApply
+from proxy_storage_permissions import FieldPermissions, IsOwner
+
+
+class JobApplyFiles(FieldPermissions):
+    """Avatars are for everybody, a resume is for its owner and for staff."""
+
+    model = JobApply
+    permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}

@@ -1,0 +1,1 @@
+"""Model fields whose files know their owner."""

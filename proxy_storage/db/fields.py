@@ -1,0 +1,101 @@
+"""File fields that write the owner of a file into its record.
+
+After a model instance is saved, the record of each file that was saved with it names the
+instance and the field. Only files that went through ``FieldFile.save`` count: a path that
+is assigned as text may be anybody's, so it changes no owner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from django.core import checks
+from django.db.models import FileField, Model
+from django.db.models.fields.files import FieldFile
+from django.db.models.signals import class_prepared, post_save
+from django.dispatch import receiver
+
+from proxy_storage import owners
+from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
+from proxy_storage.storages.base import ProxyStorageBase
+
+logger = logging.getLogger("proxy_storage")
+
+# name in an instance's __dict__: field name -> path of a file whose record has no owner yet
+_NEW_FILES = "_proxy_storage_new_files"
+
+
+class ProxyStorageFieldFile(FieldFile):
+    """The file of a `ProxyStorageFileField` of one instance."""
+
+    def save(self, name: str, content: Any, save: bool = True) -> None:
+        """Save a file as Django's does, and remember that its record needs an owner."""
+        super().save(name, content, save=False)
+        self.instance.__dict__.setdefault(_NEW_FILES, {})[self.field.name] = self.name
+        if save:
+            self.instance.save()
+
+    save.alters_data = True  # type: ignore[attr-defined]
+
+
+class ProxyStorageFileField(FileField):
+    """A ``FileField`` whose files know the instance and field that they belong to.
+
+    Takes what Django's takes; ``storage`` has to be a proxy storage, or a callable that
+    returns one. ``max_length`` is 255 unless given: names are full paths here.
+    """
+
+    attr_class = ProxyStorageFieldFile
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 255)
+        super().__init__(*args, **kwargs)
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        """Add a check of the storage to those of Django."""
+        return [*super().check(**kwargs), *self._check_storage()]
+
+    def _check_storage(self) -> Iterable[checks.CheckMessage]:
+        if not isinstance(self.storage, ProxyStorageBase):
+            yield checks.Error(
+                f"{type(self).__name__} needs a proxy storage, and its storage is a "
+                f"{type(self.storage).__name__}.",
+                hint="Give it storage=YourProxyStorage(), or use Django's FileField.",
+                obj=self,
+                id="proxy_storage.E101",
+            )
+
+
+@receiver(class_prepared, dispatch_uid="proxy_storage.fields")
+def _connect(sender: type[Model], **kwargs: Any) -> None:
+    """Listen to the saves of a class with such a field, inherited ones included."""
+    if any(isinstance(field, ProxyStorageFileField) for field in sender._meta.concrete_fields):
+        post_save.connect(write_owners, sender=sender, dispatch_uid="proxy_storage.fields")
+
+
+def write_owners(
+    sender: type[Model],
+    instance: Model,
+    raw: bool = False,
+    update_fields: Iterable[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    """Write the owner into the records of new files; one query for each new file.
+
+    Receiver of ``post_save``. A file whose field was left out of ``update_fields`` waits
+    for the save that writes it into the row.
+    """
+    new_files: dict[str, str] = instance.__dict__.get(_NEW_FILES, {})
+    if raw or not new_files:
+        return
+    for name in [name for name in new_files if update_fields is None or name in update_fields]:
+        path = new_files.pop(name)
+        field: Any = sender._meta.get_field(name)
+        if getattr(instance, name).name != path:
+            continue  # replaced or cleared before it was ever written into the row
+        try:
+            field.storage.meta_backend.update(path, owners.get_owner_data(instance, field))
+        except MetaBackendObjectDoesNotExist:
+            logger.warning("%r was deleted before its owner was saved", path)

@@ -1,0 +1,88 @@
+"""The errors of django-proxy-storage.
+
+::
+
+    ProxyStorageError
+      ConfigurationError                 also django's ImproperlyConfigured
+      InvalidNameError                   also django's SuspiciousFileOperation
+      MetaBackendError
+        MetaBackendObjectDoesNotExist    also django's ObjectDoesNotExist
+        MetaBackendObjectAlreadyExists
+        MetaBackendUnavailable
+      ProxyFileNotFoundError             also FileNotFoundError
+      ServingError
+
+The built-in parents are there so that code written for Django's own storages
+catches the right thing without knowing this package.
+"""
+
+from typing import Any
+
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    ObjectDoesNotExist,
+    SuspiciousFileOperation,
+)
+
+
+class ProxyStorageError(Exception):
+    """Root of all errors that this package raises on its own account."""
+
+
+class ConfigurationError(ProxyStorageError, ImproperlyConfigured):
+    """Settings, models or classes do not fit together; the message says what to change."""
+
+
+class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):
+    """A name that no file may be saved under.
+
+    Args:
+        message: what is wrong with the name.
+        name: the refused name, kept as ``error.name``.
+    """
+
+    def __init__(self, message: str, *, name: object = None) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class MetaBackendError(ProxyStorageError):
+    """A meta backend could not do what it was asked to do.
+
+    Args:
+        message: what failed.
+        path: the path in question, kept as ``error.path``.
+    """
+
+    def __init__(self, message: str, *, path: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class MetaBackendObjectDoesNotExist(MetaBackendError, ObjectDoesNotExist):
+    """No record has this path."""
+
+
+class MetaBackendObjectAlreadyExists(MetaBackendError):
+    """Another record has this path already."""
+
+
+class MetaBackendUnavailable(MetaBackendError):
+    """The database of the meta backend did not answer, or refused to work now."""
+
+
+class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):
+    """No such file: there is no record of this path, or its bytes are gone.
+
+    Args:
+        message: which of the two it is.
+        path: the path that was asked for, kept as ``error.path``.
+    """
+
+    def __init__(self, message: str, *, path: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ServingError(ProxyStorageError):
+    """A server was asked to deliver a file that it has no way to deliver."""

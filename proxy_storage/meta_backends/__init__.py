@@ -1,0 +1,1 @@
+"""Where records live: `orm` (a database table) and `mongo` (a MongoDB collection)."""

@@ -1,0 +1,182 @@
+"""Records in a database table, by Django's ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import FieldDoesNotExist
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    models,
+    router,
+    transaction,
+)
+from django.utils.translation import gettext_lazy as _
+
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    MetaBackendError,
+    MetaBackendObjectAlreadyExists,
+    MetaBackendUnavailable,
+)
+from proxy_storage.meta_backends.base import MetaBackendBase
+
+# the longest that fits into one unique index on PostgreSQL, MySQL and SQLite alike,
+# four bytes a character
+PATH_MAX_LENGTH = 500
+
+
+class ProxyStorageModelBase(models.Model):
+    """Base of the model that holds records; mix in the others for what you need."""
+
+    path = models.CharField(_("path"), max_length=PATH_MAX_LENGTH, unique=True)
+    proxy_storage_name = models.CharField(_("proxy storage"), max_length=255)
+    original_storage_path = models.CharField(
+        _("path in the original storage"), max_length=PATH_MAX_LENGTH
+    )
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class ContentObjectFieldMixin(models.Model):
+    """Fields for the owner of a file: which instance of which model, and which field."""
+
+    content_type = models.ForeignKey(
+        ContentType,
+        # a removed model leaves its files without owner, but does not take them along
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        # records may live in another database than content types
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("owner's model"),
+    )
+    # text holds keys of every type; they come back in their own
+    object_id = models.CharField(
+        _("owner's key"), max_length=255, null=True, blank=True, db_index=True
+    )
+    field = models.CharField(_("owner's field"), max_length=255, null=True, blank=True)
+    content_object = GenericForeignKey("content_type", "object_id")
+
+    class Meta:
+        abstract = True
+
+
+class OriginalStorageNameMixin(models.Model):
+    """Field for the name of the original storage, where a proxy storage has several."""
+
+    original_storage_name = models.CharField(_("original storage"), max_length=255)
+
+    class Meta:
+        abstract = True
+
+
+class ORMMetaBackend(MetaBackendBase):
+    """Records in the table of a model.
+
+    Args:
+        model: a concrete subclass of `ProxyStorageModelBase`. Which database it lives
+            in is for the project's database routers to say.
+    """
+
+    is_transactional = True
+
+    def __init__(self, model: type[ProxyStorageModelBase]) -> None:
+        self.model = model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ORMMetaBackend) and other.model is self.model
+
+    def __hash__(self) -> int:
+        return hash(self.model)
+
+    def get_transaction_alias(self) -> str:
+        """Return the database that records are written to."""
+        return router.db_for_write(self.model)
+
+    def _create(self, data: dict[str, Any]) -> dict[str, Any]:
+        self._check_fields(data)
+        alias = self.get_transaction_alias()
+        try:
+            with self._mapped_errors(data["path"]), self._savepoint(alias):
+                row = self.model._base_manager.using(alias).create(**data)
+        except IntegrityError as error:
+            raise self._refused(data["path"], error) from error
+        return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        with self._mapped_errors(path):
+            rows = list(self.model._base_manager.filter(path=path).values())
+        # a database may compare without case or trailing spaces; a path is literal
+        return next((row for row in rows if row["path"] == path), None)
+
+    def _exists(self, path: str) -> bool:
+        with self._mapped_errors(path):
+            return self.model._base_manager.filter(path=path).exists()
+
+    def _update(self, path: str, update_data: dict[str, Any]) -> bool:
+        self._check_fields(update_data)
+        alias = self.get_transaction_alias()
+        try:
+            with self._mapped_errors(path), self._savepoint(alias):
+                rows = self.model._base_manager.using(alias).filter(path=path)
+                return bool(rows.update(**update_data))
+        except IntegrityError as error:
+            raise self._refused(update_data.get("path", path), error) from error
+
+    def _delete(self, path: str) -> bool:
+        with self._mapped_errors(path):
+            rows = self.model._base_manager.using(self.get_transaction_alias())
+            return bool(rows.filter(path=path).delete()[0])
+
+    def _check_fields(self, data: dict[str, Any]) -> None:
+        for key in data:
+            try:
+                self.model._meta.get_field(key)
+            except FieldDoesNotExist as error:
+                raise ConfigurationError(
+                    f"{self.model._meta.label} has no field {key!r}. Mix "
+                    "ContentObjectFieldMixin (content_type, object_id, field) or "
+                    "OriginalStorageNameMixin (original_storage_name) into the model, "
+                    "or add the field, and make a migration."
+                ) from error
+
+    def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
+        """Tell a taken path from any other constraint that the database stands by."""
+        if self._exists(path):
+            return MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path)
+        return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
+
+    @staticmethod
+    def _savepoint(alias: str) -> Any:
+        """Keep an open transaction usable when the statement inside fails."""
+        if transaction.get_connection(alias).in_atomic_block:
+            return transaction.atomic(using=alias)
+        return nullcontext()
+
+    @contextmanager
+    def _mapped_errors(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except (OperationalError, InterfaceError) as error:
+            raise MetaBackendUnavailable(
+                f"The database of {self.model._meta.label} did not answer: {error}", path=path
+            ) from error
+        except (DatabaseError, ValueError) as error:
+            raise MetaBackendError(
+                f"The record of {path!r} was refused: {error}", path=path
+            ) from error

@@ -1,0 +1,113 @@
+"""The connection to MongoDB: the one module that imports pymongo.
+
+Source: https://www.mongodb.com/docs/languages/python/pymongo-driver/current/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    MetaBackendError,
+    MetaBackendObjectAlreadyExists,
+    MetaBackendUnavailable,
+)
+
+try:
+    from bson.errors import BSONError
+    from gridfs import GridFSBucket, GridOut
+    from gridfs.errors import NoFile
+    from pymongo.database import Database
+    from pymongo.errors import (
+        ConnectionFailure,
+        DuplicateKeyError,
+        ExecutionTimeout,
+        PyMongoError,
+    )
+except ImportError as error:
+    raise ConfigurationError(
+        'MongoDB needs pymongo. Install it with: pip install "django-proxy-storage[mongo]"'
+    ) from error
+
+__all__ = [
+    "AnyDatabase",
+    "DuplicateKeyError",
+    "GridFSBucket",
+    "GridOut",
+    "LazyDatabase",
+    "NoFile",
+    "PyMongoError",
+    "mapped_errors",
+]
+
+AnyDatabase = Database[dict[str, Any]]
+
+
+class LazyDatabase:
+    """A MongoDB database that is looked up when it is first used.
+
+    Args:
+        database: a pymongo ``Database``, a callable that returns one, or the dotted path
+            of such a callable. A callable is called once in each process: nothing
+            connects at import, and a forked worker gets a client of its own.
+        prepare: called with the database at that moment, to make indexes.
+    """
+
+    def __init__(
+        self,
+        database: AnyDatabase | Callable[[], AnyDatabase] | str,
+        prepare: Callable[[AnyDatabase], object] = lambda database: None,
+    ) -> None:
+        self.source = database
+        self._prepare = prepare
+        self._resolved: tuple[int, AnyDatabase] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LazyDatabase) and other.source == self.source
+
+    def __hash__(self) -> int:
+        return hash(self.source)
+
+    def get(self) -> AnyDatabase:
+        """Return the database of this process.
+
+        Raises:
+            ConfigurationError: the source gives something else.
+        """
+        resolved = self._resolved
+        if resolved is None or resolved[0] != os.getpid():
+            database = self._resolve()
+            self._prepare(database)
+            # one assignment: threads that come here together only do the work twice
+            self._resolved = resolved = (os.getpid(), database)
+        return resolved[1]
+
+    def _resolve(self) -> AnyDatabase:
+        source = import_string(self.source) if isinstance(self.source, str) else self.source
+        # a Database answers callable() with True, since any attribute is a collection
+        database = source if isinstance(source, Database) else source()
+        if not isinstance(database, Database):
+            raise ConfigurationError(
+                f"database must be a pymongo Database or a callable that returns one, "
+                f"and {self.source!r} gave {type(database).__name__}."
+            )
+        return database
+
+
+@contextmanager
+def mapped_errors(path: str) -> Iterator[None]:
+    """Turn errors of pymongo into those of this package."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path) from error
+    except (ConnectionFailure, ExecutionTimeout) as error:
+        raise MetaBackendUnavailable(f"MongoDB did not answer: {error}", path=path) from error
+    except (PyMongoError, BSONError, OverflowError) as error:
+        raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

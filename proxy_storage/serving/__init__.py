@@ -1,0 +1,18 @@
+"""Who delivers the bytes: the web server, or Python.
+
+From a plain Django view::
+
+    from proxy_storage.serving import serve
+
+    def report(request, pk):
+        record = meta_backend.get(Report.objects.get(pk=pk).file.name)
+        return serve(request, record)
+
+The caller decides who may have the file before it calls `serve`; `serve` asks nobody.
+"""
+
+from proxy_storage.serving.base import ServerBase, get_server, serve
+from proxy_storage.serving.streaming import StreamingServer
+from proxy_storage.serving.x_accel import XAccelRedirectServer
+
+__all__ = ["ServerBase", "StreamingServer", "XAccelRedirectServer", "get_server", "serve"]

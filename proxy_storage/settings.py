@@ -1,0 +1,85 @@
+"""The package's settings: the one dict ``PROXY_STORAGE`` of the project.
+
+Read through `proxy_storage_settings`, on each use, so that nothing is fixed at import
+and tests may override it::
+
+    from proxy_storage.settings import proxy_storage_settings
+
+    proxy_storage_settings.PROXY_STORAGE_CLASSES
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from proxy_storage.exceptions import ConfigurationError
+
+SETTING = "PROXY_STORAGE"
+
+DEFAULTS: dict[str, Any] = {
+    # name of a proxy storage -> dotted path of its class
+    "PROXY_STORAGE_CLASSES": {},
+    # "<proxy>/<original>", "<proxy>" or "default" -> {"BACKEND": ..., "OPTIONS": {...}}
+    "SERVERS": {},
+    # URL name of the download endpoint; None: the one of proxy_storage_api, if installed
+    "FILE_URL_NAME": None,
+    # types that a browser may show in place; everything else is sent as attachment
+    "INLINE_CONTENT_TYPES": (
+        "application/pdf",
+        "audio/flac",
+        "audio/mp4",
+        "audio/mpeg",
+        "audio/ogg",
+        "audio/wav",
+        "audio/webm",
+        "image/avif",
+        "image/bmp",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "text/plain",
+        "video/mp4",
+        "video/ogg",
+        "video/webm",
+    ),
+}
+
+
+class ProxyStorageSettings:
+    """Attribute access to ``settings.PROXY_STORAGE`` with defaults.
+
+    Args:
+        defaults: every key that may be asked for, with the value it has when the
+            project does not set it. Packages on top of this one make an object of
+            their own with their own keys; all share the one dict.
+    """
+
+    known_keys: frozenset[str] = frozenset()
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        self.defaults = dict(defaults)
+        ProxyStorageSettings.known_keys |= self.defaults.keys()
+
+    def __getattr__(self, key: str) -> Any:
+        if key not in self.defaults:
+            raise AttributeError(f"{SETTING} has no setting {key!r}.")
+        return self.user_settings().get(key, self.defaults[key])
+
+    @staticmethod
+    def user_settings() -> Mapping[str, Any]:
+        """Return what the project has set, unchecked but for being a mapping.
+
+        Raises:
+            ConfigurationError: the setting is something other than a mapping.
+        """
+        value = getattr(settings, SETTING, {})
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"settings.{SETTING} must be a dict, not {type(value).__name__}."
+            )
+        return value
+
+
+proxy_storage_settings = ProxyStorageSettings(DEFAULTS)

@@ -1,0 +1,1 @@
+"""Proxy storages (`base`) and an original storage of our own (`gridfs`)."""

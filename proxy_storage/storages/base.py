@@ -1,0 +1,332 @@
+"""The proxy storage: bytes in an original storage, a record in a meta backend."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.deconstruct import deconstructible
+
+from proxy_storage import registry
+from proxy_storage.exceptions import (
+    InvalidNameError,
+    MetaBackendObjectAlreadyExists,
+    MetaBackendObjectDoesNotExist,
+    ProxyFileNotFoundError,
+)
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.originals import get_local_path, saves_exclusively
+from proxy_storage.paths import (
+    clean_path,
+    unique_name,
+    validate_name,
+    validate_original_storage_path,
+)
+from proxy_storage.transactions import is_in_transaction
+from proxy_storage.urls import get_file_url
+
+logger = logging.getLogger("proxy_storage")
+
+
+@deconstructible
+class ProxyStorageBase(Storage):
+    """A Django storage that keeps one record for every file of another storage.
+
+    Subclass it, set the two attributes, and register the subclass in
+    ``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``. Names that the storage gives out and
+    takes are the paths of records.
+
+    An instance is shared between threads and keeps nothing about a call.
+    """
+
+    #: the storage that gets the bytes; use `get_original_storage` to reach it
+    original_storage: Storage
+    #: where the records are kept
+    meta_backend: MetaBackendBase
+
+    def get_original_storage(self, meta_backend_obj: MetaBackendObject | None = None) -> Storage:
+        """Return the storage that holds the bytes.
+
+        Args:
+            meta_backend_obj: the record in question; without one, the storage that a
+                save would go to.
+        """
+        return self.original_storage
+
+    def get_original_storage_full_path(
+        self, path: str, meta_backend_obj: MetaBackendObject | None = None
+    ) -> str:
+        """Return the full path of an object of the original storage.
+
+        Args:
+            path: its path there (``original_storage_path``).
+            meta_backend_obj: its record, where there is one.
+
+        Returns:
+            What the original's ``path()`` says, or the path under ``/`` where it has no
+            ``path()``; cleaned.
+        """
+        return self.get_path(self.get_original_storage(meta_backend_obj), path)
+
+    def get_path(self, original_storage: Storage, original_storage_path: str) -> str:
+        """Compute the path of a new record. Override it for paths of another kind.
+
+        The first free path is taken: where another record has this one already, a random
+        part is added.
+        """
+        local_path = get_local_path(original_storage, original_storage_path)
+        return clean_path(original_storage_path if local_path is None else local_path)
+
+    def get_data_for_meta_backend_save(
+        self, path: str, original_storage_path: str, original_name: str, content: File[Any]
+    ) -> dict[str, Any]:
+        """Return what a new record says. Override and extend it for data of your own.
+
+        Args:
+            path: the record's path.
+            original_storage_path: where the original storage has put the bytes.
+            original_name: the name that ``save`` was called with.
+            content: the file as it was given to ``save``; it has been read.
+        """
+        return {
+            "path": path,
+            "proxy_storage_name": registry.get_proxy_storage_name(self),
+            "original_storage_path": original_storage_path,
+        }
+
+    def save(
+        self,
+        name: Any,
+        content: Any,
+        max_length: int | None = None,
+        original_storage_path: str | None = None,
+    ) -> str:
+        """Save a file and write its record.
+
+        If the record cannot be written, the bytes are removed again.
+
+        Args:
+            name: the wanted name, relative; ``None`` for ``content.name``.
+            content: a Django ``File`` or anything with ``read``.
+            max_length: how many characters the returned path may have.
+            original_storage_path: path of an object that is in the original storage
+                already; then no bytes are written, and never any removed.
+
+        Returns:
+            The path of the record, which is the file's name for this storage.
+
+        Raises:
+            InvalidNameError: the name is not acceptable, or no path fits ``max_length``.
+            ProxyFileNotFoundError: nothing is at ``original_storage_path``.
+            MetaBackendObjectAlreadyExists: what is there has a record already.
+            MetaBackendError: the record could not be written.
+        """
+        name = validate_name(getattr(content, "name", None) if name is None else name)
+        registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
+        original = self.get_original_storage()
+        if original_storage_path is not None:
+            known = validate_original_storage_path(original_storage_path)
+            if not original.exists(known):
+                raise ProxyFileNotFoundError(
+                    f"{type(original).__name__} has nothing at {known!r} to record.", path=known
+                )
+            return self._create_record(original, known, name, content, max_length)
+        content = self._as_file(content, name)
+        written = self._write(original, name, content, max_length)
+        return self._create_record(original, written, name, content, max_length, owned=True)
+
+    @staticmethod
+    def _as_file(content: Any, name: str) -> File[Any]:
+        if not hasattr(content, "chunks"):
+            return File(content, name)
+        if hasattr(content, "temporary_file_path"):
+            # hides the path: Django would move the file there, and between its look and
+            # its rename another save may have taken the name
+            return UploadedFile(content.file, content.name, content.content_type, content.size)
+        file: File[Any] = content
+        return file
+
+    def _write(
+        self, original: Storage, name: str, content: File[Any], max_length: int | None
+    ) -> str:
+        """Write the bytes under a name that no other save can have; return that name."""
+        if max_length is not None:
+            # what the full path adds in front of a name does not count twice
+            max_length -= len(self.get_path(original, "x")) - 1
+            if max_length < 1:
+                raise InvalidNameError(
+                    f"The path of {name!r} is longer than its field allows; "
+                    "give the field a larger max_length.",
+                    name=name,
+                )
+        if not saves_exclusively(original):
+            name = unique_name(name, max_length)
+        return validate_original_storage_path(original.save(name, content, max_length=max_length))
+
+    def _create_record(
+        self,
+        original: Storage,
+        original_storage_path: str,
+        name: str,
+        content: Any,
+        max_length: int | None,
+        owned: bool = False,
+    ) -> str:
+        """Write a record under the first free path; return that path.
+
+        ``owned`` says that this call has written the bytes. Then it removes them when
+        there will be no record, and a record of them can only be its own: one whose
+        confirmation was lost on the way.
+        """
+        path = ""
+        try:
+            path = self.get_path(original, original_storage_path)
+            if max_length is not None and len(path) > max_length:
+                path = self.get_available_name(path, max_length=max_length)
+            while True:
+                data = self.get_data_for_meta_backend_save(
+                    path=path,
+                    original_storage_path=original_storage_path,
+                    original_name=name,
+                    content=content,
+                )
+                try:
+                    self.meta_backend.create(data)
+                    return path
+                except MetaBackendObjectAlreadyExists:
+                    if self._is_record_of(path, original_storage_path):
+                        if owned:
+                            return path
+                        raise
+                    path = self.get_available_name(path, max_length=max_length)
+        except BaseException as error:
+            if owned:
+                self._remove_unrecorded(original, path, original_storage_path, error)
+            raise
+
+    def _is_record_of(self, path: str, original_storage_path: str) -> bool:
+        try:
+            record = self._get_meta_backend_obj(path)
+        except ProxyFileNotFoundError:
+            return False
+        return bool(record["original_storage_path"] == original_storage_path)
+
+    def _remove_unrecorded(
+        self, original: Storage, path: str, original_storage_path: str, error: BaseException
+    ) -> None:
+        """Remove bytes whose record could not be written, without hiding why."""
+        try:
+            if self._is_record_of(path, original_storage_path):
+                return
+        except Exception as failure:  # nothing can be asked now, and the caller gets no path
+            error.add_note(f"Whether {path!r} has a record cannot be told: {failure}")
+        try:
+            original.delete(original_storage_path)
+        except Exception as failure:
+            error.add_note(f"The bytes at {original_storage_path!r} are left behind: {failure}")
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Tell whether a path is free, in the records of all proxy storages."""
+        return not (max_length and len(name) > max_length) and not self.meta_backend.exists(name)
+
+    def _get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
+        """Return a record of this proxy storage; others' records are not seen."""
+        try:
+            record = self.meta_backend.get(path)
+        except MetaBackendObjectDoesNotExist as error:
+            raise ProxyFileNotFoundError(str(error), path=path) from error
+        if record["proxy_storage_name"] != registry.get_proxy_storage_name(self):
+            raise ProxyFileNotFoundError(f"No record has the path {path!r}.", path=path)
+        return record
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        record = self._get_meta_backend_obj(name)
+        try:
+            return self.get_original_storage(record).open(record["original_storage_path"], mode)
+        except FileNotFoundError as error:
+            raise ProxyFileNotFoundError(f"The bytes of {name!r} are gone.", path=name) from error
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a record of this proxy storage has the path; one query."""
+        try:
+            self._get_meta_backend_obj(name)
+        except ProxyFileNotFoundError:
+            return False
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a file: its bytes, then its record.
+
+        Inside a transaction the bytes go after the commit, so that a rollback loses no
+        file; the record goes at once where the meta backend takes part in the
+        transaction, else along with the bytes.
+
+        Raises:
+            ProxyFileNotFoundError: there is no record of this path.
+        """
+        record = self._get_meta_backend_obj(name)
+        alias = self.meta_backend.get_transaction_alias()
+        if not is_in_transaction(alias):
+            self._delete_bytes(record)
+            self._delete_record(record)
+            return
+        if self.meta_backend.is_transactional:
+            self._delete_record(record)
+        else:
+            transaction.on_commit(partial(self._delete_record, record), using=alias, robust=True)
+        transaction.on_commit(partial(self._delete_bytes, record), using=alias, robust=True)
+
+    def _delete_bytes(self, record: MetaBackendObject) -> None:
+        try:
+            self.get_original_storage(record).delete(record["original_storage_path"])
+        except FileNotFoundError:
+            logger.info("bytes of %r were gone already", record["path"])
+
+    def _delete_record(self, record: MetaBackendObject) -> None:
+        try:
+            self.meta_backend.delete(record["path"])
+        except MetaBackendObjectDoesNotExist:
+            logger.info("record of %r was deleted by somebody else", record["path"])
+
+    def size(self, name: str) -> int:
+        """Return the size in bytes."""
+        return self._ask_original("size", name)
+
+    def path(self, name: str) -> str:
+        """Return where the original storage has the file on this machine.
+
+        Raises:
+            NotImplementedError: the original storage has no local paths.
+        """
+        return self._ask_original("path", name)
+
+    def url(self, name: str | None) -> str:
+        """Return the URL of the download endpoint for a path, or else the original's URL.
+
+        Without an endpoint (see the setting ``FILE_URL_NAME``) it is what the original
+        storage gives out.
+        """
+        endpoint_url = get_file_url(str(name))
+        return self._ask_original("url", name) if endpoint_url is None else endpoint_url
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """Return when the original storage was last asked for the bytes."""
+        return self._ask_original("get_accessed_time", name)
+
+    def get_created_time(self, name: str) -> datetime:
+        """Return when the bytes were created."""
+        return self._ask_original("get_created_time", name)
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Return when the bytes were last changed."""
+        return self._ask_original("get_modified_time", name)
+
+    def _ask_original(self, method: str, name: Any) -> Any:
+        record = self._get_meta_backend_obj(name)
+        return getattr(self.get_original_storage(record), method)(record["original_storage_path"])

@@ -1,0 +1,173 @@
+"""An original storage in MongoDB's GridFS."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.utils import timezone
+from django.utils.deconstruct import deconstructible
+
+from proxy_storage.exceptions import ProxyFileNotFoundError
+from proxy_storage.mongo import (
+    AnyDatabase,
+    DuplicateKeyError,
+    GridFSBucket,
+    GridOut,
+    LazyDatabase,
+    NoFile,
+    PyMongoError,
+)
+
+
+if TYPE_CHECKING:
+    BinaryFile = File[bytes]
+else:
+    BinaryFile = File
+
+
+class GridFSFile(BinaryFile):
+    """A file in GridFS, opened for reading.
+
+    Args:
+        storage: the storage that has it.
+        name: its name there.
+        mode: ``"rb"``; a file in GridFS is never changed.
+    """
+
+    def __init__(self, storage: GridFSStorage, name: str, mode: str = "rb") -> None:
+        self._storage = storage
+        super().__init__(self._download(name, mode), name)
+        self.mode = mode
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        """Go back to the first byte, with a new download where the file was closed.
+
+        Django's own would look for a file of this name on the local disk.
+        """
+        if self.closed:
+            self.file = self._download(str(self.name), mode or self.mode)
+        else:
+            self.seek(0)
+        return self
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Length in bytes, from the file's document."""
+        return int(self.file.length)  # type: ignore[union-attr]
+
+    def _download(self, name: str, mode: str) -> Any:
+        if mode != "rb":
+            raise ValueError(f"A file in GridFS can only be opened as 'rb', not {mode!r}.")
+        return self._storage.get_grid_out(name)
+
+
+@deconstructible
+class GridFSStorage(Storage):
+    """A Django storage that keeps each file in a GridFS bucket under its name.
+
+    GridFS itself lets many files have one name. To be a storage, a name is claimed
+    before the upload, in the collection ``<collection>_names``, whose ``_id`` is the
+    name: of two saves at once, one gets the name and the other finds a new one.
+
+    Args:
+        database: a pymongo ``Database``, a callable that returns one, or the dotted path
+            of such a callable. Migrations can write down only the latter two.
+        collection: the bucket's name, the prefix of its collections.
+
+    Source: https://www.mongodb.com/docs/manual/core/gridfs/
+    """
+
+    saves_exclusively = True
+
+    def __init__(
+        self,
+        database: AnyDatabase | Callable[[], AnyDatabase] | str,
+        collection: str = "fs",
+    ) -> None:
+        self.collection_name = collection
+        self._database = LazyDatabase(database)
+
+    @property
+    def _bucket(self) -> GridFSBucket:
+        return GridFSBucket(self._database.get(), bucket_name=self.collection_name)
+
+    @property
+    def _names(self) -> Any:
+        return self._database.get()[f"{self.collection_name}_names"]
+
+    def _find(self, name: str) -> GridOut | None:
+        # an equality match on text, on the driver's own index (filename, uploadDate)
+        return next(iter(self._bucket.find({"filename": str(name)}, limit=1)), None)
+
+    def get_grid_out(self, name: str) -> GridOut:
+        """Return pymongo's reader of a file.
+
+        Raises:
+            ProxyFileNotFoundError: there is no file of this name.
+        """
+        grid_out = self._find(name)
+        if grid_out is None:
+            raise ProxyFileNotFoundError(f"GridFS has no file {name!r}.", path=name)
+        return grid_out
+
+    def _open(self, name: str, mode: str = "rb") -> GridFSFile:
+        return GridFSFile(self, name, mode)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        name = self._claim(name)
+        grid_in = self._bucket.open_upload_stream(name)
+        try:
+            for chunk in content.chunks():
+                grid_in.write(chunk.encode() if isinstance(chunk, str) else chunk)
+            grid_in.close()
+        except BaseException as error:
+            self._give_up(name, grid_in, error)
+            raise
+        return name
+
+    def _claim(self, name: str) -> str:
+        while True:
+            try:
+                self._names.insert_one({"_id": name})
+                return name
+            except DuplicateKeyError:
+                alternative = self.get_alternative_name(*posixpath.splitext(name))
+                name = self.get_available_name(alternative)
+
+    def _give_up(self, name: str, grid_in: Any, error: BaseException) -> None:
+        """Remove what a failed upload has left: its chunks, then its claim."""
+        for remove in (grid_in.abort, lambda: self._names.delete_one({"_id": name})):
+            try:
+                remove()
+            except PyMongoError as failure:
+                error.add_note(f"A part of {name!r} may be left in GridFS: {failure}")
+
+    def exists(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def delete(self, name: str) -> None:
+        grid_out = self._find(name)
+        if grid_out is not None:
+            try:
+                self._bucket.delete(grid_out._id)
+            except NoFile:
+                pass  # somebody else was faster, as with Django's own storage
+        self._names.delete_one({"_id": name})
+
+    def size(self, name: str) -> int:
+        return int(self.get_grid_out(name).length)
+
+    def get_created_time(self, name: str) -> datetime:
+        # the ObjectId carries it, in UTC and to the second; the driver gives uploadDate
+        # with or without a zone, as the client was set up
+        created: datetime = self.get_grid_out(name)._id.generation_time
+        return created if settings.USE_TZ else timezone.make_naive(created)
+
+    def get_modified_time(self, name: str) -> datetime:
+        return self.get_created_time(name)  # a GridFS file is never changed

@@ -1,0 +1,34 @@
+"""Content negotiation for an endpoint whose answers are files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.http import Http404
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class FileContentNegotiation(DefaultContentNegotiation):
+    """Choose a renderer for refusals, and never refuse because there is none.
+
+    The bytes of a file have the type they have, whatever ``Accept`` says: an ``<img>``
+    that asks for ``image/*`` gets the image, and where it may not, a refusal in the first
+    of the renderers instead of 406.
+
+    Source: RFC 9110 section 12.4.1 leaves a server free to disregard ``Accept``.
+    """
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Sequence[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer that fits, else the first."""
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except (NotAcceptable, Http404):
+            return renderers[0], renderers[0].media_type
