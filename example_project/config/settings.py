@@ -85,6 +85,17 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 USE_TZ = True
 
+# errors go to standard error, where the web server keeps its log
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {
+        "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        "proxy_storage": {"handlers": ["stderr"], "level": "WARNING"},
+    },
+}
+
 # -- files ------------------------------------------------------------------------------
 
 # avatars lie here; a web server that delivers them has to be able to read the folder

@@ -54,6 +54,9 @@ def play(server: str, port: int) -> int:
             avatar_server = "nginx" if server == "x-accel" else "python"
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
             outcomes = list(scenario.play(base_url, avatar_server))
+        wrong = sum(not outcome.right for outcome in outcomes)
+        if wrong:
+            print((Path(folder) / "gunicorn.log").read_text(errors="replace"), file=sys.stderr)
     rows = [
         (o.who, o.file, str(o.expected), str(o.got), o.server, o.content, "" if o.right else "WRONG")
         for o in outcomes
@@ -61,7 +64,6 @@ def play(server: str, port: int) -> int:
     widths = [max(len(row[i]) for row in [COLUMNS, *rows]) for i in range(len(COLUMNS))]
     for row in [COLUMNS, tuple("-" * width for width in widths), *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    wrong = sum(not outcome.right for outcome in outcomes)
     print(f"\n* saved as: {scenario.AWKWARD_NAME}")
     print(f"{len(outcomes)} answers, {wrong} wrong.")
     return 1 if wrong else 0

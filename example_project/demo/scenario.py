@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from demo.client import Client, Upload
 
@@ -130,11 +130,9 @@ def ask(client: Client, who: str, file: File) -> Outcome:
 
 def saved_as(content_disposition: str) -> str:
     """Return the name that a browser saves a file under (RFC 6266)."""
-    # Python's parser decodes the form for names beyond ASCII (RFC 5987) as latin-1 escapes
     message = Message()
     message["Content-Disposition"] = content_disposition
-    name = message.get_filename("")
-    return unquote(name) if "filename*" not in content_disposition else str(name)
+    return str(message.get_filename(""))
 
 
 def ask_internal_location(client: Client) -> Outcome:

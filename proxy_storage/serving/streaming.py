@@ -34,5 +34,6 @@ class StreamingServer(ServerBase):
             ) from error
         response = FileResponse(file)
         # instead of the type and the name that FileResponse has made up
-        response.headers.update(headers)
+        for header, value in headers.items():
+            response[header] = value
         return response
