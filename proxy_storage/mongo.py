@@ -20,6 +20,7 @@ from proxy_storage.exceptions import (
 )
 
 try:
+    from bson import ObjectId
     from bson.errors import BSONError
     from gridfs import GridFSBucket, GridOut
     from gridfs.errors import NoFile
@@ -42,6 +43,7 @@ __all__ = [
     "GridOut",
     "LazyDatabase",
     "NoFile",
+    "ObjectId",
     "PyMongoError",
     "mapped_errors",
 ]
@@ -106,7 +108,9 @@ def mapped_errors(path: str) -> Iterator[None]:
     try:
         yield
     except DuplicateKeyError as error:
-        raise MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path) from error
+        raise MetaBackendObjectAlreadyExists(
+            f"A record has the path {path!r}.", path=path
+        ) from error
     except (ConnectionFailure, ExecutionTimeout) as error:
         raise MetaBackendUnavailable(f"MongoDB did not answer: {error}", path=path) from error
     except (PyMongoError, BSONError, OverflowError) as error:

@@ -33,7 +33,9 @@ def main() -> int:
         default=os.environ.get("EXAMPLE_SERVER", "stream"),
         help="who delivers avatars: Python, or nginx (default: EXAMPLE_SERVER, else stream)",
     )
-    parser.add_argument("--port", type=int, default=0, help="port of the site (default: a free one)")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of the site (default: a free one)"
+    )
     arguments = parser.parse_args()
     # so that the programs are stopped as well when a supervisor stops this one
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -58,12 +60,22 @@ def play(server: str, port: int) -> int:
         if wrong:
             print((Path(folder) / "gunicorn.log").read_text(errors="replace"), file=sys.stderr)
     rows = [
-        (o.who, o.file, str(o.expected), str(o.got), o.server, o.content, "" if o.right else "WRONG")
+        (
+            o.who,
+            o.file,
+            str(o.expected),
+            str(o.got),
+            o.server,
+            o.content,
+            "" if o.right else "WRONG",
+        )
         for o in outcomes
     ]
     widths = [max(len(row[i]) for row in [COLUMNS, *rows]) for i in range(len(COLUMNS))]
     for row in [COLUMNS, tuple("-" * width for width in widths), *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
     print(f"\n* saved as: {scenario.AWKWARD_NAME}")
     print(f"{len(outcomes)} answers, {wrong} wrong.")
     return 1 if wrong else 0
@@ -75,7 +87,9 @@ def serve(server: str, port: int) -> int:
     folder.mkdir(exist_ok=True)
     with running_site(folder, server, port) as base_url:
         print(f"\nThe site runs at {base_url}/ and its admin at {base_url}/admin/")
-        print("Users: messi, ronaldo, admin; the password is the name. Ctrl-C stops it.", flush=True)
+        print(
+            "Users: messi, ronaldo, admin; the password is the name. Ctrl-C stops it.", flush=True
+        )
         try:
             signal.pause()
         except KeyboardInterrupt:

@@ -73,7 +73,10 @@ def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
 
 def apply(client: Client) -> None:
     """Upload an application whose avatar has an awkward name."""
-    files = {"resume": Upload("cv.txt", b"Ronaldo, forward."), "avatar": Upload(AWKWARD_NAME, AVATAR)}
+    files = {
+        "resume": Upload("cv.txt", b"Ronaldo, forward."),
+        "avatar": Upload(AWKWARD_NAME, AVATAR),
+    }
     answer = client.submit("/apply/", {"what_you_want": "To play"}, files)
     if b"errorlist" in answer.body or answer.status != 200:
         raise RuntimeError(f"The application was not taken: {answer.status}")

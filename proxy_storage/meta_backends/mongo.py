@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.mongo import AnyDatabase, LazyDatabase, mapped_errors
+from proxy_storage.mongo import (
+    AnyDatabase,
+    DuplicateKeyError,
+    LazyDatabase,
+    ObjectId,
+    mapped_errors,
+)
 
 
 class MongoMetaBackend(MetaBackendBase):
@@ -43,8 +49,14 @@ class MongoMetaBackend(MetaBackendBase):
         return self._database.get()[self.collection_name]
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = {"_id": ObjectId(), **data}
         with mapped_errors(data["path"]):
-            self._collection.insert_one(data)  # adds _id to the dict
+            try:
+                self._collection.insert_one(data)
+            except DuplicateKeyError:
+                # the driver sends a write again when it got no answer to the first
+                if self._collection.find_one({"_id": data["_id"]}) is None:
+                    raise
         return data
 
     def _get(self, path: str) -> dict[str, Any] | None:

@@ -63,11 +63,14 @@ class ContentObjectFieldMixin(models.Model):
         related_name="+",
         verbose_name=_("owner's model"),
     )
-    # text holds keys of every type; they come back in their own
-    object_id = models.CharField(
+    # text holds keys of every type; they come back in their own. A file without owner has
+    # NULL: an empty text could be a key
+    object_id = models.CharField(  # noqa: DJ001
         _("owner's key"), max_length=255, null=True, blank=True, db_index=True
     )
-    field = models.CharField(_("owner's field"), max_length=255, null=True, blank=True)
+    field = models.CharField(  # noqa: DJ001
+        _("owner's field"), max_length=255, null=True, blank=True
+    )
     content_object = GenericForeignKey("content_type", "object_id")
 
     class Meta:

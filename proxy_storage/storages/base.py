@@ -9,25 +9,18 @@ from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
-from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import registry
 from proxy_storage.exceptions import (
-    InvalidNameError,
-    MetaBackendObjectAlreadyExists,
     MetaBackendObjectDoesNotExist,
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.originals import get_local_path, saves_exclusively
-from proxy_storage.paths import (
-    clean_path,
-    unique_name,
-    validate_name,
-    validate_original_storage_path,
-)
+from proxy_storage.originals import get_local_path
+from proxy_storage.paths import clean_path, validate_name
+from proxy_storage.storages.saving import SaveOperation
 from proxy_storage.transactions import is_in_transaction
 from proxy_storage.urls import get_file_url
 
@@ -129,114 +122,21 @@ class ProxyStorageBase(Storage):
         """
         name = validate_name(getattr(content, "name", None) if name is None else name)
         registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
-        original = self.get_original_storage()
+        operation = SaveOperation(self, self.get_original_storage(), name, content, max_length)
         if original_storage_path is not None:
-            known = validate_original_storage_path(original_storage_path)
-            if not original.exists(known):
-                raise ProxyFileNotFoundError(
-                    f"{type(original).__name__} has nothing at {known!r} to record.", path=known
-                )
-            return self._create_record(original, known, name, content, max_length)
-        content = self._as_file(content, name)
-        written = self._write(original, name, content, max_length)
-        return self._create_record(original, written, name, content, max_length, owned=True)
-
-    @staticmethod
-    def _as_file(content: Any, name: str) -> File[Any]:
-        if not hasattr(content, "chunks"):
-            return File(content, name)
-        if hasattr(content, "temporary_file_path"):
-            # hides the path: Django would move the file there, and between its look and
-            # its rename another save may have taken the name
-            return UploadedFile(content.file, content.name, content.content_type, content.size)
-        file: File[Any] = content
-        return file
-
-    def _write(
-        self, original: Storage, name: str, content: File[Any], max_length: int | None
-    ) -> str:
-        """Write the bytes under a name that no other save can have; return that name."""
-        if max_length is not None:
-            # what the full path adds in front of a name does not count twice
-            max_length -= len(self.get_path(original, "x")) - 1
-            if max_length < 1:
-                raise InvalidNameError(
-                    f"The path of {name!r} is longer than its field allows; "
-                    "give the field a larger max_length.",
-                    name=name,
-                )
-        if not saves_exclusively(original):
-            name = unique_name(name, max_length)
-        return validate_original_storage_path(original.save(name, content, max_length=max_length))
-
-    def _create_record(
-        self,
-        original: Storage,
-        original_storage_path: str,
-        name: str,
-        content: Any,
-        max_length: int | None,
-        owned: bool = False,
-    ) -> str:
-        """Write a record under the first free path; return that path.
-
-        ``owned`` says that this call has written the bytes. Then it removes them when
-        there will be no record, and a record of them can only be its own: one whose
-        confirmation was lost on the way.
-        """
-        path = ""
-        try:
-            path = self.get_path(original, original_storage_path)
-            if max_length is not None and len(path) > max_length:
-                path = self.get_available_name(path, max_length=max_length)
-            while True:
-                data = self.get_data_for_meta_backend_save(
-                    path=path,
-                    original_storage_path=original_storage_path,
-                    original_name=name,
-                    content=content,
-                )
-                try:
-                    self.meta_backend.create(data)
-                    return path
-                except MetaBackendObjectAlreadyExists:
-                    if self._is_record_of(path, original_storage_path):
-                        if owned:
-                            return path
-                        raise
-                    path = self.get_available_name(path, max_length=max_length)
-        except BaseException as error:
-            if owned:
-                self._remove_unrecorded(original, path, original_storage_path, error)
-            raise
-
-    def _is_record_of(self, path: str, original_storage_path: str) -> bool:
-        try:
-            record = self._get_meta_backend_obj(path)
-        except ProxyFileNotFoundError:
-            return False
-        return bool(record["original_storage_path"] == original_storage_path)
-
-    def _remove_unrecorded(
-        self, original: Storage, path: str, original_storage_path: str, error: BaseException
-    ) -> None:
-        """Remove bytes whose record could not be written, without hiding why."""
-        try:
-            if self._is_record_of(path, original_storage_path):
-                return
-        except Exception as failure:  # nothing can be asked now, and the caller gets no path
-            error.add_note(f"Whether {path!r} has a record cannot be told: {failure}")
-        try:
-            original.delete(original_storage_path)
-        except Exception as failure:
-            error.add_note(f"The bytes at {original_storage_path!r} are left behind: {failure}")
+            return operation.record(original_storage_path)
+        return operation.save()
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Tell whether a path is free, in the records of all proxy storages."""
         return not (max_length and len(name) > max_length) and not self.meta_backend.exists(name)
 
-    def _get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
-        """Return a record of this proxy storage; others' records are not seen."""
+    def get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
+        """Return the record of a path, if it is one of this proxy storage.
+
+        Raises:
+            ProxyFileNotFoundError: there is none, or it belongs to another proxy storage.
+        """
         try:
             record = self.meta_backend.get(path)
         except MetaBackendObjectDoesNotExist as error:
@@ -246,7 +146,7 @@ class ProxyStorageBase(Storage):
         return record
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        record = self._get_meta_backend_obj(name)
+        record = self.get_meta_backend_obj(name)
         try:
             return self.get_original_storage(record).open(record["original_storage_path"], mode)
         except FileNotFoundError as error:
@@ -255,7 +155,7 @@ class ProxyStorageBase(Storage):
     def exists(self, name: str) -> bool:
         """Tell whether a record of this proxy storage has the path; one query."""
         try:
-            self._get_meta_backend_obj(name)
+            self.get_meta_backend_obj(name)
         except ProxyFileNotFoundError:
             return False
         return True
@@ -270,7 +170,7 @@ class ProxyStorageBase(Storage):
         Raises:
             ProxyFileNotFoundError: there is no record of this path.
         """
-        record = self._get_meta_backend_obj(name)
+        record = self.get_meta_backend_obj(name)
         alias = self.meta_backend.get_transaction_alias()
         if not is_in_transaction(alias):
             self._delete_bytes(record)
@@ -328,5 +228,5 @@ class ProxyStorageBase(Storage):
         return self._ask_original("get_modified_time", name)
 
     def _ask_original(self, method: str, name: Any) -> Any:
-        record = self._get_meta_backend_obj(name)
+        record = self.get_meta_backend_obj(name)
         return getattr(self.get_original_storage(record), method)(record["original_storage_path"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +24,6 @@ from proxy_storage.mongo import (
     NoFile,
     PyMongoError,
 )
-
 
 if TYPE_CHECKING:
     BinaryFile = File[bytes]
@@ -149,25 +149,29 @@ class GridFSStorage(Storage):
                 error.add_note(f"A part of {name!r} may be left in GridFS: {failure}")
 
     def exists(self, name: str) -> bool:
+        """Tell whether there is a file of this name."""
         return self._find(name) is not None
 
     def delete(self, name: str) -> None:
+        """Delete a file; it is no error if there is none."""
         grid_out = self._find(name)
         if grid_out is not None:
-            try:
+            # somebody else may be faster, as with Django's own storage
+            with suppress(NoFile):
                 self._bucket.delete(grid_out._id)
-            except NoFile:
-                pass  # somebody else was faster, as with Django's own storage
         self._names.delete_one({"_id": name})
 
     def size(self, name: str) -> int:
+        """Return the size in bytes."""
         return int(self.get_grid_out(name).length)
 
     def get_created_time(self, name: str) -> datetime:
-        # the ObjectId carries it, in UTC and to the second; the driver gives uploadDate
-        # with or without a zone, as the client was set up
+        """Return when the upload began, to the second."""
+        # from the ObjectId, always UTC; the driver gives uploadDate with or without a
+        # zone, as the client was set up
         created: datetime = self.get_grid_out(name)._id.generation_time
         return created if settings.USE_TZ else timezone.make_naive(created)
 
     def get_modified_time(self, name: str) -> datetime:
-        return self.get_created_time(name)  # a GridFS file is never changed
+        """Return the time of creation: a file in GridFS is never changed."""
+        return self.get_created_time(name)
