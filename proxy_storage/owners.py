@@ -9,8 +9,10 @@ has the same owner whichever class it is reached through.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
 OWNER_KEYS = ("content_type_id", "object_id", "field")
@@ -56,10 +58,14 @@ def get_owner_model(data: Mapping[str, Any]) -> type[Model] | None:
 
 
 def restore_object_id(data: dict[str, Any]) -> None:
-    """Turn the owner's key, which may be stored as text, back into its own type."""
+    """Turn the owner's key, which may be stored as text, back into its own type.
+
+    A key that is none of this type, since the model's has changed, stays as it is.
+    """
     model = get_owner_model(data)
     if model is not None:
-        data["object_id"] = model._meta.pk.to_python(data["object_id"])
+        with suppress(ValidationError):
+            data["object_id"] = model._meta.pk.to_python(data["object_id"])
 
 
 def get_content_object(data: Mapping[str, Any]) -> Model | None:
@@ -71,4 +77,7 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
     model = get_owner_model(data)
     if model is None:
         return None
-    return model._base_manager.filter(pk=data["object_id"]).first()
+    try:
+        return model._base_manager.filter(pk=data["object_id"]).first()
+    except (ValueError, ValidationError):  # no key of this model
+        return None

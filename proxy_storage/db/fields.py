@@ -90,12 +90,17 @@ def write_owners(
     new_files: dict[str, str] = instance.__dict__.get(_NEW_FILES, {})
     if raw or not new_files:
         return
-    for name in [name for name in new_files if update_fields is None or name in update_fields]:
-        path = new_files.pop(name)
-        field: Any = sender._meta.get_field(name)
-        if getattr(instance, name).name != path:
-            continue  # replaced or cleared before it was ever written into the row
-        try:
-            field.storage.meta_backend.update(path, owners.get_owner_data(instance, field))
-        except MetaBackendObjectDoesNotExist:
-            logger.warning("%r was deleted before its owner was saved", path)
+    for name, path in list(new_files.items()):
+        if update_fields is not None and name not in update_fields:
+            continue
+        # a file that was replaced or cleared before the row was written has no owner
+        if getattr(instance, name).name == path:
+            _write_owner(instance, sender._meta.get_field(name), path)
+        del new_files[name]
+
+
+def _write_owner(instance: Model, field: Any, path: str) -> None:
+    try:
+        field.storage.meta_backend.update(path, owners.get_owner_data(instance, field))
+    except MetaBackendObjectDoesNotExist:
+        logger.warning("%r was deleted before its owner was saved", path)

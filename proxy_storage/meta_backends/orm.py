@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from django.apps import apps
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
@@ -90,20 +91,37 @@ class ORMMetaBackend(MetaBackendBase):
     """Records in the table of a model.
 
     Args:
-        model: a concrete subclass of `ProxyStorageModelBase`. Which database it lives
-            in is for the project's database routers to say.
+        model: a concrete subclass of `ProxyStorageModelBase`, or its label such as
+            ``"library.StoredFile"``, which is looked up on first use: then the models of
+            an app may use storages that use the models of the app. Which database it
+            lives in is for the project's database routers to say.
     """
 
     is_transactional = True
 
-    def __init__(self, model: type[ProxyStorageModelBase]) -> None:
-        self.model = model
+    def __init__(self, model: type[ProxyStorageModelBase] | str) -> None:
+        self._label = model.lower() if isinstance(model, str) else model._meta.label_lower
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ORMMetaBackend) and other.model is self.model
+        return isinstance(other, ORMMetaBackend) and other._label == self._label
 
     def __hash__(self) -> int:
-        return hash(self.model)
+        return hash(self._label)
+
+    @property
+    def model(self) -> type[ProxyStorageModelBase]:
+        """The model class.
+
+        Raises:
+            ConfigurationError: no such model is installed, or it holds no records.
+        """
+        try:
+            model = apps.get_model(self._label)
+        except (LookupError, ValueError) as error:
+            raise ConfigurationError(f"ORMMetaBackend(model={self._label!r}): {error}") from error
+        if not issubclass(model, ProxyStorageModelBase):
+            raise ConfigurationError(f"{self._label} is no subclass of ProxyStorageModelBase.")
+        return model
 
     def get_transaction_alias(self) -> str:
         """Return the database that records are written to."""
@@ -132,8 +150,10 @@ class ORMMetaBackend(MetaBackendBase):
     def _update(self, path: str, update_data: dict[str, Any]) -> bool:
         self._check_fields(update_data)
         alias = self.get_transaction_alias()
+        # only a new path can be taken
+        savepoint = self._savepoint(alias) if "path" in update_data else nullcontext()
         try:
-            with self._mapped_errors(path), self._savepoint(alias):
+            with self._mapped_errors(path), savepoint:
                 rows = self.model._base_manager.using(alias).filter(path=path)
                 return bool(rows.update(**update_data))
         except IntegrityError as error:

@@ -1,0 +1,203 @@
+"""The owner of a file, on every meta backend."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core import serializers
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.forms import modelform_factory
+
+from proxy_storage.exceptions import MetaBackendUnavailable
+from tests.testapp.models import (
+    Document,
+    KeyedDocument,
+    NamedDocument,
+    ProxyDocument,
+    ScannedDocument,
+)
+
+pytestmark = pytest.mark.usefixtures("empty_storages")
+
+
+@pytest.fixture(params=["orm_file", "mongo_file"])
+def field(request):
+    return request.param
+
+
+def get_record(instance, field):
+    file = getattr(instance, field)
+    return file.storage.meta_backend.get(file.name)
+
+
+def get_owner(record):
+    return record.get("content_type_id"), record.get("object_id"), record.get("field")
+
+
+def owner_of(model, instance, field):
+    return ContentType.objects.get_for_model(model).pk, instance.pk, field
+
+
+def save_file(instance, field, name="hello.txt", content=b"world", **kwargs):
+    getattr(instance, field).save(name, ContentFile(content), **kwargs)
+    return getattr(instance, field).name
+
+
+@pytest.mark.parametrize("model", [Document, KeyedDocument])
+def test_field_save_writes_the_owner(field, model):
+    instance = model()
+    save_file(instance, field)
+    record = get_record(instance, field)
+    assert get_owner(record) == owner_of(model, instance, field)
+    assert record.get_content_object() == instance
+
+
+def test_owner_with_a_key_of_text(field):
+    instance = NamedDocument(code="7-b")
+    save_file(instance, field)
+    assert get_owner(get_record(instance, field)) == owner_of(NamedDocument, instance, field)
+
+
+def test_model_save_writes_the_owner_of_an_assigned_file(field):
+    instance = Document(**{field: SimpleUploadedFile("hello.txt", b"world")})
+    instance.save()
+    assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+def test_form_writes_the_owner(field):
+    form_class = modelform_factory(Document, fields=[field])
+    form = form_class({}, {field: SimpleUploadedFile("hello.txt", b"world")})
+    instance = form.save()
+    assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+@pytest.mark.parametrize("model", [ScannedDocument, ProxyDocument])
+def test_owner_is_the_model_that_declares_the_field(field, model):
+    instance = model()
+    save_file(instance, field)
+    record = get_record(instance, field)
+    assert get_owner(record) == owner_of(Document, instance, field)
+    assert record.get_content_object() == Document.objects.get(pk=instance.pk)
+
+
+def test_two_files_of_one_instance():
+    instance = Document()
+    save_file(instance, "orm_file", save=False)
+    save_file(instance, "mongo_file", save=False)
+    instance.save()
+    for field in ("orm_file", "mongo_file"):
+        assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+def test_field_save_without_model_save_waits(field):
+    instance = Document.objects.create()
+    save_file(instance, field, save=False)
+    assert get_owner(get_record(instance, field)) == (None, None, None)
+    instance.save(update_fields=["title"])
+    assert get_owner(get_record(instance, field)) == (None, None, None)
+    instance.save(update_fields=[field])
+    assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+def test_unchanged_file_costs_nothing(field, django_assert_num_queries):
+    instance = Document()
+    save_file(instance, field)
+    loaded = Document.objects.get(pk=instance.pk)
+    for document in (instance, loaded):
+        with django_assert_num_queries(1):
+            document.save()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changed_file_costs_one_query_for_its_owner(django_assert_num_queries):
+    instance = Document.objects.create()
+    ContentType.objects.get_for_model(Document)
+    # is the path free, the record, the row, the owner
+    with django_assert_num_queries(4):
+        save_file(instance, "orm_file")
+
+
+def test_path_of_somebody_else_changes_no_owner(field):
+    messi, ronaldo = Document(), Document()
+    path = save_file(messi, field)
+    setattr(ronaldo, field, path)
+    ronaldo.save()
+    ronaldo.save(update_fields=[field])
+    Document.objects.create(**{field: path})
+    assert get_owner(get_record(ronaldo, field)) == owner_of(Document, messi, field)
+
+
+def test_file_replaced_before_it_was_saved_gets_no_owner(field):
+    instance = Document()
+    forgotten = save_file(instance, field, save=False)
+    setattr(instance, field, "")
+    instance.save()
+    storage = Document._meta.get_field(field).storage
+    assert get_owner(storage.meta_backend.get(forgotten)) == (None, None, None)
+
+
+def test_fixture_and_text_without_record_do_not_break_a_save(field):
+    data = f'[{{"model": "testapp.document", "pk": 5, "fields": {{"{field}": "/nowhere.txt"}}}}]'
+    for deserialized in serializers.deserialize("json", data):
+        deserialized.save()
+    instance = Document.objects.get(pk=5)
+    instance.save()
+    assert getattr(instance, field).name == "/nowhere.txt"
+
+
+def test_fixture_does_not_touch_a_new_file(field):
+    instance = Document(pk=7)
+    save_file(instance, field, save=False)
+    instance.save_base(raw=True)
+    assert get_owner(get_record(instance, field)) == (None, None, None)
+
+
+def test_record_deleted_before_the_row_is_saved(field, caplog):
+    instance = Document()
+    path = save_file(instance, field, save=False)
+    getattr(instance, field).storage.delete(path)
+    instance.save()
+    assert "was deleted before its owner was saved" in caplog.text
+
+
+def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):
+    instance = Document()
+    save_file(instance, field, save=False)
+
+    def fail(path, data):
+        raise MetaBackendUnavailable("gone")
+
+    meta_backend = getattr(instance, field).storage.meta_backend
+    with monkeypatch.context() as patch:
+        patch.setattr(meta_backend, "update", fail)
+        with pytest.raises(MetaBackendUnavailable):
+            instance.save()
+    instance.save()
+    assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+def test_field_delete_removes_file_and_record(field):
+    instance = Document(user=User.objects.create(username="messi"))
+    path = save_file(instance, field)
+    storage = getattr(instance, field).storage
+    getattr(instance, field).delete()
+    assert not storage.exists(path)
+    assert not getattr(Document.objects.get(pk=instance.pk), field)
+
+
+def test_rolled_back_field_delete_keeps_the_file(field):
+    instance = Document()
+    path = save_file(instance, field)
+
+    def delete_and_fail():
+        with transaction.atomic():
+            getattr(instance, field).delete()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        delete_and_fail()
+    with getattr(Document.objects.get(pk=instance.pk), field).open() as file:
+        assert file.name
+        assert file.read() == b"world"
+    assert get_record(Document.objects.get(pk=instance.pk), field)["path"] == path

@@ -1,0 +1,56 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from proxy_storage.db.fields import ProxyStorageFileField
+from proxy_storage.meta_backends.orm import (
+    ContentObjectFieldMixin,
+    OriginalStorageNameMixin,
+    ProxyStorageModelBase,
+)
+from tests.testapp.storages import MongoGridFSStorage, OrmDiskStorage
+
+
+class StoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
+    """Records with an owner."""
+
+
+class PlainStoredFile(ProxyStorageModelBase):
+    """Records with nothing but what they must have."""
+
+
+class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
+    """Records that name their original storage."""
+
+
+class TwoFiles(models.Model):
+    """A base for models with one file on each meta backend."""
+
+    title = models.CharField(max_length=50, blank=True)
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoGridFSStorage(), blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Document(TwoFiles):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+
+
+class ScannedDocument(Document):
+    pages = models.IntegerField(default=1)
+
+
+class ProxyDocument(Document):
+    class Meta:
+        proxy = True
+
+
+class KeyedDocument(TwoFiles):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+
+class NamedDocument(TwoFiles):
+    code = models.CharField(max_length=20, primary_key=True)
