@@ -4,11 +4,11 @@ import os
 import shutil
 
 import pytest
-from demo import services
 from django.conf import settings
 from django.core.files.storage import InMemoryStorage
 from gridfs import GridFSBucket
 
+from demo import services
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.storages import get_mongo_db
 
@@ -19,10 +19,19 @@ def mongodb_uri(tmp_path_factory):
     if "MONGODB_URI" in os.environ:
         settings.MONGODB_URI = os.environ["MONGODB_URI"]
         yield settings.MONGODB_URI
+        _close_clients()
         return
     with services.running_mongo(tmp_path_factory.mktemp("mongo")) as uri:
         settings.MONGODB_URI = uri
         yield uri
+        _close_clients()
+
+
+def _close_clients():
+    from jobs.storages import get_mongo_db as get_example_db
+
+    for get_database in (get_mongo_db, get_example_db):
+        get_database().client.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,7 +64,6 @@ def _empty():
         files = GridFSBucket(database, bucket)
         for grid_out in files.find({}):
             files.delete(grid_out._id)
-        database.client.close()
     for name in ("orm_memory", "mongo_memory"):
         get_proxy_storage(name).original_storage.__dict__.update(InMemoryStorage().__dict__)
 

@@ -101,7 +101,11 @@ def serve(server: str, port: int) -> int:
 def running_site(folder: Path, server: str, port: int) -> Iterator[str]:
     """Run the site and what it needs, with all data in a folder; yield its URL."""
     folder = folder.resolve()
-    env = {"EXAMPLE_DATA_DIR": str(folder), "EXAMPLE_SERVER": server}
+    env = {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "EXAMPLE_DATA_DIR": str(folder),
+        "EXAMPLE_SERVER": server,
+    }
     with ExitStack() as stack:
         if "MONGODB_URI" not in os.environ:
             print("starting a MongoDB-compatible server ...", flush=True)

@@ -1,5 +1,6 @@
 """Two proxy storages on one meta backend: avatars on disk, resumes in GridFS."""
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +13,9 @@ from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.gridfs import GridFSStorage
 
 
+@cache
 def get_mongo_db() -> Database[dict[str, Any]]:
-    """Return the database that ``MONGODB_URI`` names."""
+    """Return the database that ``MONGODB_URI`` names; one client a process."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         settings.MONGODB_URI, serverSelectionTimeoutMS=5000
     )

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
+from proxy_storage.serving.local import get_local_file
 
 
 class StreamingServer(ServerBase):
@@ -20,6 +21,7 @@ class StreamingServer(ServerBase):
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
         """Answer with the bytes, or for HEAD with their length."""
+        get_local_file(meta_backend_obj)  # raises where a link leads out
         original = meta_backend_obj.get_original_storage()
         path = meta_backend_obj["original_storage_path"]
         try:

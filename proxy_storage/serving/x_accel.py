@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from urllib.parse import quote
 
-from django.core.exceptions import SuspiciousFileOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError
+from proxy_storage.exceptions import ProxyFileNotFoundError, ProxyStorageError, ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.originals import get_local_path
 from proxy_storage.serving.base import ServerBase
+from proxy_storage.serving.local import get_local_file
 
 
 class XAccelRedirectServer(ServerBase):
@@ -40,31 +40,19 @@ class XAccelRedirectServer(ServerBase):
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
         """Answer with an empty body and the internal URI of the file."""
-        relative_path = self._get_relative_path(meta_backend_obj)
+        file = get_local_file(meta_backend_obj)
+        if file is None:
+            raise self._explain(meta_backend_obj)
         # nginx decodes the URI; bytes, since a file name need not be valid UTF-8
-        uri = self.location + quote(os.fsencode(relative_path), safe="/")
+        uri = self.location + quote(os.fsencode(file.relative_path), safe="/")
         return HttpResponse(headers={**headers, "X-Accel-Redirect": uri})
 
-    def _get_relative_path(self, meta_backend_obj: MetaBackendObject) -> str:
-        """Return the file's path below its storage's folder, once it is sure to be there.
-
-        The real path is what counts: a symbolic link may lie in the folder and lead out.
-        """
-        original = meta_backend_obj.get_original_storage()
-        path = meta_backend_obj["path"]
-        try:
-            local_path = get_local_path(original, meta_backend_obj["original_storage_path"])
-        except SuspiciousFileOperation as error:
-            raise ServingError(f"{path!r} lies outside of its original storage.") from error
-        if local_path is None:
-            raise ServingError(
+    @staticmethod
+    def _explain(meta_backend_obj: MetaBackendObject) -> ProxyStorageError:
+        original, path = meta_backend_obj.get_original_storage(), meta_backend_obj["path"]
+        if get_local_path(original, meta_backend_obj["original_storage_path"]) is None:
+            return ServingError(
                 f"nginx cannot reach the files of {type(original).__name__}. Configure "
                 "StreamingServer for this storage in PROXY_STORAGE['SERVERS']."
             )
-        root = original.path("")
-        if not os.path.isfile(local_path):
-            raise ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path)
-        real_root = os.path.join(os.path.realpath(root), "")
-        if not os.path.realpath(local_path).startswith(real_root):
-            raise ServingError(f"{path!r} leads out of its original storage by a link.")
-        return os.path.relpath(local_path, root)
+        return ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path)

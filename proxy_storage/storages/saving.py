@@ -46,9 +46,10 @@ class SaveOperation:
         original_storage_path = self._write(content)
         path = ""
         try:
-            for path in self._get_paths(original_storage_path):
-                if self._create_record(path, original_storage_path, content):
-                    break
+            paths = self._get_paths(original_storage_path)
+            path = next(paths)
+            while not self._create_record(path, original_storage_path, content):
+                path = next(paths)
         except BaseException as error:
             self._remove_unless_recorded(path, original_storage_path, error)
             raise

@@ -80,7 +80,8 @@ def test_a_path_is_text_and_nothing_else(backend, path):
 
 
 @pytest.mark.parametrize(
-    "other", ["/files/A.txt", "/files/a.txt ", "/files/%", "/files/.*", "/files/á.txt", "files/a.txt"]
+    "other",
+    ["/files/A.txt", "/files/a.txt ", "/files/%", "/files/.*", "/files/á.txt", "files/a.txt"],
 )
 def test_a_path_is_literal(backend, other):
     backend.create(RECORD)

@@ -126,7 +126,9 @@ class TestSave:
     def test_max_length_counts_the_whole_path(self, storage):
         overhead = len(storage.get_path(storage.original_storage, "x")) - 1
         limit = overhead + 40
-        paths = {storage.save("n" * 100 + ".txt", ContentFile(b"x"), max_length=limit) for _ in "12"}
+        paths = {
+            storage.save("n" * 100 + ".txt", ContentFile(b"x"), max_length=limit) for _ in "12"
+        }
         assert len(paths) == 2
         assert all(len(path) <= limit and path.endswith(".txt") for path in paths)
 

@@ -1,5 +1,7 @@
 """Every meta backend in front of every kind of original storage."""
 
+from functools import cache
+
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from pymongo import MongoClient
@@ -10,6 +12,7 @@ from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.gridfs import GridFSStorage
 
 
+@cache
 def get_mongo_db():
     return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)["proxy_storage_tests"]
 

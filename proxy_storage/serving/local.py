@@ -1,0 +1,55 @@
+"""Files that lie on this machine: where, and that they lie inside their storage."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from django.core.exceptions import SuspiciousFileOperation
+
+from proxy_storage.exceptions import ServingError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.originals import get_local_path
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A regular file within the folder of its original storage.
+
+    Args:
+        path: where it lies.
+        root: the folder of the storage.
+    """
+
+    path: str
+    root: str
+
+    @property
+    def relative_path(self) -> str:
+        """The path below the root."""
+        return os.path.relpath(self.path, self.root)
+
+
+def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
+    """Return where the bytes of a file lie on this machine.
+
+    The real path is what counts: a symbolic link may lie in the folder and lead out.
+
+    Returns:
+        ``None`` where the original storage has no local paths, or no file at this one.
+
+    Raises:
+        ServingError: the path or a link leads out of the original storage.
+    """
+    original = meta_backend_obj.get_original_storage()
+    path = meta_backend_obj["path"]
+    try:
+        local_path = get_local_path(original, meta_backend_obj["original_storage_path"])
+    except SuspiciousFileOperation as error:
+        raise ServingError(f"{path!r} lies outside of its original storage.") from error
+    if local_path is None or not os.path.isfile(local_path):
+        return None
+    root = original.path("")
+    if not os.path.realpath(local_path).startswith(os.path.join(os.path.realpath(root), "")):
+        raise ServingError(f"{path!r} leads out of its original storage by a link.")
+    return LocalFile(local_path, root)

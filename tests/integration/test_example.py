@@ -1,0 +1,168 @@
+"""The example project, alive: gunicorn alone, and behind nginx."""
+
+import os
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+
+from demo import scenario, services
+from demo.client import Client
+
+AWKWARD = scenario.AWKWARD_NAME
+
+
+@pytest.fixture(scope="module", params=["stream", "x-accel"])
+def site(request, tmp_path_factory):
+    """The running site: its URL, and who delivers avatars."""
+    from demo.__main__ import running_site
+
+    if request.param == "x-accel":
+        request.getfixturevalue("nginx")
+    folder = tmp_path_factory.mktemp("site")
+    with running_site(folder, request.param, services.free_port()) as base_url:
+        yield base_url, "nginx" if request.param == "x-accel" else "python", folder
+
+
+@pytest.fixture(scope="module")
+def story(site):
+    """The demo has been played once: there is an avatar with an awkward name."""
+    base_url, server, _ = site
+    return list(scenario.play(base_url, server))
+
+
+def test_every_answer_is_right(site, story):
+    assert len(story) == (17 if site[1] == "nginx" else 16)
+    assert [outcome for outcome in story if not outcome.right] == []
+
+
+def test_avatars_are_delivered_by_the_configured_server(site, story):
+    servers = {o.server for o in story if "avatar" in o.file}
+    assert servers == {site[1]}
+
+
+@pytest.mark.usefixtures("story")
+class TestDownload:
+    @pytest.fixture
+    def client(self, site):
+        return Client(site[0])
+
+    def test_headers_are_safe_whoever_delivers(self, client):
+        link = client.find_link("/", "messi", "avatar")
+        headers = client.request(link).headers
+        assert headers["content-type"] == "image/jpeg"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in headers["content-security-policy"]
+        assert headers["cache-control"] == "private"
+        assert headers["content-disposition"] == 'inline; filename="messi_avatar.jpg"'
+
+    def test_head_has_the_headers_and_no_body(self, client):
+        link = client.find_link("/", "messi", "avatar")
+        get, head = client.request(link), client.request(link, method="HEAD")
+        assert head.status == 200
+        assert head.body == b""
+        for name in ("content-length", "content-type", "content-disposition"):
+            assert head.headers[name] == get.headers[name]
+
+    def test_awkward_name_arrives_whole(self, client):
+        answer = client.request(client.find_link("/", "ronaldo", "avatar"))
+        assert answer.body == scenario.AVATAR
+        assert scenario.saved_as(answer.headers["content-disposition"]) == AWKWARD
+
+    def test_image_tag_of_a_browser(self, client):
+        link = client.find_link("/", "messi", "avatar")
+        answer = client.request(link, headers={"Accept": "image/avif,image/webp,image/*"})
+        assert answer.status == 200
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "/serve-from-fs/messi_avatar.jpg",
+            "/serve-from-fs/",
+            "/serve-from-fs",
+            "/serve-from-fs/../db.sqlite3",
+            "/serve-from-fs../db.sqlite3",
+            "/serve-from-fs/%2e%2e/db.sqlite3",
+            "//serve-from-fs/messi_avatar.jpg",
+            "/x/../serve-from-fs/messi_avatar.jpg",
+        ],
+    )
+    def test_internal_location_is_closed(self, client, url):
+        answer = client.request(
+            url, headers={"X-Accel-Redirect": "/serve-from-fs/messi_avatar.jpg"}
+        )
+        assert answer.status in (400, 404)
+        assert answer.body != scenario.AVATAR
+
+    def test_link_on_disk_that_leads_out_is_not_followed(self, client, site):
+        folder = site[2]
+        avatar = folder / "files" / "messi_avatar.jpg"
+        content = avatar.read_bytes()
+        link = client.find_link("/", "messi", "avatar")
+        avatar.unlink()
+        avatar.symlink_to(folder / "db.sqlite3")
+        try:
+            answer = client.request(link)
+            assert answer.status == 500
+            assert b"SQLite" not in answer.body
+        finally:
+            avatar.unlink()
+            avatar.write_bytes(content)
+
+    def test_admin_shows_links_to_the_endpoint(self, site):
+        admin = Client(site[0])
+        admin.log_in("admin")
+        page = admin.request("/admin/jobs/jobapply/1/change/").body.decode()
+        resume = urllib.parse.urlencode({"path": "/messi_resume.txt"})
+        assert f'href="/files/?{resume}"' in page
+
+    def test_a_wrong_answer_is_noticed(self, client):
+        file = scenario.find_files(client, "python")[0]
+        wrong = scenario.File(file.title, file.url, b"other bytes", file.readers, "python")
+        outcome = scenario.ask(client, "anonymous", wrong)
+        assert not outcome.right
+        assert outcome.content == "wrong"
+
+
+@pytest.mark.parametrize("server", ["stream", "x-accel"])
+def test_demo_ends_well_and_cleans_up(server, request, tmp_path):
+    if server == "x-accel":
+        request.getfixturevalue("nginx")
+    env = {**os.environ, "EXAMPLE_SERVER": server, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        cwd=services.PROJECT_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 wrong." in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in processes.stdout
+
+
+def test_program_that_does_not_start_says_why(tmp_path):
+    command = [sys.executable, "-c", "raise SystemExit('no licence')"]
+    with (
+        pytest.raises(services.ServiceError, match="no licence"),
+        services.running(command, lambda: False, tmp_path / "output"),
+    ):
+        pass
+
+
+def test_example_server_that_does_not_exist():
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "EXAMPLE_SERVER": "pigeon"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=services.PROJECT_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "can be one of stream, x-accel" in done.stderr

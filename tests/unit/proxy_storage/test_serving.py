@@ -1,0 +1,232 @@
+import os
+
+import pytest
+from django.core.files.base import ContentFile
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage.serving import (
+    ServerBase,
+    StreamingServer,
+    XAccelRedirectServer,
+    get_server,
+    serve,
+)
+from proxy_storage.serving.headers import get_content_type, get_file_headers, is_inline
+
+GET = RequestFactory().get("/files/")
+HEAD = RequestFactory().head("/files/")
+X_ACCEL = {
+    "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
+    "OPTIONS": {"location": "/internal/"},
+}
+
+
+STREAMING = {"BACKEND": "proxy_storage.serving.StreamingServer"}
+
+
+class OtherServer(ServerBase):
+    def serve(self, request, meta_backend_obj, headers):
+        return HttpResponse()
+
+
+def use_servers(settings, **servers):
+    names = {"-": "/"}
+    settings.PROXY_STORAGE = {
+        **settings.PROXY_STORAGE,
+        "SERVERS": {key.translate(str.maketrans(names)): value for key, value in servers.items()},
+    }
+
+
+def save(name="hello.txt", content=b"hello world", storage="orm_disk"):
+    proxy = get_proxy_storage(storage)
+    return proxy.meta_backend.get(proxy.save(name, ContentFile(content)))
+
+
+class TestChoice:
+    def test_python_streams_by_default(self):
+        assert isinstance(get_server({"proxy_storage_name": "orm_disk"}), StreamingServer)
+
+    def test_most_exact_entry_wins(self, settings):
+        other = {"BACKEND": "tests.unit.proxy_storage.test_serving.OtherServer"}
+        servers = {"orm_disk-s3": other, "orm_disk": X_ACCEL, "default": other}
+        use_servers(settings, **servers)
+
+        def choose(proxy, **record):
+            return type(get_server({"proxy_storage_name": proxy, **record}))
+
+        assert choose("orm_disk", original_storage_name="s3") is OtherServer
+        assert choose("orm_disk", original_storage_name="disk") is XAccelRedirectServer
+        assert choose("orm_disk") is XAccelRedirectServer
+        assert choose("orm_gridfs") is OtherServer
+
+    def test_servers_are_built_once(self):
+        record = {"proxy_storage_name": "orm_disk"}
+        assert get_server(record) is get_server(record)
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ({}, "KeyError"),
+            ({"BACKEND": "no.Where"}, "cannot be built"),
+            ({"BACKEND": "proxy_storage.serving.XAccelRedirectServer"}, "location"),
+            ({**X_ACCEL, "OPTIONS": {"location": "internal"}}, "slash"),
+            ({**X_ACCEL, "OPTIONS": {"location": "/"}}, "slash"),
+            ({**X_ACCEL, "OPTIONS": {"location": "/internal"}}, "slash"),
+            ({"BACKEND": "builtins.dict"}, "not a ServerBase"),
+        ],
+    )
+    def test_entry_that_cannot_be_used(self, settings, entry, message):
+        use_servers(settings, orm_disk=entry)
+        with pytest.raises(ConfigurationError, match=message) as caught:
+            get_server({"proxy_storage_name": "orm_disk"})
+        assert "PROXY_STORAGE['SERVERS']['orm_disk']" in str(caught.value)
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        ("name", "content_type", "inline"),
+        [
+            ("a.txt", "text/plain", True),
+            ("a.jpg", "image/jpeg", True),
+            ("a.pdf", "application/pdf", True),
+            ("a.mp4", "video/mp4", True),
+            ("a.html", "text/html", False),
+            ("a.svg", "image/svg+xml", False),
+            ("a.xml", None, False),
+            ("a.js", None, False),
+            ("a.xhtml", None, False),
+            ("a", "application/octet-stream", False),
+            ("a.txt.gz", "application/octet-stream", False),
+            ("a.svgz", "application/octet-stream", False),
+        ],
+    )
+    def test_type_and_disposition(self, name, content_type, inline):
+        headers = get_file_headers(MetaBackendObject(path=f"/folder/{name}"))
+        assert content_type in (None, headers["Content-Type"])
+        word = "inline" if inline else "attachment"
+        assert headers["Content-Disposition"] == f'{word}; filename="{name}"'
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "private"
+
+    def test_recorded_type_counts(self):
+        record = MetaBackendObject(path="/a.jpg", mime_type="text/html; charset=utf-8")
+        assert get_content_type(record) == "text/html; charset=utf-8"
+        assert not is_inline(get_content_type(record))
+        assert is_inline("Text/Plain; charset=utf-8")
+
+    def test_wishes_of_the_caller(self):
+        headers = get_file_headers(
+            MetaBackendObject(path="/a.jpg"), as_attachment=True, filename='the "one"\r\né.jpg'
+        )
+        assert headers["Content-Disposition"] == (
+            "attachment; filename*=utf-8''the%20%22one%22%C3%A9.jpg"
+        )
+
+    def test_inline_types_of_the_project(self, settings):
+        settings.PROXY_STORAGE = {"INLINE_CONTENT_TYPES": ["image/png"]}
+        assert is_inline("image/png")
+        assert not is_inline("image/jpeg")
+
+
+@pytest.mark.usefixtures("empty_storages")
+class TestStreamingServer:
+    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs", "orm_memory"])
+    def test_bytes_and_headers(self, storage):
+        response = serve(GET, save(storage=storage))
+        assert response.status_code == 200
+        assert b"".join(response.streaming_content) == b"hello world"
+        assert response["Content-Length"] == "11"
+        assert response["Content-Type"] == "text/plain"
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["Content-Disposition"].startswith("inline; filename=")
+        response.close()
+
+    def test_source_is_closed_with_the_response(self):
+        response = serve(GET, save())
+        next(iter(response.streaming_content))
+        response.close()
+        assert response.file_to_stream.closed
+
+    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs"])
+    def test_head_opens_nothing(self, storage, monkeypatch):
+        record = save(storage=storage)
+        monkeypatch.setattr(type(record.get_original_storage()), "_open", None)
+        response = serve(HEAD, record)
+        assert response.content == b""
+        assert response["Content-Length"] == "11"
+        assert response["Content-Type"] == "text/plain"
+        assert response["X-Content-Type-Options"] == "nosniff"
+
+    @pytest.mark.parametrize("request_", [GET, HEAD])
+    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs"])
+    def test_bytes_that_are_gone(self, request_, storage):
+        record = save(storage=storage)
+        record.get_original_storage().delete(record["original_storage_path"])
+        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+            serve(request_, record)
+
+
+@pytest.mark.usefixtures("empty_storages")
+class TestXAccelRedirectServer:
+    @pytest.fixture(autouse=True)
+    def _server(self, settings):
+        use_servers(settings, default=X_ACCEL)
+
+    def test_answer(self):
+        response = serve(GET, save("folder/hello.txt"))
+        assert response.content == b""
+        assert response["X-Accel-Redirect"] == "/internal/folder/hello.txt"
+        assert response["Content-Type"] == "text/plain"
+        assert "Content-Length" not in response
+
+    def test_uri_is_percent_encoded(self):
+        response = serve(GET, save("a b/100%25 ?#+é日.txt"))
+        assert response["X-Accel-Redirect"] == (
+            "/internal/a%20b/100%2525%20%3F%23%2B%C3%A9%E6%97%A5.txt"
+        )
+
+    def test_bytes_that_are_gone(self):
+        record = save()
+        os.remove(record.get_original_storage_full_path())
+        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+            serve(GET, record)
+
+    def test_folder_is_no_file(self):
+        record = save("folder/hello.txt")
+        with pytest.raises(ProxyFileNotFoundError):
+            serve(GET, MetaBackendObject({**record, "original_storage_path": "folder"}))
+
+    def test_original_without_local_files(self):
+        with pytest.raises(ServingError, match="StreamingServer"):
+            serve(GET, save(storage="orm_gridfs"))
+
+
+@pytest.mark.usefixtures("empty_storages")
+@pytest.mark.parametrize("server", [X_ACCEL, STREAMING], ids=["x-accel", "streaming"])
+class TestFence:
+    """No server delivers what lies outside of the original storage."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, settings, server):
+        use_servers(settings, default=server)
+
+    @pytest.mark.parametrize("path", ["../outside.txt", "/etc/passwd"])
+    def test_path_that_leads_out(self, path):
+        record = save()
+        with pytest.raises(ServingError, match="outside"):
+            serve(GET, MetaBackendObject({**record, "original_storage_path": path}))
+
+    def test_link_that_leads_out(self, tmp_path):
+        secret = tmp_path / "secret.txt"
+        secret.write_text("secret")
+        record = save()
+        path = record.get_original_storage_full_path()
+        os.remove(path)
+        os.symlink(secret, path)
+        with pytest.raises(ServingError, match="by a link"):
+            serve(GET, record)

@@ -1,0 +1,188 @@
+"""The endpoint on the example's models; who may read what is the example's story."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.test import Client, override_settings
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.settings import api_settings as drf_settings
+from rest_framework.test import APIRequestFactory
+
+from jobs.models import JobApply
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage_api.viewsets import FileViewSet
+from tests.testapp.storages import OrmStorage
+
+pytestmark = pytest.mark.usefixtures("empty_storages")
+PEOPLE = ["anonymous", "messi", "ronaldo", "admin"]
+
+
+@pytest.fixture
+def clients():
+    clients = {who: Client() for who in PEOPLE}
+    for who in PEOPLE[1:]:
+        clients[who].force_login(User.objects.create(username=who, is_staff=who == "admin"))
+    return clients
+
+
+@pytest.fixture
+def application(clients):
+    application = JobApply(user=User.objects.get(username="messi"))
+    application.resume.save("messi_resume.txt", ContentFile(b"resume"), save=False)
+    application.avatar.save("messi_avatar.jpg", ContentFile(b"avatar"), save=False)
+    application.save()
+    return application
+
+
+def read(response):
+    content = b"".join(response.streaming_content)
+    response.close()
+    return content
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize(
+    ("who", "avatar", "resume"),
+    [
+        ("anonymous", 200, 403),
+        ("messi", 200, 200),
+        ("ronaldo", 200, 403),
+        ("admin", 200, 200),
+    ],
+)
+def test_who_may_read_what(clients, application, method, who, avatar, resume):
+    ask = getattr(clients[who], method)
+    for file, expected in ((application.avatar, avatar), (application.resume, resume)):
+        response = ask(file.url)
+        assert response.status_code == expected
+        if expected == 200 and method == "get":
+            assert read(response) in (b"avatar", b"resume")
+        elif expected == 403 and method == "get":
+            assert set(response.json()) == {"detail"}
+        response.close()
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_unknown_path(clients, who):
+    response = clients[who].get("/files/", {"path": "/nothing.txt"})
+    assert response.status_code == 404
+    assert "nothing" not in response.content.decode()
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_without_path(clients, who):
+    response = clients[who].get("/files/")
+    assert response.status_code == 400
+    assert response.json() == {"path": ["This query parameter is required."]}
+
+
+@pytest.mark.parametrize("path", ["", "..", "/../etc/passwd", "nul\0", "%00", "/messi_resume.txt/"])
+def test_hostile_paths(clients, application, path):
+    assert clients["admin"].get("/files/", {"path": path}).status_code == 404
+
+
+def test_path_that_is_no_utf_8(clients):
+    assert clients["admin"].get("/files/?path=%ff%fe").status_code == 404
+
+
+def test_several_paths_are_decided_by_the_one_that_is_delivered(clients, application):
+    avatar, resume = application.avatar.name, application.resume.name
+    response = clients["ronaldo"].get("/files/", {"path": [avatar, resume]})
+    assert response.status_code == 403
+    response = clients["ronaldo"].get("/files/", {"path": [resume, avatar]})
+    assert read(response) == b"avatar"
+
+
+def test_bytes_that_are_gone(clients, application):
+    application.avatar.storage.original_storage.delete("messi_avatar.jpg")
+    assert clients["admin"].get(application.avatar.url).status_code == 404
+
+
+def test_file_without_owner_is_for_nobody_of_these_rules(clients):
+    path = get_proxy_storage("gridfs_proxy_storage").save("a.txt", ContentFile(b""))
+    for client in clients.values():
+        assert client.get("/files/", {"path": path}).status_code == 403
+
+
+@pytest.mark.parametrize(("who", "expected"), [("ronaldo", 403), ("messi", 403), ("admin", 200)])
+def test_where_nobody_has_said_who_may_read_only_staff_may(
+    clients, application, settings, who, expected
+):
+    settings.PROXY_STORAGE = {
+        key: value
+        for key, value in settings.PROXY_STORAGE.items()
+        if key != "DEFAULT_PERMISSION_CLASSES"
+    }
+    response = clients[who].get(application.avatar.url)
+    assert response.status_code == expected
+    response.close()
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace"])
+def test_other_methods_are_refused(clients, application, method):
+    response = getattr(clients["ronaldo"], method)(application.resume.url)
+    assert response.status_code in (403, 405)
+    assert application.resume.storage.exists(application.resume.name)
+
+
+@pytest.mark.parametrize(
+    "accept", ["image/*", "image/avif,image/webp", "text/html", "x", "", "*/*"]
+)
+def test_any_accept_will_do(clients, application, accept):
+    response = clients["messi"].get(application.avatar.url, headers={"accept": accept})
+    assert read(response) == b"avatar"
+    response = clients["ronaldo"].get(
+        application.resume.url, headers={"accept": accept.replace("text/html", "image/png")}
+    )
+    assert response.status_code == 403
+    assert "detail" in response.json()
+
+
+def test_any_format_will_do(clients, application):
+    response = clients["messi"].get(application.avatar.url + "&format=jpg")
+    assert read(response) == b"avatar"
+
+
+def test_401_where_the_projects_authentication_says_so(application):
+    view = FileViewSet.as_view({"get": "download"}, authentication_classes=[BasicAuthentication])
+    response = view(APIRequestFactory().get("/", {"path": application.resume.name}))
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Basic")
+
+
+def test_attributes_of_a_subclass(application, clients):
+    class Everything(FileViewSet):
+        permission_classes = [AllowAny]
+        meta_backends = [OrmStorage.meta_backend]
+        path_parameter = "file"
+
+    view = Everything.as_view({"get": "download"})
+    path = get_proxy_storage("orm_disk").save("a.txt", ContentFile(b"all"))
+    response = view(APIRequestFactory().get("/", {"file": path}))
+    assert read(response) == b"all"
+    response = view(APIRequestFactory().get("/", {"file": application.resume.name}))
+    assert response.status_code == 404
+
+
+def test_one_download_with_a_session_makes_few_queries(
+    clients, application, django_assert_num_queries
+):
+    clients["messi"].get(application.resume.url).close()  # content types are cached now
+    with django_assert_num_queries(3):  # session, user, owner; the record is in MongoDB
+        response = clients["messi"].get(application.resume.url)
+    response.close()
+
+
+def test_settings_of_the_project_count():
+    assert FileViewSet().authentication_classes == drf_settings.DEFAULT_AUTHENTICATION_CLASSES
+    assert FileViewSet().throttle_classes == drf_settings.DEFAULT_THROTTLE_CLASSES
+    assert FileViewSet().renderer_classes == drf_settings.DEFAULT_RENDERER_CLASSES
+
+
+@override_settings(DEBUG=True)
+def test_x_accel_header_of_a_client_means_nothing(clients, application):
+    headers = {"X-Accel-Redirect": "/etc/passwd", "X-Sendfile": "/etc/passwd"}
+    response = clients["anonymous"].get(application.avatar.url, headers=headers)
+    assert read(response) == b"avatar"
+    assert "X-Accel-Redirect" not in response
