@@ -60,16 +60,12 @@ def is_allowed(permission: Any, request: Request, view: APIView, obj: MetaBacken
         view: the view that answers it.
         obj: the file's record.
     """
-    if isinstance(permission, NOT):
-        return not is_allowed(permission.op1, request, view, obj)
-    if isinstance(permission, AND):
-        return is_allowed(permission.op1, request, view, obj) and is_allowed(
-            permission.op2, request, view, obj
-        )
-    if isinstance(permission, OR):
-        return is_allowed(permission.op1, request, view, obj) or is_allowed(
-            permission.op2, request, view, obj
-        )
+    if isinstance(permission, NOT | AND | OR):
+        # one operand of NOT, two of the others
+        answers = (is_allowed(operand, request, view, obj) for operand in vars(permission).values())
+        if isinstance(permission, NOT):
+            return not next(answers)
+        return all(answers) if isinstance(permission, AND) else any(answers)
     return bool(
         permission.has_permission(request, view)
         and permission.has_object_permission(request, view, obj)

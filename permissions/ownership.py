@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -31,6 +33,6 @@ class IsOwner(FilePermission):
         instance = obj.get_content_object()
         if instance is None:
             return False
-        field = instance._meta.get_field(self.user_field)
+        field: Any = instance._meta.get_field(self.user_field)
         user = getattr(instance, field.attname)
         return user is not None and user == getattr(request.user, field.target_field.attname)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from django.http import Http404
 from rest_framework.exceptions import NotAcceptable
@@ -24,11 +24,14 @@ class FileContentNegotiation(DefaultContentNegotiation):
     def select_renderer(
         self,
         request: Request,
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer that fits, else the first."""
+        renderers = list(renderers)
         try:
-            return super().select_renderer(request, renderers, format_suffix)
+            choice: tuple[BaseRenderer, str]
+            choice = super().select_renderer(request, renderers, format_suffix)
         except (NotAcceptable, Http404):
-            return renderers[0], renderers[0].media_type
+            choice = renderers[0], renderers[0].media_type
+        return choice

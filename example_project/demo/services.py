@@ -149,6 +149,16 @@ def running_nginx(run_dir: Path, site_address: str, files_root: Path, port: int)
     conf.write_text(Template(NGINX_CONF.read_text()).safe_substitute(values))
     # started by root, nginx would hand its work to a user who cannot read our folder
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
-    command = [nginx, "-c", conf, "-p", run_dir, "-e", run_dir / "error.log", "-g", directives]
+    command: list[str | Path] = [
+        nginx,
+        "-c",
+        conf,
+        "-p",
+        run_dir,
+        "-e",
+        run_dir / "error.log",
+        "-g",
+        directives,
+    ]
     with running(command, lambda: accepts_connections(port), run_dir / "nginx.log"):
         yield

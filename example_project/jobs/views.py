@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.forms import BaseModelForm
+from django.forms import ModelForm
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.views.generic import CreateView, ListView
@@ -28,7 +28,7 @@ class ApplyView(LoginRequiredMixin, CreateView):
     template_name = "jobs/apply.html"
     success_url = reverse_lazy("home")
 
-    def form_valid(self, form: BaseModelForm) -> HttpResponse:
+    def form_valid(self, form: ModelForm) -> HttpResponse:
         """Save the application for whoever is logged in."""
         user: Any = self.request.user
         form.instance.user = user

@@ -146,9 +146,9 @@ class ProxyStorageBase(Storage):
         return record
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        record = self.get_meta_backend_obj(name)
+        original, path = self._locate(name)
         try:
-            return self.get_original_storage(record).open(record["original_storage_path"], mode)
+            return original.open(path, mode)
         except FileNotFoundError as error:
             raise ProxyFileNotFoundError(f"The bytes of {name!r} are gone.", path=name) from error
 
@@ -196,7 +196,8 @@ class ProxyStorageBase(Storage):
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
-        return self._ask_original("size", name)
+        original, path = self._locate(name)
+        return original.size(path)
 
     def path(self, name: str) -> str:
         """Return where the original storage has the file on this machine.
@@ -204,7 +205,8 @@ class ProxyStorageBase(Storage):
         Raises:
             NotImplementedError: the original storage has no local paths.
         """
-        return self._ask_original("path", name)
+        original, path = self._locate(name)
+        return original.path(path)
 
     def url(self, name: str | None) -> str:
         """Return the URL of the download endpoint for a path, or else the original's URL.
@@ -213,20 +215,27 @@ class ProxyStorageBase(Storage):
         storage gives out.
         """
         endpoint_url = get_file_url(str(name))
-        return self._ask_original("url", name) if endpoint_url is None else endpoint_url
+        if endpoint_url is not None:
+            return endpoint_url
+        original, path = self._locate(name)
+        return original.url(path)
 
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the original storage was last asked for the bytes."""
-        return self._ask_original("get_accessed_time", name)
+        original, path = self._locate(name)
+        return original.get_accessed_time(path)
 
     def get_created_time(self, name: str) -> datetime:
         """Return when the bytes were created."""
-        return self._ask_original("get_created_time", name)
+        original, path = self._locate(name)
+        return original.get_created_time(path)
 
     def get_modified_time(self, name: str) -> datetime:
         """Return when the bytes were last changed."""
-        return self._ask_original("get_modified_time", name)
+        original, path = self._locate(name)
+        return original.get_modified_time(path)
 
-    def _ask_original(self, method: str, name: Any) -> Any:
+    def _locate(self, name: Any) -> tuple[Storage, str]:
+        """Return the original storage of a file, and its path there."""
         record = self.get_meta_backend_obj(name)
-        return getattr(self.get_original_storage(record), method)(record["original_storage_path"])
+        return self.get_original_storage(record), record["original_storage_path"]

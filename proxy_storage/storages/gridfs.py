@@ -57,9 +57,10 @@ class GridFSFile(BinaryFile):
         return self
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """Length in bytes, from the file's document."""
-        return int(self.file.length)  # type: ignore[union-attr]
+        grid_out: Any = self.file
+        return int(grid_out.length)
 
     def _download(self, name: str, mode: str) -> Any:
         if mode != "rb":
