@@ -42,13 +42,7 @@ def files_folder():
 
 @pytest.fixture
 def empty_storages(db, mongodb_uri):
-    """No records and no files anywhere."""
-    _empty()
-    yield
-    _empty()
-
-
-def _empty():
+    """No records and no files anywhere, whatever the test before has left."""
     from jobs.storages import get_mongo_db as get_example_db
 
     for root in (settings.FILES_ROOT, settings.TEST_FILES_ROOT):

@@ -6,13 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.mongo import (
-    AnyDatabase,
-    DuplicateKeyError,
-    LazyDatabase,
-    ObjectId,
-    mapped_errors,
-)
+from proxy_storage.mongo import AnyDatabase, LazyDatabase, mapped_errors
 
 
 class MongoMetaBackend(MetaBackendBase):
@@ -49,14 +43,8 @@ class MongoMetaBackend(MetaBackendBase):
         return self._database.get()[self.collection_name]
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
-        data = {"_id": ObjectId(), **data}
         with mapped_errors(data["path"]):
-            try:
-                self._collection.insert_one(data)
-            except DuplicateKeyError:
-                # the driver sends a write again when it got no answer to the first
-                if self._collection.find_one({"_id": data["_id"]}) is None:
-                    raise
+            self._collection.insert_one(data)  # adds _id to the dict
         return data
 
     def _get(self, path: str) -> dict[str, Any] | None:

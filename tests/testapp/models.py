@@ -20,6 +20,13 @@ class PlainStoredFile(ProxyStorageModelBase):
     """Records with nothing but what they must have."""
 
 
+class TablelessStoredFile(ProxyStorageModelBase):
+    """Records whose table nobody has made."""
+
+    class Meta:
+        managed = False
+
+
 class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
     """Records that name their original storage."""
 

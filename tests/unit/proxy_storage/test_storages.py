@@ -3,9 +3,19 @@
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.db import OperationalError, transaction
 from django.db.migrations.writer import MigrationWriter
+from pymongo import MongoClient
 
-from proxy_storage.exceptions import ConfigurationError, InvalidNameError, ProxyFileNotFoundError
+from demo.services import free_port
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    InvalidNameError,
+    MetaBackendError,
+    MetaBackendUnavailable,
+    ProxyFileNotFoundError,
+)
+from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.mongo import LazyDatabase, PyMongoError
 from proxy_storage.registry import get_proxy_storage
@@ -85,6 +95,41 @@ class TestORMMetaBackend:
         backend = ORMMetaBackend("testapp.PlainStoredFile")
         with pytest.raises(ConfigurationError, match="has no field 'original_storage_name'"):
             backend.create({"path": "/a", "original_storage_name": "disk"})
+
+
+RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
+
+
+@pytest.mark.django_db
+class TestDatabaseThatRefuses:
+    def test_statement_fails(self):
+        backend = ORMMetaBackend("testapp.TablelessStoredFile")
+        for ask in (backend.get, backend.exists, backend.delete):
+            with transaction.atomic(), pytest.raises(MetaBackendUnavailable) as caught:
+                ask("/a")
+            assert isinstance(caught.value.__cause__, OperationalError)
+            assert caught.value.path == "/a"
+        with transaction.atomic(), pytest.raises(MetaBackendUnavailable):
+            backend.create(RECORD)
+        with transaction.atomic(), pytest.raises(MetaBackendUnavailable):
+            backend.update("/a", {"original_storage_path": "d"})
+
+    def test_value_does_not_fit(self):
+        with pytest.raises(MetaBackendError, match="refused"):
+            ORMMetaBackend("testapp.StoredFile").create({**RECORD, "content_type_id": "no number"})
+
+
+class TestMongoThatDoesNotAnswer:
+    def test_every_method_says_so(self):
+        with MongoClient(port=free_port(), serverSelectionTimeoutMS=50) as client:
+            backend = MongoMetaBackend(database=client["nowhere"], collection="records")
+            for ask in (backend.get, backend.exists, backend.delete):
+                with pytest.raises(MetaBackendUnavailable, match="did not answer"):
+                    ask("/a")
+            with pytest.raises(MetaBackendUnavailable):
+                backend.create(RECORD)
+            with pytest.raises(MetaBackendUnavailable):
+                backend.update("/a", {"original_storage_path": "d"})
 
 
 @pytest.mark.usefixtures("empty_storages")
