@@ -1,7 +1,6 @@
 """What has to be known about an original storage, whichever class it is of."""
 
 import os
-from typing import Any
 
 from django.core.files.storage import FileSystemStorage, Storage
 
@@ -30,9 +29,11 @@ def saves_exclusively(storage: Storage) -> bool:
     promise = getattr(storage, "saves_exclusively", None)
     if promise is not None:
         return bool(promise)
-    # through getattr, so that Django's lazy default storage is seen as what it wraps
-    save: Any = getattr(storage, "_save", None)
-    if getattr(save, "__func__", None) is not FileSystemStorage._save:  # type: ignore[attr-defined]
-        return False
+    # a subclass with a method of its own may do anything
+    for method in ("_save", "get_available_name"):
+        # through getattr, so that Django's lazy default storage is seen as what it wraps
+        function = getattr(getattr(storage, method, None), "__func__", None)
+        if function is not getattr(FileSystemStorage, method):
+            return False
     flags = getattr(storage, "OS_OPEN_FLAGS", os.O_EXCL)  # gone in Django 6.0
     return bool(flags & os.O_EXCL) and not getattr(storage, "_allow_overwrite", False)

@@ -12,5 +12,5 @@ class ProxyStorageAPIConfig(AppConfig):
     verbose_name = "Proxy storage API"
 
     def ready(self) -> None:
-        """Make the settings of the API known to the check for unknown keys."""
-        from proxy_storage_api import settings  # noqa: F401  (declares its keys on import)
+        """Register the checks; the settings of the API become known with them."""
+        from proxy_storage_api import checks  # noqa: F401  (registers on import)

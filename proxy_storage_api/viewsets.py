@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django.http.response import HttpResponseBase
-from django.utils.module_loading import import_string
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.registry import get_meta_backends
 from proxy_storage.serving import serve
 from proxy_storage_api.negotiation import FileContentNegotiation
-from proxy_storage_api.settings import api_settings
+from proxy_storage_api.settings import get_default_permission_classes
 
 
 class FileViewSet(ViewSet):
@@ -46,7 +45,7 @@ class FileViewSet(ViewSet):
         """Return the permissions of the class, or those of the setting."""
         classes = self.permission_classes
         if classes is None:
-            classes = [import_string(path) for path in api_settings.DEFAULT_PERMISSION_CLASSES]
+            classes = get_default_permission_classes()
         return [permission() for permission in classes]
 
     def get_object(self) -> MetaBackendObject:

@@ -156,10 +156,11 @@ class GridFSStorage(Storage):
     def delete(self, name: str) -> None:
         """Delete a file; it is no error if there is none."""
         grid_out = self._find(name)
-        if grid_out is not None:
-            # somebody else may be faster, as with Django's own storage
-            with suppress(NoFile):
-                self._bucket.delete(grid_out._id)
+        if grid_out is None:
+            return  # the name may be claimed, for an upload that is under way
+        # somebody else may be faster, as with Django's own storage
+        with suppress(NoFile):
+            self._bucket.delete(grid_out._id)
         self._names.delete_one({"_id": name})
 
     def size(self, name: str) -> int:

@@ -6,6 +6,7 @@ from django.test.utils import isolate_apps
 
 from proxy_storage.checks import check_settings
 from proxy_storage.db.fields import ProxyStorageFileField
+from proxy_storage_api.checks import check_permission_classes
 
 
 def ids(settings, value):
@@ -29,6 +30,12 @@ def test_settings_of_the_tests_are_fine():
 )
 def test_wrong_settings(settings, value, expected):
     assert ids(settings, value) == expected
+
+
+def test_permission_classes_that_cannot_be_imported(settings):
+    settings.PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": ["no.Where"]}
+    (error,) = check_permission_classes(None)
+    assert error.id == "proxy_storage_api.E001"
 
 
 def test_unknown_key_gets_a_hint(settings):

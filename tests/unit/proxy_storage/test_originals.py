@@ -12,6 +12,14 @@ class OwnSave(FileSystemStorage):
         raise NotImplementedError
 
 
+class OwnNames(FileSystemStorage):
+    """The well known way to overwrite files with Django."""
+
+    def get_available_name(self, name, max_length=None):
+        self.delete(name)
+        return name
+
+
 class Promising(InMemoryStorage):
     saves_exclusively = True
 
@@ -34,6 +42,7 @@ class Careless(FileSystemStorage):
         (FileSystemStorage("/tmp", allow_overwrite=True), False),
         (InMemoryStorage(), False),
         (OwnSave("/tmp"), False),
+        (OwnNames("/tmp"), False),
         (Careless("/tmp"), False),
     ],
 )

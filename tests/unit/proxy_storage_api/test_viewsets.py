@@ -105,15 +105,14 @@ def test_file_without_owner_is_for_nobody_of_these_rules(clients):
         assert client.get("/files/", {"path": path}).status_code == 403
 
 
+@pytest.mark.parametrize("empty", [True, False])
 @pytest.mark.parametrize(("who", "expected"), [("ronaldo", 403), ("messi", 403), ("admin", 200)])
 def test_where_nobody_has_said_who_may_read_only_staff_may(
-    clients, application, settings, who, expected
+    clients, application, settings, who, expected, empty
 ):
-    settings.PROXY_STORAGE = {
-        key: value
-        for key, value in settings.PROXY_STORAGE.items()
-        if key != "DEFAULT_PERMISSION_CLASSES"
-    }
+    others = dict(settings.PROXY_STORAGE)
+    del others["DEFAULT_PERMISSION_CLASSES"]
+    settings.PROXY_STORAGE = {**others, "DEFAULT_PERMISSION_CLASSES": []} if empty else others
     response = clients[who].get(application.avatar.url)
     assert response.status_code == expected
     response.close()
