@@ -2,27 +2,34 @@
 # make serve   the same site, left running
 # make test    everything that the tests need, and the tests
 #
-# EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve. PYTHON names the
-# interpreter to build .venv with.
+# EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache. PYTHON
+# names the interpreter to build .venv with.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo serve test nginx clean
+WEB_SERVER_x-accel := nginx
+WEB_SERVER_x-sendfile := apache2
+WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-demo: .venv/example $(if $(filter x-accel,$(EXAMPLE_SERVER)),nginx)
+.PHONY: demo serve test nginx apache2 clean
+
+demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
 
-serve: .venv/example $(if $(filter x-accel,$(EXAMPLE_SERVER)),nginx)
+serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
-test: .venv/tox nginx
+test: .venv/tox nginx apache2
 	$(BIN)/tox run
 
-# tells what is missing, and lets those who need it decide
+# says what is missing where it cannot be installed; who needs it decides what then
 nginx:
-	@sh example_project/deploy/install-nginx.sh
+	@sh example_project/deploy/install.sh nginx nginx-light
+
+apache2:
+	@sh example_project/deploy/install.sh apache2 apache2-bin libapache2-mod-xsendfile
 
 clean:
 	rm -rf .venv .tox build *.egg-info example_project/var

@@ -63,9 +63,15 @@ def empty_storages(db, mongodb_uri):
 
 
 @pytest.fixture(scope="session")
-def nginx():
-    """Skip without nginx; on a machine of CI that is a failure."""
-    if services.find_nginx() is None:
+def need_web_server():
+    """Skip a test whose web server is missing; on a machine of CI that is a failure."""
+
+    def need(name):
+        if name is None or services.find_web_server(name) is not None:
+            return
+        message = f"{name} is missing. On Debian: apt-get install {services.WEB_SERVERS[name]}"
         if "CI" in os.environ:
-            pytest.fail("nginx is missing. On Debian: apt-get install nginx-light")
-        pytest.skip("nginx is missing. On Debian: apt-get install nginx-light")
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return need

@@ -45,6 +45,7 @@ TEMPLATES = [
 
 # filled in by the fixture that starts the server
 MONGODB_URI = ""
+MONGODB_NAME = None
 # where the example keeps avatars, and the test app its files
 FILES_ROOT = FOLDER / "files"
 TEST_FILES_ROOT = FOLDER / "test_files"

@@ -3,10 +3,12 @@
 What differs between runs comes from environment variables:
 
 ========================  ==================================================================
-``EXAMPLE_SERVER``        who delivers avatars: ``stream`` (Python, the default) or
-                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``)
+``EXAMPLE_SERVER``        who delivers avatars: ``stream`` (Python, the default),
+                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``) or
+                          ``x-sendfile`` (Apache, set up as in ``deploy/apache2.conf``)
 ``DATABASE_URL``          the database; by default SQLite in the data folder
 ``MONGODB_URI``           the MongoDB that has the records and the resumes
+``EXAMPLE_MONGODB_NAME``  a database there; by default the one that the URI names
 ``EXAMPLE_DATA_DIR``      the data folder; by default ``var`` beside this project's code
 ``EXAMPLE_DEBUG``         ``1`` for Django's debug pages
 ``EXAMPLE_SECRET_KEY``    the secret key; the default is known to everybody
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "jobs.middleware.delivered_by_python",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -77,6 +80,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/proxy_storage_example")
+MONGODB_NAME = os.environ.get("EXAMPLE_MONGODB_NAME")
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -108,6 +112,7 @@ AVATAR_SERVERS = {
         "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
         "OPTIONS": {"location": "/serve-from-fs/"},
     },
+    "x-sendfile": {"BACKEND": "proxy_storage.serving.XSendfileServer"},
 }
 
 EXAMPLE_SERVER = os.environ.get("EXAMPLE_SERVER", "stream")

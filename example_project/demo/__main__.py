@@ -14,6 +14,8 @@ from pathlib import Path
 
 from demo import scenario, services
 
+# EXAMPLE_SERVER -> the program in front of the site
+WEB_SERVERS = {"stream": None, "x-accel": "nginx", "x-sendfile": "apache2"}
 COLUMNS = ("who", "file", "expected", "got", "delivered by", "bytes", "")
 
 
@@ -29,9 +31,9 @@ def main() -> int:
     )
     parser.add_argument(
         "--server",
-        choices=("stream", "x-accel"),
+        choices=tuple(WEB_SERVERS),
         default=os.environ.get("EXAMPLE_SERVER", "stream"),
-        help="who delivers avatars: Python, or nginx (default: EXAMPLE_SERVER, else stream)",
+        help="who delivers avatars: Python, nginx or Apache (default: EXAMPLE_SERVER, else stream)",
     )
     parser.add_argument(
         "--port", type=int, default=0, help="port of the site (default: a free one)"
@@ -52,8 +54,9 @@ def main() -> int:
 def play(server: str, port: int) -> int:
     """Play the story on a site of its own in a temporary folder; print the table."""
     with tempfile.TemporaryDirectory(prefix="proxy-storage-demo-") as folder:
-        with running_site(Path(folder), server, port) as base_url:
-            avatar_server = "nginx" if server == "x-accel" else "python"
+        Path(folder).chmod(0o711)  # a web server of another user looks for files below
+        with running_site(Path(folder), server, port, throw_away=True) as base_url:
+            avatar_server = WEB_SERVERS[server] or "python"
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
             outcomes = list(scenario.play(base_url, avatar_server))
         wrong = sum(not outcome.right for outcome in outcomes)
@@ -85,7 +88,7 @@ def serve(server: str, port: int) -> int:
     """Leave the site running until somebody stops it."""
     folder = services.PROJECT_DIR / "var"
     folder.mkdir(exist_ok=True)
-    with running_site(folder, server, port) as base_url:
+    with running_site(folder, server, port, throw_away=False) as base_url:
         print(f"\nThe site runs at {base_url}/ and its admin at {base_url}/admin/")
         print(
             "Users: messi, ronaldo, admin; the password is the name. Ctrl-C stops it.", flush=True
@@ -98,8 +101,16 @@ def serve(server: str, port: int) -> int:
 
 
 @contextmanager
-def running_site(folder: Path, server: str, port: int) -> Iterator[str]:
-    """Run the site and what it needs, with all data in a folder; yield its URL."""
+def running_site(folder: Path, server: str, port: int, throw_away: bool) -> Iterator[str]:
+    """Run the site and what it needs; yield its URL.
+
+    Args:
+        folder: where all data is kept that has no place of its own: see ``DATABASE_URL``
+            and ``MONGODB_URI``.
+        server: a key of `WEB_SERVERS`.
+        port: where the site listens.
+        throw_away: insist on an empty database, and empty it in the end.
+    """
     folder = folder.resolve()
     env = {
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -110,17 +121,22 @@ def running_site(folder: Path, server: str, port: int) -> Iterator[str]:
         if "MONGODB_URI" not in os.environ:
             print("starting a MongoDB-compatible server ...", flush=True)
             env["MONGODB_URI"] = stack.enter_context(services.running_mongo(folder / "mongo"))
+        elif throw_away:
+            env["EXAMPLE_MONGODB_NAME"] = stack.enter_context(services.new_mongo_database())
         print("preparing the database ...", flush=True)
-        for command in (["migrate", "--verbosity", "0"], ["seed"]):
-            manage(command, env)
+        manage(["migrate", "--verbosity", "0"], env)
+        manage(["seed", *(["--only-if-empty"] if throw_away else [])], env)
+        if throw_away:
+            stack.callback(manage, ["flush", "--no-input", "--verbosity", "0"], env)
         print("starting the site ...", flush=True)
-        if server == "x-accel":
-            inner_port = services.free_port()
-            site = stack.enter_context(services.running_gunicorn(folder, env, inner_port))
+        web_server = WEB_SERVERS[server]
+        site_port = port if web_server is None else services.free_port()
+        site = stack.enter_context(services.running_gunicorn(folder, env, site_port))
+        if web_server is not None:
             files_root = folder / "files"
-            stack.enter_context(services.running_nginx(folder / "nginx", site, files_root, port))
-        else:
-            stack.enter_context(services.running_gunicorn(folder, env, port))
+            stack.enter_context(
+                services.running_web_server(web_server, folder / web_server, site, files_root, port)
+            )
         yield f"http://127.0.0.1:{port}"
 
 

@@ -58,15 +58,16 @@ def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
 
     Args:
         base_url: the running site, with the seed in its database.
-        avatar_server: who is to deliver avatars, ``python`` or ``nginx``.
+        avatar_server: who is to deliver avatars: ``python``, ``nginx`` or ``apache2``.
     """
+    web_server = avatar_server if avatar_server != "python" else "nobody"
     clients = {who: Client(base_url) for who in PEOPLE}
     for who in PEOPLE[1:]:
         clients[who].log_in(who)
     apply(clients["ronaldo"])
     for file in find_files(clients["anonymous"], avatar_server):
         for who, client in clients.items():
-            yield ask(client, who, file)
+            yield ask(client, who, file, web_server)
     if avatar_server == "nginx":
         yield ask_internal_location(clients["admin"])
 
@@ -114,11 +115,14 @@ def find_files(client: Client, avatar_server: str) -> list[File]:
     ]
 
 
-def ask(client: Client, who: str, file: File) -> Outcome:
-    """Ask for a file and compare everything with what it should be."""
+def ask(client: Client, who: str, file: File, web_server: str) -> Outcome:
+    """Ask for a file and compare everything with what it should be.
+
+    What Python delivers is marked by the site; the rest came from the web server.
+    """
     expected = 404 if file.content is None else 200 if who in file.readers else 403
     answer = client.request(file.url)
-    server = answer.headers.get("x-delivered-by", "python")
+    server = answer.headers.get("x-delivered-by", web_server)
     right = answer.status == expected
     if expected == 200:
         right_bytes = answer.body == file.content

@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
+from typing import Any
+from uuid import uuid4
+
+from pymongo import MongoClient
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-NGINX_CONF = PROJECT_DIR / "deploy" / "nginx.conf"
+DEPLOY_DIR = PROJECT_DIR / "deploy"
 # Debian puts servers into a folder that is on root's PATH only
 SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
@@ -112,6 +116,15 @@ def running_mongo(data_dir: Path) -> Iterator[str]:
 
 
 @contextmanager
+def new_mongo_database() -> Iterator[str]:
+    """Yield the name of a new database at ``MONGODB_URI``; drop it in the end."""
+    name = f"proxy_storage_demo_{uuid4().hex}"
+    with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
+        yield name
+        client.drop_database(name)
+
+
+@contextmanager
 def running_gunicorn(run_dir: Path, env: Mapping[str, str], port: int) -> Iterator[str]:
     """Run the site under gunicorn on a port of 127.0.0.1; yield its address."""
     command: list[str | Path] = [
@@ -123,42 +136,58 @@ def running_gunicorn(run_dir: Path, env: Mapping[str, str], port: int) -> Iterat
         yield f"127.0.0.1:{port}"
 
 
-def find_nginx() -> str | None:
-    """Return where nginx is, or ``None`` on a machine without it."""
-    return shutil.which("nginx", path=SERVER_PATH)
+# program, and the Debian packages that bring what its configuration needs
+WEB_SERVERS = {
+    "nginx": "nginx-light",
+    "apache2": "apache2-bin libapache2-mod-xsendfile",
+}
+
+
+def find_web_server(name: str) -> str | None:
+    """Return where a web server is, or ``None`` on a machine without it."""
+    return shutil.which(name, path=SERVER_PATH)
 
 
 @contextmanager
-def running_nginx(run_dir: Path, site_address: str, files_root: Path, port: int) -> Iterator[None]:
-    """Run nginx with ``deploy/nginx.conf`` on a port of 127.0.0.1.
+def running_web_server(
+    name: str, run_dir: Path, site_address: str, files_root: Path, port: int
+) -> Iterator[None]:
+    """Run a web server with its configuration in ``deploy`` on a port of 127.0.0.1.
+
+    Args:
+        name: ``nginx`` or ``apache2``.
+        run_dir: folder for its pid, logs and temporary files.
+        site_address: where the site listens, as host and port.
+        files_root: the folder of files that it may deliver.
+        port: where it is to listen.
 
     Raises:
-        ServiceError: there is no nginx, or it did not start.
+        ServiceError: it is not installed, or did not start.
     """
-    nginx = find_nginx()
-    if nginx is None:
-        raise ServiceError("There is no nginx here. On Debian: apt-get install nginx-light")
+    program = find_web_server(name)
+    if program is None:
+        raise ServiceError(f"{name} is missing. On Debian: apt-get install {WEB_SERVERS[name]}")
     run_dir.mkdir(parents=True, exist_ok=True)
-    conf = run_dir / "nginx.conf"
+    files_root.mkdir(parents=True, exist_ok=True)
     values = {
         "SITE_ADDRESS": site_address,
         "FILES_ROOT": files_root,
-        "NGINX_PORT": port,
+        "PORT": port,
         "RUN_DIR": run_dir,
     }
-    conf.write_text(Template(NGINX_CONF.read_text()).safe_substitute(values))
-    # started by root, nginx would hand its work to a user who cannot read our folder
-    directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
-    command: list[str | Path] = [
-        nginx,
-        "-c",
-        conf,
-        "-p",
-        run_dir,
-        "-e",
-        run_dir / "error.log",
-        "-g",
-        directives,
-    ]
-    with running(command, lambda: accepts_connections(port), run_dir / "nginx.log"):
+    conf = run_dir / f"{name}.conf"
+    template = Template((DEPLOY_DIR / conf.name).read_text())
+    conf.write_text(template.safe_substitute(values))
+    command = [program, *_get_arguments(name, conf, run_dir)]
+    with running(command, lambda: accepts_connections(port), run_dir / "output"):
         yield
+
+
+def _get_arguments(name: str, conf: Path, run_dir: Path) -> Sequence[str | Path]:
+    is_root = os.geteuid() == 0
+    if name == "nginx":
+        # otherwise root's nginx hands its work to a user who cannot read our folder
+        directives = "daemon off;" + (" user root root;" if is_root else "")
+        return ["-c", conf, "-p", run_dir, "-e", run_dir / "error.log", "-g", directives]
+    # Apache insists on such a user: see the folder that the demo makes
+    return ["-f", conf, "-d", run_dir, "-D", "FOREGROUND", *(["-D", "AS_ROOT"] if is_root else [])]

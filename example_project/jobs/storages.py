@@ -15,10 +15,12 @@ from proxy_storage.storages.gridfs import GridFSStorage
 
 @cache
 def get_mongo_db() -> Database[dict[str, Any]]:
-    """Return the database that ``MONGODB_URI`` names; one client a process."""
+    """Return the database that the settings name; one client a process."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         settings.MONGODB_URI, serverSelectionTimeoutMS=5000
     )
+    if settings.MONGODB_NAME:
+        return client[settings.MONGODB_NAME]
     return client.get_default_database("proxy_storage_example")
 
 

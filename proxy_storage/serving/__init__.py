@@ -14,5 +14,13 @@ The caller decides who may have the file before it calls `serve`; `serve` asks n
 from proxy_storage.serving.base import ServerBase, get_server, serve
 from proxy_storage.serving.streaming import StreamingServer
 from proxy_storage.serving.x_accel import XAccelRedirectServer
+from proxy_storage.serving.x_sendfile import XSendfileServer
 
-__all__ = ["ServerBase", "StreamingServer", "XAccelRedirectServer", "get_server", "serve"]
+__all__ = [
+    "ServerBase",
+    "StreamingServer",
+    "XAccelRedirectServer",
+    "XSendfileServer",
+    "get_server",
+    "serve",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from proxy_storage.exceptions import ServingError
+from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.originals import get_local_path
 
@@ -28,6 +28,11 @@ class LocalFile:
     def relative_path(self) -> str:
         """The path below the root."""
         return os.path.relpath(self.path, self.root)
+
+    def get_etag(self) -> str:
+        """Return an entity tag that changes when the file does (RFC 9110 section 8.8.3)."""
+        status = os.stat(self.path)
+        return f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
 
 
 def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
@@ -53,3 +58,22 @@ def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
     if not os.path.realpath(local_path).startswith(os.path.join(os.path.realpath(root), "")):
         raise ServingError(f"{path!r} leads out of its original storage by a link.")
     return LocalFile(local_path, root)
+
+
+def require_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile:
+    """Return where the bytes lie, for a server that has no other way to get at them.
+
+    Raises:
+        ProxyFileNotFoundError: the bytes are gone.
+        ServingError: they are not on this machine, or outside of their storage.
+    """
+    file = get_local_file(meta_backend_obj)
+    if file is not None:
+        return file
+    original, path = meta_backend_obj.get_original_storage(), meta_backend_obj["path"]
+    if get_local_path(original, meta_backend_obj["original_storage_path"]) is None:
+        raise ServingError(
+            f"The web server cannot reach the files of {type(original).__name__}. Configure "
+            "StreamingServer for this storage in PROXY_STORAGE['SERVERS']."
+        )
+    raise ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path)

@@ -12,11 +12,9 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from proxy_storage.exceptions import ProxyFileNotFoundError, ProxyStorageError, ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.originals import get_local_path
 from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.local import get_local_file
+from proxy_storage.serving.local import require_local_file
 
 
 class XAccelRedirectServer(ServerBase):
@@ -40,19 +38,7 @@ class XAccelRedirectServer(ServerBase):
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
         """Answer with an empty body and the internal URI of the file."""
-        file = get_local_file(meta_backend_obj)
-        if file is None:
-            raise self._explain(meta_backend_obj)
+        file = require_local_file(meta_backend_obj)
         # nginx decodes the URI; bytes, since a file name need not be valid UTF-8
         uri = self.location + quote(os.fsencode(file.relative_path), safe="/")
         return HttpResponse(headers={**headers, "X-Accel-Redirect": uri})
-
-    @staticmethod
-    def _explain(meta_backend_obj: MetaBackendObject) -> ProxyStorageError:
-        original, path = meta_backend_obj.get_original_storage(), meta_backend_obj["path"]
-        if get_local_path(original, meta_backend_obj["original_storage_path"]) is None:
-            return ServingError(
-                f"nginx cannot reach the files of {type(original).__name__}. Configure "
-                "StreamingServer for this storage in PROXY_STORAGE['SERVERS']."
-            )
-        return ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path)

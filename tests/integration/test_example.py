@@ -1,28 +1,33 @@
-"""The example project, alive: gunicorn alone, and behind nginx."""
+"""The example project, alive: gunicorn alone, behind nginx, and behind Apache."""
 
 import os
 import subprocess
 import sys
 import urllib.parse
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from pymongo import MongoClient
 
 from demo import scenario, services
+from demo.__main__ import WEB_SERVERS, running_site
 from demo.client import Client
 
 AWKWARD = scenario.AWKWARD_NAME
 
 
-@pytest.fixture(scope="module", params=["stream", "x-accel"])
-def site(request, tmp_path_factory):
-    """The running site: its URL, and who delivers avatars."""
-    from demo.__main__ import running_site
-
-    if request.param == "x-accel":
-        request.getfixturevalue("nginx")
-    folder = tmp_path_factory.mktemp("site")
-    with running_site(folder, request.param, services.free_port()) as base_url:
-        yield base_url, "nginx" if request.param == "x-accel" else "python", folder
+@pytest.fixture(scope="module", params=list(WEB_SERVERS))
+def site(request, need_web_server):
+    """The running site: its URL, who delivers avatars, and the folder of its data."""
+    web_server = WEB_SERVERS[request.param]
+    need_web_server(web_server)
+    # not pytest's own folder, which a web server of another user may not enter
+    with TemporaryDirectory(prefix="proxy-storage-site-") as folder:
+        Path(folder).chmod(0o711)
+        port = services.free_port()
+        with running_site(Path(folder), request.param, port, throw_away=True) as base_url:
+            yield base_url, web_server or "python", Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +115,21 @@ class TestDownload:
             avatar.unlink()
             avatar.write_bytes(content)
 
+    def test_changed_file_is_not_taken_from_a_cache(self, client, site):
+        avatar = site[2] / "files" / "messi_avatar.jpg"
+        content = avatar.read_bytes()
+        link = client.find_link("/", "messi", "avatar")
+        first = client.request(link)
+        # what a browser sends along with what it was given
+        known = {"If-None-Match": first.headers.get("etag", '"none"')}
+        avatar.write_bytes(content + b"more")
+        try:
+            changed = client.request(link, headers=known)
+            assert changed.status == 200
+            assert changed.body == content + b"more"
+        finally:
+            avatar.write_bytes(content)
+
     def test_admin_shows_links_to_the_endpoint(self, site):
         admin = Client(site[0])
         admin.log_in("admin")
@@ -120,16 +140,16 @@ class TestDownload:
     def test_a_wrong_answer_is_noticed(self, client):
         file = scenario.find_files(client, "python")[0]
         wrong = scenario.File(file.title, file.url, b"other bytes", file.readers, "python")
-        outcome = scenario.ask(client, "anonymous", wrong)
+        outcome = scenario.ask(client, "anonymous", wrong, "nobody")
         assert not outcome.right
         assert outcome.content == "wrong"
 
 
-@pytest.mark.parametrize("server", ["stream", "x-accel"])
-def test_demo_ends_well_and_cleans_up(server, request, tmp_path):
-    if server == "x-accel":
-        request.getfixturevalue("nginx")
-    env = {**os.environ, "EXAMPLE_SERVER": server, "TMPDIR": str(tmp_path)}
+@pytest.mark.parametrize("given", [False, True], ids=["own mongo", "MONGODB_URI"])
+def test_demo_ends_well_and_cleans_up(given, mongodb_uri, tmp_path):
+    env = {**os.environ, "EXAMPLE_SERVER": "stream", "TMPDIR": str(tmp_path)}
+    if given:
+        env["MONGODB_URI"] = mongodb_uri
     done = subprocess.run(
         [sys.executable, "-m", "demo"],
         cwd=services.PROJECT_DIR,
@@ -143,6 +163,9 @@ def test_demo_ends_well_and_cleans_up(server, request, tmp_path):
     assert list(tmp_path.iterdir()) == []
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(tmp_path) not in processes.stdout
+    with MongoClient(mongodb_uri) as client:
+        names = client.list_database_names()
+    assert [name for name in names if name.startswith("proxy_storage_demo")] == []
 
 
 def test_program_that_does_not_start_says_why(tmp_path):
@@ -165,4 +188,4 @@ def test_example_server_that_does_not_exist():
         check=False,
     )
     assert done.returncode != 0
-    assert "can be one of stream, x-accel" in done.stderr
+    assert "can be one of stream, x-accel, x-sendfile" in done.stderr

@@ -30,6 +30,7 @@ def test_public_names():
         "ServerBase",
         "StreamingServer",
         "XAccelRedirectServer",
+        "XSendfileServer",
         "get_server",
         "serve",
     ]

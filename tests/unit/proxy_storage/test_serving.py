@@ -25,6 +25,7 @@ X_ACCEL = {
 }
 
 
+X_SENDFILE = {"BACKEND": "proxy_storage.serving.XSendfileServer"}
 STREAMING = {"BACKEND": "proxy_storage.serving.StreamingServer"}
 
 
@@ -207,7 +208,47 @@ class TestXAccelRedirectServer:
 
 
 @pytest.mark.usefixtures("empty_storages")
-@pytest.mark.parametrize("server", [X_ACCEL, STREAMING], ids=["x-accel", "streaming"])
+class TestXSendfileServer:
+    @pytest.fixture(autouse=True)
+    def _server(self, settings):
+        use_servers(settings, default=X_SENDFILE)
+
+    def test_answer(self):
+        record = save("hello.txt")
+        response = serve(GET, record)
+        assert response.content == b""
+        assert response["X-Sendfile"] == record["path"]
+        assert response["Content-Type"] == "text/plain"
+        assert "Content-Length" not in response
+
+    def test_path_is_sent_as_bytes(self):
+        record = save("100%25 é日.txt")
+        response = serve(GET, record)
+        assert response["X-Sendfile"].encode("latin-1") == record["path"].encode()
+
+    def test_etag_changes_with_the_file(self):
+        record = save()
+        first = serve(GET, record)["ETag"]
+        assert serve(GET, record)["ETag"] == first
+        with open(record["path"], "a") as file:
+            file.write("more")
+        assert serve(GET, record)["ETag"] != first
+
+    def test_bytes_that_are_gone(self):
+        record = save()
+        os.remove(record["path"])
+        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+            serve(GET, record)
+
+    def test_original_without_local_files(self):
+        with pytest.raises(ServingError, match="StreamingServer"):
+            serve(GET, save(storage="orm_gridfs"))
+
+
+@pytest.mark.usefixtures("empty_storages")
+@pytest.mark.parametrize(
+    "server", [X_ACCEL, X_SENDFILE, STREAMING], ids=["x-accel", "x-sendfile", "streaming"]
+)
 class TestFence:
     """No server delivers what lies outside of the original storage."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.files.base import File
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.models import JobApply
 
@@ -20,8 +20,18 @@ class Command(BaseCommand):
         "with an avatar on disk and a resume in GridFS. What is there already is left alone."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take ``--only-if-empty``."""
+        parser.add_argument(
+            "--only-if-empty",
+            action="store_true",
+            help="fail, and change nothing, if the database has users already",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
+        if options["only_if_empty"] and get_user_model().objects.exists():
+            raise CommandError("The database has users already; this wants an empty one.")
         messi = self._get_user("messi")
         self._get_user("ronaldo")
         self._get_user("admin", is_staff=True, is_superuser=True)
