@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/pip install -qq --disable-pip-version-check
 
 WEB_SERVER_x-accel := nginx
 WEB_SERVER_x-sendfile := apache2

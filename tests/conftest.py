@@ -34,12 +34,6 @@ def _close_clients():
         get_database().client.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def files_folder():
-    yield settings.FOLDER
-    shutil.rmtree(settings.FOLDER)
-
-
 @pytest.fixture
 def empty_storages(db, mongodb_uri):
     """No records and no files anywhere, whatever the test before has left."""

@@ -1,9 +1,12 @@
 """Settings of the tests: SQLite in memory, and the example's app beside one of our own."""
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
 FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-tests-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 SECRET_KEY = "tests"
 USE_TZ = True

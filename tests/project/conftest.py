@@ -35,7 +35,7 @@ def wheel(tmp_path_factory):
     return wheel
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_environment(tmp_path_factory, wheel):
     """Environment variables in which ``python`` has the wheel and Django, and no more."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
