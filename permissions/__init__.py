@@ -10,8 +10,8 @@ Installed as ``proxy_storage_permissions``::
         permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
 """
 
-from .base import FilePermission, is_allowed
+from .base import FilePermission, decide
 from .fields import FieldPermissions
 from .ownership import IsOwner
 
-__all__ = ["FieldPermissions", "FilePermission", "IsOwner", "is_allowed"]
+__all__ = ["FieldPermissions", "FilePermission", "IsOwner", "decide"]

@@ -9,10 +9,11 @@ from django.db.models import Model
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import get_owner_model
 
-from .base import FilePermission, is_allowed
+from .base import FilePermission, decide
 
 
 class FieldPermissions(FilePermission):
@@ -31,11 +32,18 @@ class FieldPermissions(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Apply the rule of the field that owns the file."""
-        rule = self.permissions.get(obj.get("field", ""))
-        if rule is None or not self._is_ours(obj):
+        name = obj.get("field")
+        rule = self.permissions.get(name) if name is not None else None
+        if rule is None or get_owner_model(obj) is not self._get_owner_model(name):
             return False
-        return is_allowed(rule(), request, view, obj)
+        return decide(rule(), request, view, obj) is True
 
-    def _is_ours(self, obj: MetaBackendObject) -> bool:
-        model = get_owner_model(obj)
-        return model is not None and model._meta.label == self.model._meta.label
+    def _get_owner_model(self, name: Any) -> type[Model]:
+        """Return the model that files of a field name as their owner's."""
+        declaring_model: type[Model] = self.model._meta.get_field(name).model
+        if declaring_model is not self.model._meta.concrete_model:
+            raise ConfigurationError(
+                f"{type(self).__name__} is about {self.model._meta.label}, but {name!r} is "
+                f"declared by {declaring_model._meta.label}. Write the rule for that model."
+            )
+        return declaring_model

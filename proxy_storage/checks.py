@@ -20,7 +20,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
         return [checks.Error(str(error), id="proxy_storage.E001")]
     return [
         *_check_keys(keys),
-        *_check_loads(registry.get_meta_backends, "proxy_storage.E002"),
+        *_check_loads(_check_meta_backends, "proxy_storage.E002"),
         *_check_loads(get_servers, "proxy_storage.E003"),
     ]
 
@@ -34,6 +34,11 @@ def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
                 hint=f"Known are {known}. Some need proxy_storage_api in INSTALLED_APPS.",
                 id="proxy_storage.W001",
             )
+
+
+def _check_meta_backends() -> None:
+    for meta_backend in registry.get_meta_backends():
+        meta_backend.check_keys(("path", "proxy_storage_name", "original_storage_path"))
 
 
 def _check_loads(load: Callable[[], object], check_id: str) -> Iterator[checks.CheckMessage]:

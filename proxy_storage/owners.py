@@ -64,7 +64,7 @@ def restore_object_id(data: dict[str, Any]) -> None:
     """
     model = get_owner_model(data)
     if model is not None:
-        with suppress(ValidationError):
+        with suppress(ValidationError, ValueError, TypeError):
             data["object_id"] = model._meta.pk.to_python(data["object_id"])
 
 
@@ -79,5 +79,5 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
         return None
     try:
         return model._base_manager.filter(pk=data["object_id"]).first()
-    except (ValueError, ValidationError):  # no key of this model
+    except (ValidationError, ValueError, TypeError):  # no key of this model
         return None

@@ -33,8 +33,10 @@ def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
     from proxy_storage.storages.base import ProxyStorageBase
 
     classes: dict[str, type[ProxyStorageBase]] = {}
-    for name, dotted_path in proxy_storage_settings.PROXY_STORAGE_CLASSES.items():
+    for name, dotted_path in proxy_storage_settings.get_dict("PROXY_STORAGE_CLASSES").items():
         where = f"{SETTING}['PROXY_STORAGE_CLASSES'][{name!r}]"
+        if not isinstance(dotted_path, str):
+            raise ConfigurationError(f"{where} must be a dotted path, not {dotted_path!r}.")
         try:
             cls = import_string(dotted_path)
         except ImportError as error:
@@ -77,7 +79,16 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
             f"No proxy storage is registered as {name!r}. "
             f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] in settings."
         )
-    return cls()
+    try:
+        storage = cls()
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{cls.__qualname__} needs a constructor without arguments: {error}"
+        ) from error
+    for attribute in ("original_storage", "meta_backend"):
+        if not hasattr(storage, attribute):
+            raise ConfigurationError(f"{cls.__qualname__} has no attribute {attribute!r}.")
+    return storage
 
 
 @cache

@@ -67,6 +67,17 @@ class ProxyStorageSettings:
             raise AttributeError(f"{SETTING} has no setting {key!r}.")
         return self.user_settings().get(key, self.defaults[key])
 
+    def get_dict(self, key: str) -> Mapping[str, Any]:
+        """Return a setting that has to be a mapping.
+
+        Raises:
+            ConfigurationError: it is something else.
+        """
+        value = getattr(self, key)
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(f"{SETTING}[{key!r}] must be a dict, not {value!r}.")
+        return value
+
     @staticmethod
     def user_settings() -> Mapping[str, Any]:
         """Return what the project has set, unchecked but for being a mapping.

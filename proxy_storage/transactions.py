@@ -1,17 +1,39 @@
-"""Which transaction a file operation takes part in."""
+"""Which transactions a file operation has to wait for."""
 
-from django.db import transaction
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.db import connections, transaction
 
 
-def is_in_transaction(alias: str) -> bool:
-    """Tell whether the caller has opened a transaction on this database connection.
+def get_open_transactions() -> list[str]:
+    """Return the databases on which the caller has opened a transaction.
 
     The transaction that Django's ``TestCase`` wraps around a test does not count, just
     as it does not count for ``atomic(durable=True)``: code under test behaves as it does
     in production.
 
-    Args:
-        alias: a key of ``settings.DATABASES``.
+    Returns:
+        Keys of ``settings.DATABASES``.
     """
-    blocks = transaction.get_connection(alias).atomic_blocks
-    return bool(blocks) and not getattr(blocks[-1], "_from_testcase", False)
+    return [
+        connection.alias
+        for connection in connections.all(initialized_only=True)
+        if connection.atomic_blocks
+        and not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
+    ]
+
+
+def after_commit(callback: Callable[[], object]) -> None:
+    """Call back once every open transaction has been committed; at once if none is open.
+
+    After a rollback of any of them it is never called. Which of them has the row that
+    points to a file is not known here, so all of them count.
+    """
+    open_transactions = get_open_transactions()
+    if not open_transactions:
+        callback()
+        return
+    transaction.on_commit(partial(after_commit, callback), using=open_transactions[0], robust=True)

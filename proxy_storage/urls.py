@@ -1,4 +1,4 @@
-"""The URL that leads to a file: the download endpoint with the path as its query."""
+"""The URL that leads to a file: the download endpoint, asked for the path."""
 
 from urllib.parse import urlencode
 
@@ -6,14 +6,20 @@ from django.apps import apps
 from django.urls import NoReverseMatch, reverse
 
 from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.registry import get_meta_backends
 from proxy_storage.settings import proxy_storage_settings
 
 API_APP = "proxy_storage_api"
 API_URL_NAME = "proxy_storage_api:files"
 
 
-def get_file_url(path: str) -> str | None:
+def get_file_url(path: str, proxy_storage_name: str) -> str | None:
     """Return the endpoint's URL for a path.
+
+    Args:
+        path: the path of a record.
+        proxy_storage_name: the storage it is a path of. It becomes a part of the URL where
+            records are in more than one meta backend, since a path is unique within one.
 
     Returns:
         ``None`` where the project has no endpoint: ``FILE_URL_NAME`` is not set and
@@ -35,4 +41,7 @@ def get_file_url(path: str) -> str | None:
             f"No URL is named {url_name!r}. Add path('files/', include('proxy_storage_api.urls')) "
             "to the project's URLs, or set PROXY_STORAGE['FILE_URL_NAME']."
         ) from error
-    return f"{endpoint}?{urlencode({'path': path})}"
+    query = {"path": path}
+    if len(get_meta_backends()) > 1:
+        query["storage"] = proxy_storage_name
+    return f"{endpoint}?{urlencode(query)}"

@@ -31,7 +31,9 @@ def _close_clients():
     from jobs.storages import get_mongo_db as get_example_db
 
     for get_database in (get_mongo_db, get_example_db):
-        get_database().client.close()
+        database = get_database()
+        database.client.drop_database(database.name)
+        database.client.close()
 
 
 @pytest.fixture

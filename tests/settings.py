@@ -4,6 +4,7 @@ import atexit
 import shutil
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -11,7 +12,11 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 SECRET_KEY = "tests"
 USE_TZ = True
 ROOT_URLCONF = "tests.urls"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+}
+DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -48,7 +53,8 @@ TEMPLATES = [
 
 # filled in by the fixture that starts the server
 MONGODB_URI = ""
-MONGODB_NAME = None
+# never the one that somebody uses for something else
+MONGODB_NAME = f"proxy_storage_tests_{uuid4().hex}"
 # where the example keeps avatars, and the test app its files
 FILES_ROOT = FOLDER / "files"
 TEST_FILES_ROOT = FOLDER / "test_files"
@@ -58,9 +64,11 @@ PROXY_STORAGE = {
         "file_system_proxy_storage": "jobs.storages.FileSystemProxyStorage",
         "gridfs_proxy_storage": "jobs.storages.GridFSProxyStorage",
         "orm_disk": "tests.testapp.storages.OrmDiskStorage",
+        "orm_subfolder": "tests.testapp.storages.OrmSubfolderStorage",
         "orm_gridfs": "tests.testapp.storages.OrmGridFSStorage",
         "orm_memory": "tests.testapp.storages.OrmMemoryStorage",
         "orm_overwriting": "tests.testapp.storages.OrmOverwritingStorage",
+        "elsewhere": "tests.testapp.storages.ElsewhereStorage",
         "mongo_disk": "tests.testapp.storages.MongoDiskStorage",
         "mongo_gridfs": "tests.testapp.storages.MongoGridFSStorage",
         "mongo_memory": "tests.testapp.storages.MongoMemoryStorage",

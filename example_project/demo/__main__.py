@@ -42,6 +42,8 @@ def main() -> int:
     # so that the programs are stopped as well when a supervisor stops this one
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     port = arguments.port or services.free_port()
+    if services.accepts_connections(port):
+        parser.error(f"somebody else listens on port {port}")
     try:
         if arguments.serve:
             return serve(arguments.server, port)

@@ -77,7 +77,7 @@ def running(
         )
     try:
         deadline = time.monotonic() + START_TIMEOUT
-        while not is_ready():
+        while process.poll() is not None or not is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 tail = output.read_text(errors="replace")[-2000:]
                 raise ServiceError(f"{command[0]} did not start. It printed:\n{tail}")
@@ -120,8 +120,10 @@ def new_mongo_database() -> Iterator[str]:
     """Yield the name of a new database at ``MONGODB_URI``; drop it in the end."""
     name = f"proxy_storage_demo_{uuid4().hex}"
     with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
-        yield name
-        client.drop_database(name)
+        try:
+            yield name
+        finally:
+            client.drop_database(name)
 
 
 @contextmanager

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
 from proxy_storage import owners, registry
@@ -81,8 +80,8 @@ class MetaBackendBase(ABC):
     (``==``) are the same place, so subclasses compare what they write to.
     """
 
-    #: whether records take part in the transaction of `get_transaction_alias`
-    is_transactional = False
+    #: the key by which a record is told from a later one of the same path
+    identity_key = "id"
 
     def create(self, data: Mapping[str, Any]) -> MetaBackendObject:
         """Write a new record.
@@ -120,36 +119,55 @@ class MetaBackendBase(ABC):
         """Tell whether a record has this path; one query."""
         return is_literal_path(path) and self._exists(path)
 
-    def update(self, path: str, update_data: Mapping[str, Any]) -> None:
+    def update(
+        self,
+        path: str,
+        update_data: Mapping[str, Any],
+        where: Mapping[str, Any] | None = None,
+    ) -> None:
         """Change values of a record; one query.
 
         Args:
             path: the record's path.
             update_data: the new values by key; keys that are not named stay.
+            where: values that the record must have as well; ``None`` as a value stands
+                for a key that has no value.
 
         Raises:
-            MetaBackendObjectDoesNotExist: no record has this path.
+            MetaBackendObjectDoesNotExist: no such record.
             MetaBackendObjectAlreadyExists: ``update_data`` has a path that is taken.
         """
-        if not self._update(self._check_path(path), dict(update_data)):
+        criteria = {**(where or {}), "path": self._check_path(path)}
+        if not self._update(criteria, dict(update_data)):
             raise self._does_not_exist(path)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, where: Mapping[str, Any] | None = None) -> None:
         """Delete a record.
 
+        Args:
+            path: the record's path.
+            where: as for `update`.
+
         Raises:
-            MetaBackendObjectDoesNotExist: no record has this path.
+            MetaBackendObjectDoesNotExist: no such record.
         """
-        if not self._delete(self._check_path(path)):
+        if not self._delete({**(where or {}), "path": self._check_path(path)}):
             raise self._does_not_exist(path)
 
-    def get_transaction_alias(self) -> str:
-        """Return the database whose transaction decides when a file may be deleted.
+    def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Return what tells this record from a later one of the same path."""
+        return {self.identity_key: record[self.identity_key]}
 
-        For a meta backend without transactions that is the default database: if the
-        rows that point to a file come back by a rollback, so must the file.
+    def get_transaction_alias(self) -> str | None:
+        """Return the database whose transactions the records take part in, if any."""
+        return None
+
+    def check_keys(self, keys: Iterable[str]) -> None:  # noqa: B027  (documents take any key)
+        """Make sure that records can have these keys; system checks ask.
+
+        Raises:
+            ConfigurationError: they cannot; the message says what to change.
         """
-        return DEFAULT_DB_ALIAS
 
     @abstractmethod
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -164,12 +182,12 @@ class MetaBackendBase(ABC):
         """Tell whether there is a record of this path."""
 
     @abstractmethod
-    def _update(self, path: str, update_data: dict[str, Any]) -> bool:
-        """Change a record; return whether there was one."""
+    def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
+        """Change the record that has all these values; return whether there was one."""
 
     @abstractmethod
-    def _delete(self, path: str) -> bool:
-        """Delete a record; return whether there was one."""
+    def _delete(self, criteria: dict[str, Any]) -> bool:
+        """Delete the record that has all these values; return whether there was one."""
 
     @staticmethod
     def _make_object(data: dict[str, Any]) -> MetaBackendObject:

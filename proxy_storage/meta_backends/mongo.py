@@ -20,6 +20,8 @@ class MongoMetaBackend(MetaBackendBase):
         collection: the collection's name.
     """
 
+    identity_key = "_id"
+
     def __init__(
         self, database: AnyDatabase | Callable[[], AnyDatabase] | str, collection: str
     ) -> None:
@@ -56,11 +58,11 @@ class MongoMetaBackend(MetaBackendBase):
         with mapped_errors(path):
             return self._collection.find_one({"path": path}, {"_id": 1}) is not None
 
-    def _update(self, path: str, update_data: dict[str, Any]) -> bool:
-        with mapped_errors(update_data.get("path", path)):
-            result = self._collection.update_one({"path": path}, {"$set": update_data})
+    def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
+        with mapped_errors(update_data.get("path", criteria["path"])):
+            result = self._collection.update_one(criteria, {"$set": update_data})
         return bool(result.matched_count)
 
-    def _delete(self, path: str) -> bool:
-        with mapped_errors(path):
-            return bool(self._collection.delete_one({"path": path}).deleted_count)
+    def _delete(self, criteria: dict[str, Any]) -> bool:
+        with mapped_errors(criteria["path"]):
+            return bool(self._collection.delete_one(criteria).deleted_count)

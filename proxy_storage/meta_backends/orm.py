@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -55,11 +55,11 @@ class ContentObjectFieldMixin(models.Model):
 
     content_type = models.ForeignKey(
         ContentType,
-        # a removed model leaves its files without owner, but does not take them along
-        on_delete=models.SET_NULL,
+        # Records of a removed model stay as they are and have no owner any more. Nor can
+        # anything be done about them where they live in another database.
+        on_delete=models.DO_NOTHING,
         null=True,
         blank=True,
-        # records may live in another database than content types
         db_constraint=False,
         related_name="+",
         verbose_name=_("owner's model"),
@@ -94,10 +94,10 @@ class ORMMetaBackend(MetaBackendBase):
         model: a concrete subclass of `ProxyStorageModelBase`, or its label such as
             ``"library.StoredFile"``, which is looked up on first use: then the models of
             an app may use storages that use the models of the app. Which database it
-            lives in is for the project's database routers to say.
+            lives in is for the project's database routers to say. Records are read where
+            they are written: a replica that lags behind could not be trusted to say who
+            owns a file, or whether bytes have a record.
     """
-
-    is_transactional = True
 
     def __init__(self, model: type[ProxyStorageModelBase] | str) -> None:
         self._label = model.lower() if isinstance(model, str) else model._meta.label_lower
@@ -123,49 +123,18 @@ class ORMMetaBackend(MetaBackendBase):
             raise ConfigurationError(f"{self._label} is no subclass of ProxyStorageModelBase.")
         return model
 
+    @property
+    def identity_key(self) -> str:  # type: ignore[override]
+        """The model's primary key."""
+        return self.model._meta.pk.attname
+
     def get_transaction_alias(self) -> str:
-        """Return the database that records are written to."""
+        """Return the database that records are in."""
         return router.db_for_write(self.model)
 
-    def _create(self, data: dict[str, Any]) -> dict[str, Any]:
-        self._check_fields(data)
-        alias = self.get_transaction_alias()
-        try:
-            with self._mapped_errors(data["path"]), self._savepoint(alias):
-                row = self.model._base_manager.using(alias).create(**data)
-        except IntegrityError as error:
-            raise self._refused(data["path"], error) from error
-        return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-
-    def _get(self, path: str) -> dict[str, Any] | None:
-        with self._mapped_errors(path):
-            rows = list(self.model._base_manager.filter(path=path).values())
-        # a database may compare without case or trailing spaces; a path is literal
-        return next((row for row in rows if row["path"] == path), None)
-
-    def _exists(self, path: str) -> bool:
-        with self._mapped_errors(path):
-            return self.model._base_manager.filter(path=path).exists()
-
-    def _update(self, path: str, update_data: dict[str, Any]) -> bool:
-        self._check_fields(update_data)
-        alias = self.get_transaction_alias()
-        # only a new path can be taken
-        savepoint = self._savepoint(alias) if "path" in update_data else nullcontext()
-        try:
-            with self._mapped_errors(path), savepoint:
-                rows = self.model._base_manager.using(alias).filter(path=path)
-                return bool(rows.update(**update_data))
-        except IntegrityError as error:
-            raise self._refused(update_data.get("path", path), error) from error
-
-    def _delete(self, path: str) -> bool:
-        with self._mapped_errors(path):
-            rows = self.model._base_manager.using(self.get_transaction_alias())
-            return bool(rows.filter(path=path).delete()[0])
-
-    def _check_fields(self, data: dict[str, Any]) -> None:
-        for key in data:
+    def check_keys(self, keys: Iterable[str]) -> None:
+        """Make sure that the model has these fields."""
+        for key in keys:
             try:
                 self.model._meta.get_field(key)
             except FieldDoesNotExist as error:
@@ -176,15 +145,52 @@ class ORMMetaBackend(MetaBackendBase):
                     "or add the field, and make a migration."
                 ) from error
 
+    @property
+    def _rows(self) -> models.QuerySet[ProxyStorageModelBase]:
+        return self.model._base_manager.using(self.get_transaction_alias())
+
+    def _create(self, data: dict[str, Any]) -> dict[str, Any]:
+        self.check_keys(data)
+        try:
+            with self._mapped_errors(data["path"]), self._savepoint():
+                row = self._rows.create(**data)
+        except IntegrityError as error:
+            raise self._refused(data["path"], error) from error
+        return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        with self._mapped_errors(path):
+            rows = list(self._rows.filter(path=path).values())
+        # a database may compare without case or trailing spaces; a path is literal
+        return next((row for row in rows if row["path"] == path), None)
+
+    def _exists(self, path: str) -> bool:
+        with self._mapped_errors(path):
+            return self._rows.filter(path=path).exists()
+
+    def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
+        self.check_keys(update_data)
+        # only a new path can be taken
+        savepoint = self._savepoint() if "path" in update_data else nullcontext()
+        try:
+            with self._mapped_errors(criteria["path"]), savepoint:
+                return bool(self._rows.filter(**criteria).update(**update_data))
+        except IntegrityError as error:
+            raise self._refused(update_data.get("path", criteria["path"]), error) from error
+
+    def _delete(self, criteria: dict[str, Any]) -> bool:
+        with self._mapped_errors(criteria["path"]):
+            return bool(self._rows.filter(**criteria).delete()[0])
+
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
         """Tell a taken path from any other constraint that the database stands by."""
         if self._exists(path):
             return MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path)
         return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
 
-    @staticmethod
-    def _savepoint(alias: str) -> Any:
+    def _savepoint(self) -> Any:
         """Keep an open transaction usable when the statement inside fails."""
+        alias = self.get_transaction_alias()
         if transaction.get_connection(alias).in_atomic_block:
             return transaction.atomic(using=alias)
         return nullcontext()

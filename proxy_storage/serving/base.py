@@ -91,7 +91,7 @@ def get_servers() -> dict[str, ServerBase]:
     Raises:
         ConfigurationError: an entry cannot be imported or built.
     """
-    configured = {"default": DEFAULT_SERVER, **proxy_storage_settings.SERVERS}
+    configured = {"default": DEFAULT_SERVER, **proxy_storage_settings.get_dict("SERVERS")}
     return {key: _build(key, entry) for key, entry in configured.items()}
 
 
@@ -99,7 +99,7 @@ def _build(key: str, entry: Any) -> ServerBase:
     where = f"{SETTING}['SERVERS'][{key!r}]"
     try:
         server = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
-    except (ImportError, KeyError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{where} cannot be built: {error!r}") from error
     if not isinstance(server, ServerBase):
         raise ConfigurationError(f"{where} is a {type(server).__name__}, not a ServerBase.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -19,20 +20,22 @@ class LocalFile:
     Args:
         path: where it lies.
         root: the folder of the storage.
+        status: what the file system says of it.
     """
 
     path: str
     root: str
+    status: os.stat_result
 
     @property
     def relative_path(self) -> str:
         """The path below the root."""
         return os.path.relpath(self.path, self.root)
 
-    def get_etag(self) -> str:
-        """Return an entity tag that changes when the file does (RFC 9110 section 8.8.3)."""
-        status = os.stat(self.path)
-        return f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+    @property
+    def etag(self) -> str:
+        """An entity tag that changes when the file does (RFC 9110 section 8.8.3)."""
+        return f'"{self.status.st_mtime_ns:x}-{self.status.st_size:x}"'
 
 
 def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
@@ -52,12 +55,18 @@ def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
         local_path = get_local_path(original, meta_backend_obj["original_storage_path"])
     except SuspiciousFileOperation as error:
         raise ServingError(f"{path!r} lies outside of its original storage.") from error
-    if local_path is None or not os.path.isfile(local_path):
+    if local_path is None:
+        return None
+    try:
+        status = os.stat(local_path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
         return None
     root = original.path("")
     if not os.path.realpath(local_path).startswith(os.path.join(os.path.realpath(root), "")):
         raise ServingError(f"{path!r} leads out of its original storage by a link.")
-    return LocalFile(local_path, root)
+    return LocalFile(local_path, root, status)
 
 
 def require_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile:

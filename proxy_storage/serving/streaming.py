@@ -12,7 +12,9 @@ from proxy_storage.serving.local import get_local_file
 
 
 class StreamingServer(ServerBase):
-    """Deliver a file from Python, block by block.
+    """Deliver a file from Python, block by block under WSGI.
+
+    Under ASGI, Django reads the whole file into memory before it sends it.
 
     For a HEAD request nothing is opened: the original storage is asked for the size only.
     """

@@ -29,7 +29,7 @@ class XSendfileServer(ServerBase):
         """Answer with an empty body and the path of the file."""
         file = require_local_file(meta_backend_obj)
         # mod_xsendfile gives all files the same ETag unless it finds one
-        response = HttpResponse(headers={**headers, "ETag": file.get_etag()})
+        response = HttpResponse(headers={**headers, "ETag": file.etag})
         # bytes, which the web server takes as they are: no percent-encoding, and none of
         # the MIME encoding that Django gives to text beyond latin-1
         response["X-Sendfile"] = os.fsencode(file.path)

@@ -21,7 +21,7 @@ from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.originals import get_local_path
 from proxy_storage.paths import clean_path, validate_name
 from proxy_storage.storages.saving import SaveOperation
-from proxy_storage.transactions import is_in_transaction
+from proxy_storage.transactions import after_commit, get_open_transactions
 from proxy_storage.urls import get_file_url
 
 logger = logging.getLogger("proxy_storage")
@@ -128,7 +128,7 @@ class ProxyStorageBase(Storage):
         return operation.save()
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Tell whether a path is free, in the records of all proxy storages."""
+        """Tell whether a path is free in the meta backend, whoever has records there."""
         return not (max_length and len(name) > max_length) and not self.meta_backend.exists(name)
 
     def get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
@@ -161,26 +161,32 @@ class ProxyStorageBase(Storage):
         return True
 
     def delete(self, name: str) -> None:
-        """Delete a file: its bytes, then its record.
+        """Delete a file: its bytes and its record.
 
-        Inside a transaction the bytes go after the commit, so that a rollback loses no
-        file; the record goes at once where the meta backend takes part in the
-        transaction, else along with the bytes.
+        Inside a transaction, on whichever database, the bytes go after the commit, so
+        that a rollback loses no file. The record goes at once where it takes part in
+        that transaction, else along with the bytes.
 
         Raises:
             ProxyFileNotFoundError: there is no record of this path.
         """
         record = self.get_meta_backend_obj(name)
+        if get_open_transactions() != [self.meta_backend.get_transaction_alias()]:
+            after_commit(partial(self._delete_now, record))
+        elif self._delete_record(record):
+            after_commit(partial(self._delete_bytes, record))
+
+    def _delete_now(self, record: MetaBackendObject) -> None:
         alias = self.meta_backend.get_transaction_alias()
-        if not is_in_transaction(alias):
+        if alias is None:
             self._delete_bytes(record)
             self._delete_record(record)
             return
-        if self.meta_backend.is_transactional:
-            self._delete_record(record)
-        else:
-            transaction.on_commit(partial(self._delete_record, record), using=alias, robust=True)
-        transaction.on_commit(partial(self._delete_bytes, record), using=alias, robust=True)
+        # The row is gone for others when the bytes are, and comes back if they cannot be
+        # deleted. Until then it keeps others who delete or save at this path waiting.
+        with transaction.atomic(using=alias):
+            if self._delete_record(record):
+                self._delete_bytes(record)
 
     def _delete_bytes(self, record: MetaBackendObject) -> None:
         try:
@@ -188,11 +194,14 @@ class ProxyStorageBase(Storage):
         except FileNotFoundError:
             logger.info("bytes of %r were gone already", record["path"])
 
-    def _delete_record(self, record: MetaBackendObject) -> None:
+    def _delete_record(self, record: MetaBackendObject) -> bool:
+        """Delete this very record; return whether nobody else was faster."""
         try:
-            self.meta_backend.delete(record["path"])
+            self.meta_backend.delete(record["path"], where=self.meta_backend.get_identity(record))
         except MetaBackendObjectDoesNotExist:
             logger.info("record of %r was deleted by somebody else", record["path"])
+            return False
+        return True
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
@@ -214,7 +223,7 @@ class ProxyStorageBase(Storage):
         Without an endpoint (see the setting ``FILE_URL_NAME``) it is what the original
         storage gives out.
         """
-        endpoint_url = get_file_url(str(name))
+        endpoint_url = get_file_url(str(name), registry.get_proxy_storage_name(self))
         if endpoint_url is not None:
             return endpoint_url
         original, path = self._locate(name)

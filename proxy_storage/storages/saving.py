@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ from django.core.files.storage import Storage
 from django.core.files.uploadedfile import UploadedFile
 
 from proxy_storage.exceptions import (
+    ConfigurationError,
     InvalidNameError,
     MetaBackendObjectAlreadyExists,
+    MetaBackendObjectDoesNotExist,
     ProxyFileNotFoundError,
 )
-from proxy_storage.originals import saves_exclusively
-from proxy_storage.paths import unique_name, validate_original_storage_path
+from proxy_storage.originals import get_local_path, saves_exclusively
+from proxy_storage.paths import clean_path, unique_name, validate_original_storage_path
+from proxy_storage.registry import get_proxy_storage_name
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -58,7 +62,9 @@ class SaveOperation:
     def record(self, original_storage_path: Any) -> str:
         """Write a record of bytes that are there already. They are never removed."""
         known = validate_original_storage_path(original_storage_path)
-        if not self.original.exists(known):
+        local_path = get_local_path(self.original, known)
+        is_folder = local_path is not None and os.path.isdir(local_path)
+        if is_folder or not self.original.exists(known):
             raise ProxyFileNotFoundError(
                 f"{type(self.original).__name__} has nothing at {known!r} to record.", path=known
             )
@@ -89,7 +95,7 @@ class SaveOperation:
         The bytes of such a record may have vanished from the original storage. New bytes
         under the same name would be handed to the owner of the old ones.
         """
-        return self.storage.meta_backend.exists(self.storage.get_path(self.original, name))
+        return not self.storage.is_name_available(self.storage.get_path(self.original, name))
 
     def _get_paths(self, original_storage_path: str) -> Iterator[str]:
         """Give out the path of the bytes, and others of its kind for as long as needed."""
@@ -117,11 +123,19 @@ class SaveOperation:
         return True
 
     def _is_recorded(self, path: str, original_storage_path: str) -> bool:
+        """Tell whether the record of a path is about these bytes."""
         try:
-            record = self.storage.get_meta_backend_obj(path)
-        except ProxyFileNotFoundError:
-            return False
-        return bool(record["original_storage_path"] == original_storage_path)
+            record = self.storage.meta_backend.get(path)
+            other = record.get_original_storage()
+        except (MetaBackendObjectDoesNotExist, ConfigurationError):
+            return False  # no record, or one of a proxy storage that is no more
+        local_path = get_local_path(self.original, original_storage_path)
+        if local_path is not None:
+            return local_path == get_local_path(other, record["original_storage_path"])
+        same_storage = record["proxy_storage_name"] == get_proxy_storage_name(self.storage)
+        return (same_storage or other is self.original) and clean_path(
+            record["original_storage_path"]
+        ) == clean_path(original_storage_path)
 
     def _remove_unless_recorded(
         self, path: str, original_storage_path: str, error: BaseException
@@ -155,6 +169,7 @@ def as_file(content: Any, name: str) -> File[Any]:
     if hasattr(content, "temporary_file_path"):
         # Without the path, Django copies the file instead of moving it: a move looks for a
         # free name first and renames then, and another save may come in between.
-        return UploadedFile(content.file, content.name, content.content_type, content.size)
+        content_type = getattr(content, "content_type", None)
+        return UploadedFile(content.file, content.name, content_type, content.size)
     file: File[Any] = content
     return file

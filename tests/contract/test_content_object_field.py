@@ -1,5 +1,7 @@
 """The owner of a file, on every meta backend."""
 
+import copy
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -12,6 +14,7 @@ from django.forms import modelform_factory
 from proxy_storage.exceptions import MetaBackendUnavailable
 from tests.testapp.models import (
     Document,
+    ElsewhereDocument,
     KeyedDocument,
     NamedDocument,
     ProxyDocument,
@@ -158,14 +161,14 @@ def test_record_deleted_before_the_row_is_saved(field, caplog):
     path = save_file(instance, field, save=False)
     getattr(instance, field).storage.delete(path)
     instance.save()
-    assert "was deleted before its owner was saved" in caplog.text
+    assert "was deleted or owned before its owner was saved" in caplog.text
 
 
 def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):
     instance = Document()
     save_file(instance, field, save=False)
 
-    def fail(path, data):
+    def fail(path, data, where):
         raise MetaBackendUnavailable("gone")
 
     meta_backend = getattr(instance, field).storage.meta_backend
@@ -201,3 +204,92 @@ def test_rolled_back_field_delete_keeps_the_file(field):
         assert file.name
         assert file.read() == b"world"
     assert get_record(Document.objects.get(pk=instance.pk), field)["path"] == path
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTransactions:
+    def test_rolled_back_save_leaves_no_owner(self, field):
+        """Whoever gets the key of the row next would own the file."""
+        instance = Document()
+
+        def save_and_fail():
+            with transaction.atomic():
+                save_file(instance, field)
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            save_and_fail()
+        Document.objects.create(pk=instance.pk)
+        storage, path = getattr(instance, field).storage, getattr(instance, field).name
+        # a row in the database is rolled back as well, a document stays and has no owner
+        assert storage.exists(path) is (field == "mongo_file")
+        if storage.exists(path):
+            assert storage.meta_backend.get(path).get_content_object() is None
+
+    def test_committed_save_writes_the_owner(self, field):
+        with transaction.atomic():
+            instance = Document()
+            save_file(instance, field)
+        assert get_owner(get_record(instance, field)) == owner_of(Document, instance, field)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+class TestRecordsInAnotherDatabase:
+    @pytest.fixture
+    def document(self):
+        document = ElsewhereDocument()
+        save_file(document, "file")
+        return document
+
+    def test_owner_is_written(self, document):
+        record = get_record(document, "file")
+        assert get_owner(record) == owner_of(ElsewhereDocument, document, "file")
+        assert record.get_content_object() == document
+
+    def test_rolled_back_delete_keeps_file_and_record(self, document):
+        path, storage = document.file.name, document.file.storage
+
+        def delete_and_fail():
+            with transaction.atomic():
+                document.file.delete()
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            delete_and_fail()
+        with storage.open(path) as file:
+            assert file.read() == b"world"
+
+    def test_rolled_back_save_leaves_no_owner(self):
+        document = ElsewhereDocument()
+
+        def save_and_fail():
+            with transaction.atomic():
+                save_file(document, "file")
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            save_and_fail()
+        assert get_owner(get_record(document, "file")) == (None, None, None)
+
+    def test_content_type_can_be_deleted(self, document):
+        ContentType.objects.get_for_model(ElsewhereDocument).delete()
+        ContentType.objects.clear_cache()
+        assert get_record(document, "file").get_content_object() is None
+
+
+def test_file_of_a_reused_path_is_not_taken_over(field):
+    first, second = Document(), Document()
+    path = save_file(first, field, save=False)
+    getattr(first, field).storage.delete(path)
+    assert save_file(second, field) == path
+    first.save()
+    assert get_owner(get_record(second, field)) == owner_of(Document, second, field)
+
+
+def test_copy_of_an_instance_leaves_the_file_to_who_saved_it_first(field):
+    original = Document()
+    save_file(original, field, save=False)
+    duplicate = copy.copy(original)
+    original.save()
+    duplicate.save()
+    assert get_owner(get_record(original, field)) == owner_of(Document, original, field)

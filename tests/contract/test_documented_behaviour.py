@@ -125,10 +125,10 @@ class TestMongoMetaBackend:
         assert isinstance(record["_id"], ObjectId)
         assert set(record) == {"_id", "proxy_storage_name", "path", "original_storage_path"}
 
-    def test_database_is_an_instance_or_a_callable(self, mongodb_uri):
+    def test_database_is_an_instance_or_a_callable(self, mongodb_uri, settings):
         data = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
         with MongoClient(mongodb_uri) as client:
-            database = client["proxy_storage_tests"]
+            database = client[settings.MONGODB_NAME]
             MongoMetaBackend(database=database, collection="file_records").create(data)
             backend = MongoMetaBackend(database=lambda: database, collection="file_records")
             assert backend.get("/a")["original_storage_path"] == "c"

@@ -100,7 +100,9 @@ class TestSave:
             None,
         ],
     )
-    def test_refuses_a_hostile_name_and_leaves_nothing(self, storage, name):
+    def test_refuses_a_hostile_name_and_writes_nothing(self, storage, name, monkeypatch):
+        monkeypatch.setattr(storage.original_storage, "_save", None)
+        monkeypatch.setattr(storage.meta_backend, "create", None)
         with pytest.raises(InvalidNameError):
             storage.save(name, ContentFile(b"x"))
 

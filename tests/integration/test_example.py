@@ -148,6 +148,7 @@ class TestDownload:
 @pytest.mark.parametrize("given", [False, True], ids=["own mongo", "MONGODB_URI"])
 def test_demo_ends_well_and_cleans_up(given, mongodb_uri, tmp_path):
     env = {**os.environ, "EXAMPLE_SERVER": "stream", "TMPDIR": str(tmp_path)}
+    env.pop("MONGODB_URI", None)
     if given:
         env["MONGODB_URI"] = mongodb_uri
     done = subprocess.run(

@@ -9,7 +9,7 @@ from proxy_storage.meta_backends.orm import (
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
-from tests.testapp.storages import MongoGridFSStorage, OrmDiskStorage
+from tests.testapp.storages import ElsewhereStorage, MongoGridFSStorage, OrmDiskStorage
 
 
 class StoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
@@ -25,6 +25,10 @@ class TablelessStoredFile(ProxyStorageModelBase):
 
     class Meta:
         managed = False
+
+
+class ElsewhereStoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
+    """Records in another database than everything else."""
 
 
 class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
@@ -57,6 +61,10 @@ class ProxyDocument(Document):
 
 class KeyedDocument(TwoFiles):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+
+class ElsewhereDocument(models.Model):
+    file = ProxyStorageFileField(storage=ElsewhereStorage(), blank=True)
 
 
 class NamedDocument(TwoFiles):

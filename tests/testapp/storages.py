@@ -14,7 +14,7 @@ from proxy_storage.storages.gridfs import GridFSStorage
 
 @cache
 def get_mongo_db():
-    return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)["proxy_storage_tests"]
+    return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)[settings.MONGODB_NAME]
 
 
 class OrmStorage(ProxyStorageBase):
@@ -27,6 +27,12 @@ class MongoStorage(ProxyStorageBase):
 
 class OrmDiskStorage(OrmStorage):
     original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT, base_url="/media/")
+
+
+class OrmSubfolderStorage(OrmStorage):
+    """A folder within the folder of another one."""
+
+    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "sub")
 
 
 class OrmGridFSStorage(OrmStorage):
@@ -55,6 +61,11 @@ class MongoMemoryStorage(MongoStorage):
 
 class MongoOverwritingStorage(MongoStorage):
     original_storage = FileSystemStorage(settings.TEST_FILES_ROOT / "over", allow_overwrite=True)
+
+
+class ElsewhereStorage(ProxyStorageBase):
+    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "elsewhere")
+    meta_backend = ORMMetaBackend(model="testapp.ElsewhereStoredFile")
 
 
 class UnregisteredStorage(OrmDiskStorage):

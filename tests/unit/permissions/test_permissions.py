@@ -1,14 +1,17 @@
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.contenttypes.models import ContentType
 from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
 
 from jobs.models import JobApply
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import get_owner_data
-from proxy_storage_permissions import FieldPermissions, FilePermission, IsOwner, is_allowed
-from tests.testapp.models import Document
+from proxy_storage_permissions import FieldPermissions, FilePermission, IsOwner, decide
+from tests.testapp.models import Document, ProxyDocument, ScannedDocument
 
 pytestmark = pytest.mark.django_db
 VIEW = SimpleNamespace(asks_for_one_file=True)
@@ -33,15 +36,14 @@ def resume(people):
 
 
 def allowed(permission, people, record):
-    """Who may have the file, by DRF's own two questions and by ours."""
+    """Who may have the file."""
 
     def ask(user):
         instance, request = permission(), SimpleNamespace(user=user, method="GET")
-        answer = is_allowed(instance, request, VIEW, record)
-        by_drf = instance.has_permission(request, VIEW) and instance.has_object_permission(
-            request, VIEW, record
-        )
-        assert not by_drf or answer
+        early, answer = decide(instance, request, VIEW), decide(instance, request, VIEW, record)
+        assert answer is not None
+        # what is said without a record holds with it
+        assert early in (None, answer)
         return answer
 
     return {who for who, user in people.items() if ask(user)}
@@ -122,9 +124,67 @@ def test_file_of_another_model_is_denied(people):
     assert allowed(Rules, people, record) == set()
 
 
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (IsOwner("user"), None),
+        (~IsOwner("user"), None),
+        (Rules, None),
+        (~Rules, None),
+        (IsOwner("user") | Rules, None),
+        (IsOwner("user") | AllowAny, True),
+        (IsOwner("user") & AllowAny, None),
+        (~(IsOwner("user") | AllowAny), False),
+        (IsOwner("user") & ~AllowAny, False),
+        (AllowAny, True),
+    ],
+)
+def test_without_a_record(people, permission, expected):
+    request = SimpleNamespace(user=people["owner"])
+    assert decide(permission(), request, SimpleNamespace()) is expected
+
+
 @pytest.mark.parametrize("permission", [IsOwner("user"), Rules(), IsOwner("user") | Rules])
-def test_where_no_single_file_is_asked_for_nothing_is_allowed(people, permission):
+def test_other_views_may_never_ask_the_record_so_nothing_is_allowed(people, permission):
     for view in (SimpleNamespace(), SimpleNamespace(asks_for_one_file=False)):
         for user in people.values():
-            request = SimpleNamespace(user=user)
-            assert not permission().has_permission(request, view)
+            assert not permission().has_permission(SimpleNamespace(user=user), view)
+    assert permission().has_permission(SimpleNamespace(user=people["owner"]), VIEW)
+
+
+class TestWrongConfiguration:
+    @pytest.mark.parametrize("name", ["usr", "what_you_want", "id"])
+    def test_no_such_foreign_key(self, people, resume, name):
+        with pytest.raises(ConfigurationError, match="no such foreign key"):
+            allowed(IsOwner(name), people, resume)
+
+    def test_foreign_key_to_another_model_has_the_same_numbers(self, people):
+        content_type = ContentType.objects.get(pk=people["owner"].pk)
+        entry = LogEntry.objects.create(
+            user=people["staff"], content_type=content_type, action_flag=1
+        )
+        record = MetaBackendObject(path="/x", **get_owner_data(entry, LogEntry._meta.pk))
+        assert allowed(IsOwner("user"), people, record) == {"staff"}
+        with pytest.raises(ConfigurationError, match="not the model of users"):
+            allowed(IsOwner("content_type"), people, record)
+
+    def test_rules_for_a_field_that_another_model_declares(self, people):
+        class ScannedFiles(FieldPermissions):
+            model = ScannedDocument
+            permissions = {"orm_file": AllowAny}
+
+        document = ScannedDocument.objects.create()
+        field = ScannedDocument._meta.get_field("orm_file")
+        record = MetaBackendObject(path="/x", **get_owner_data(document, field))
+        with pytest.raises(ConfigurationError, match=r"declared by testapp\.Document"):
+            allowed(ScannedFiles, people, record)
+
+    def test_rules_for_a_proxy_model_are_those_of_its_table(self, people):
+        class ProxyFiles(FieldPermissions):
+            model = ProxyDocument
+            permissions = {"orm_file": AllowAny}
+
+        document = Document.objects.create()
+        field = Document._meta.get_field("orm_file")
+        record = MetaBackendObject(path="/x", **get_owner_data(document, field))
+        assert allowed(ProxyFiles, people, record) == EVERYBODY

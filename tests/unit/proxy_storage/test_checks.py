@@ -6,7 +6,27 @@ from django.test.utils import isolate_apps
 
 from proxy_storage.checks import check_settings
 from proxy_storage.db.fields import ProxyStorageFileField
+from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage_api.checks import check_permission_classes
+from tests.testapp.storages import OrmDiskStorage
+
+
+class Bare(ProxyStorageBase):
+    """Has neither of the two attributes."""
+
+
+class WithArguments(OrmDiskStorage):
+    def __init__(self, location):
+        self.location = location
+
+
+class WithoutModel(OrmDiskStorage):
+    meta_backend = ORMMetaBackend("testapp.Nothing")
+
+
+class WithoutOwner(OrmDiskStorage):
+    meta_backend = ORMMetaBackend("testapp.PlainStoredFile")
 
 
 def ids(settings, value):
@@ -24,7 +44,15 @@ def test_settings_of_the_tests_are_fine():
         ("text", ["proxy_storage.E001"]),
         ({"PROXY_STORAGE_CLASES": {}}, ["proxy_storage.W001"]),
         ({"PROXY_STORAGE_CLASSES": {"a": "no.Where"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": OrmDiskStorage}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": None}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.Bare"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithArguments"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutModel"}}, ["proxy_storage.E002"]),
         ({"SERVERS": {"default": {"BACKEND": "no.Where"}}}, ["proxy_storage.E003"]),
+        ({"SERVERS": {"default": {"BACKEND": None}}}, ["proxy_storage.E003"]),
+        ({"SERVERS": {"default": None}}, ["proxy_storage.E003"]),
+        ({"SERVERS": None}, ["proxy_storage.E003"]),
         ({"DEFAULT_PERMISSION_CLASSES": []}, []),
     ],
 )
@@ -56,3 +84,37 @@ def test_field_without_a_proxy_storage():
     (error,) = Wrong.check()
     assert error.id == "proxy_storage.E101"
     assert "FileSystemStorage" in error.msg
+
+
+@isolate_apps("tests.testapp")
+@pytest.mark.parametrize("storage", [WithoutOwner(), WithoutModel(), Bare()])
+def test_field_whose_records_cannot_have_an_owner(storage):
+    class Wrong(models.Model):
+        file = ProxyStorageFileField(storage=storage)
+
+        class Meta:
+            app_label = "testapp"
+
+    (error,) = Wrong.check()
+    assert error.id == "proxy_storage.E102"
+
+
+@isolate_apps("tests.testapp")
+def test_field_of_a_model_with_a_composite_key():
+    class Wrong(models.Model):
+        pk = models.CompositePrimaryKey("a", "b")
+        a = models.IntegerField()
+        b = models.IntegerField()
+        file = ProxyStorageFileField(storage=OrmDiskStorage())
+
+        class Meta:
+            app_label = "testapp"
+
+    assert "proxy_storage.E103" in [error.id for error in Wrong.check()]
+
+
+@pytest.mark.parametrize("max_length", [None, 100, 255, 300])
+def test_field_keeps_its_max_length_in_migrations(max_length):
+    field = ProxyStorageFileField(storage=OrmDiskStorage(), max_length=max_length or 255)
+    assert field.clone().max_length == (max_length or 255)
+    assert ProxyStorageFileField(storage=OrmDiskStorage()).clone().max_length == 255

@@ -1,7 +1,7 @@
 """What the contract leaves open: details of one storage class."""
 
 import pytest
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.db import OperationalError, transaction
 from django.db.migrations.writer import MigrationWriter
@@ -12,6 +12,7 @@ from proxy_storage.exceptions import (
     ConfigurationError,
     InvalidNameError,
     MetaBackendError,
+    MetaBackendObjectAlreadyExists,
     MetaBackendUnavailable,
     ProxyFileNotFoundError,
 )
@@ -20,7 +21,6 @@ from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.mongo import LazyDatabase, PyMongoError
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.gridfs import GridFSStorage
-from tests.testapp.models import StoredFile
 from tests.testapp.storages import OrmDiskStorage, get_mongo_db
 
 GET_MONGO_DB = "tests.testapp.storages.get_mongo_db"
@@ -56,16 +56,73 @@ class TestProxyStorage:
     def test_record_deleted_by_somebody_else_meanwhile(self, monkeypatch, caplog):
         caplog.set_level("INFO")
         storage = get_proxy_storage("orm_disk")
-        path = storage.save("a.txt", ContentFile(b""))
-        delete = FileSystemStorage.delete
+        path = storage.save("a.txt", ContentFile(b"old"))
+        get = type(storage).get_meta_backend_obj
 
-        def delete_both(original, name):
-            delete(original, name)
-            StoredFile.objects.filter(path=path).delete()
+        def get_and_lose_the_race(self, path):
+            """Somebody deletes the file, and the same path is given to a new one."""
+            record = get(self, path)
+            monkeypatch.undo()
+            storage.delete(path)
+            assert storage.save("a.txt", ContentFile(b"new")) == path
+            return record
 
-        monkeypatch.setattr(FileSystemStorage, "delete", delete_both)
+        monkeypatch.setattr(type(storage), "get_meta_backend_obj", get_and_lose_the_race)
         storage.delete(path)
         assert "was deleted by somebody else" in caplog.text
+        with storage.open(path) as file:
+            assert file.read() == b"new"
+
+    def test_in_a_transaction_the_bytes_are_left_to_who_deleted_the_record(self, monkeypatch):
+        storage = get_proxy_storage("orm_disk")
+        path = storage.save("a.txt", ContentFile(b"x"))
+        record = storage.get_meta_backend_obj(path)
+        monkeypatch.setattr(type(storage), "get_meta_backend_obj", lambda self, path: record)
+        storage.meta_backend.delete(path)
+        with transaction.atomic():
+            storage.delete(path)
+        assert storage.original_storage.exists("a.txt")
+
+    def test_record_stays_where_the_bytes_cannot_be_deleted(self, monkeypatch):
+        storage = get_proxy_storage("orm_disk")
+        path = storage.save("a.txt", ContentFile(b"x"))
+
+        def fail(original, name):
+            raise PermissionError(name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FileSystemStorage, "delete", fail)
+            with pytest.raises(PermissionError):
+                storage.delete(path)
+        assert storage.exists(path)
+
+    def test_temporary_upload_without_content_type(self, tmp_path):
+        file = File((tmp_path / "upload").open("w+b"), "a.txt")
+        file.write(b"x")
+        file.temporary_file_path = lambda: str(tmp_path / "upload")
+        storage = get_proxy_storage("orm_disk")
+        with file, storage.open(storage.save("a.txt", file)) as saved:
+            assert saved.read() == b"x"
+
+    @pytest.mark.parametrize("other", ["orm_disk", "orm_subfolder"])
+    @pytest.mark.parametrize("spelling", ["b.txt", "./b.txt", "x/../b.txt", "absolute"])
+    def test_bytes_are_not_recorded_twice(self, settings, other, spelling):
+        storage, other = get_proxy_storage("orm_disk"), get_proxy_storage(other)
+        known = storage.original_storage.save("sub/b.txt", ContentFile(b"x"))
+        path = storage.save("b.txt", None, original_storage_path=known)
+        if spelling == "absolute":
+            spelling = path
+        elif other is storage:
+            spelling = f"sub/{spelling}"
+        expected = InvalidNameError if ".." in spelling else MetaBackendObjectAlreadyExists
+        with pytest.raises(expected):
+            other.save("b.txt", None, original_storage_path=spelling)
+
+    def test_folder_is_no_file_to_record(self):
+        storage = get_proxy_storage("orm_disk")
+        storage.original_storage.save("sub/b.txt", ContentFile(b"x"))
+        with pytest.raises(ProxyFileNotFoundError):
+            storage.save("sub", None, original_storage_path="sub")
 
     def test_original_that_misses_the_bytes_does_not_keep_the_record(self, monkeypatch, caplog):
         caplog.set_level("INFO")

@@ -5,19 +5,29 @@ from proxy_storage.registry import get_proxy_storage
 from proxy_storage.urls import get_file_url
 
 
-def test_endpoint_of_the_api():
-    assert get_file_url("/a b/é&?.txt") == "/files/?path=%2Fa+b%2F%C3%A9%26%3F.txt"
+def use_one_meta_backend(settings, **changes):
+    classes = settings.PROXY_STORAGE["PROXY_STORAGE_CLASSES"]
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"d": classes["orm_disk"]}, **changes}
+
+
+def test_endpoint_of_the_api(settings):
+    use_one_meta_backend(settings)
+    assert get_file_url("/a b/é&?.txt", "d") == "/files/?path=%2Fa+b%2F%C3%A9%26%3F.txt"
+
+
+def test_storage_is_named_where_a_path_alone_is_ambiguous():
+    assert get_file_url("/a.txt", "orm_disk") == "/files/?path=%2Fa.txt&storage=orm_disk"
 
 
 def test_endpoint_of_the_project(settings):
-    settings.PROXY_STORAGE = {"FILE_URL_NAME": "admin:index"}
-    assert get_file_url("/a.txt") == "/admin/?path=%2Fa.txt"
+    use_one_meta_backend(settings, FILE_URL_NAME="admin:index")
+    assert get_file_url("/a.txt", "d") == "/admin/?path=%2Fa.txt"
 
 
 def test_endpoint_that_is_not_there(settings):
     settings.PROXY_STORAGE = {"FILE_URL_NAME": "nowhere"}
     with pytest.raises(ConfigurationError, match="No URL is named 'nowhere'"):
-        get_file_url("/a.txt")
+        get_file_url("/a.txt", "orm_disk")
 
 
 @pytest.mark.usefixtures("empty_storages")
@@ -27,5 +37,5 @@ def test_without_endpoint_the_original_answers(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "proxy_storage_api"]
     storage = get_proxy_storage("orm_disk")
     path = storage.save("a.txt", ContentFile(b""))
-    assert get_file_url(path) is None
+    assert get_file_url(path, "orm_disk") is None
     assert storage.url(path) == "/media/a.txt"

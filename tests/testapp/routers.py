@@ -1,0 +1,10 @@
+class ElsewhereRouter:
+    """Keeps the records of one model in a database of their own."""
+
+    def db_for_read(self, model, **hints):
+        return "other" if model.__name__ == "ElsewhereStoredFile" else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return (db == "other") == (model_name == "elsewherestoredfile")
