@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.writer import MigrationWriter
 from pymongo import MongoClient
 
@@ -159,17 +159,25 @@ RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
 
 @pytest.mark.django_db
 class TestDatabaseThatRefuses:
-    def test_statement_fails(self):
+    def test_table_is_missing(self):
         backend = ORMMetaBackend("testapp.TablelessStoredFile")
         for ask in (backend.get, backend.exists, backend.delete):
-            with transaction.atomic(), pytest.raises(MetaBackendUnavailable) as caught:
+            with pytest.raises(MetaBackendError) as caught, transaction.atomic():
                 ask("/a")
-            assert isinstance(caught.value.__cause__, OperationalError)
+            assert isinstance(caught.value.__cause__, DatabaseError)
             assert caught.value.path == "/a"
-        with transaction.atomic(), pytest.raises(MetaBackendUnavailable):
+        with pytest.raises(MetaBackendError), transaction.atomic():
             backend.create(RECORD)
-        with transaction.atomic(), pytest.raises(MetaBackendUnavailable):
+        with pytest.raises(MetaBackendError), transaction.atomic():
             backend.update("/a", {"original_storage_path": "d"})
+
+    def test_database_does_not_answer(self):
+        def fail(*args):
+            raise OperationalError("server closed the connection")
+
+        backend = ORMMetaBackend("testapp.StoredFile")
+        with connection.execute_wrapper(fail), pytest.raises(MetaBackendUnavailable):
+            backend.get("/a")
 
     def test_value_does_not_fit(self):
         with pytest.raises(MetaBackendError, match="refused"):
