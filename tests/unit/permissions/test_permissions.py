@@ -159,7 +159,9 @@ class TestWrongConfiguration:
             allowed(IsOwner(name), people, resume)
 
     def test_foreign_key_to_another_model_has_the_same_numbers(self, people):
-        content_type = ContentType.objects.get(pk=people["owner"].pk)
+        content_type, _ = ContentType.objects.get_or_create(
+            pk=people["owner"].pk, defaults={"app_label": "some", "model": "thing"}
+        )
         entry = LogEntry.objects.create(
             user=people["staff"], content_type=content_type, action_flag=1
         )
