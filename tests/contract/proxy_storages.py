@@ -1,0 +1,12 @@
+"""The proxy storages that run the contract, and what their tests ask of them."""
+
+ORIGINALS = ["disk", "gridfs", "memory", "overwriting"]
+
+
+def read(storage, path):
+    with storage.open(path) as file:
+        return file.read()
+
+
+def is_in_original(storage, original_storage_path):
+    return storage.get_original_storage().exists(original_storage_path)
