@@ -7,23 +7,19 @@ asked for, never when this module is.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, proxy_storage_settings
+from proxy_storage.settings import SETTING, cached, proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase
     from proxy_storage.storages.base import ProxyStorageBase
 
 
-# functools.cache holds no lock while it calls: two threads may do the work twice, but
-# none waits for another's import lock
-@cache
+@cached
 def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
     """Return all registered classes by name.
 
@@ -66,7 +62,7 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     )
 
 
-@cache
+@cached
 def get_proxy_storage(name: str) -> ProxyStorageBase:
     """Return the proxy storage that is registered under a name; one instance a process.
 
@@ -91,18 +87,8 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
     return storage
 
 
-@cache
+@cached
 def get_meta_backends() -> tuple[MetaBackendBase, ...]:
     """Return the meta backends of all registered proxy storages, each one once."""
     backends = (get_proxy_storage(name).meta_backend for name in get_proxy_storage_classes())
     return tuple(dict.fromkeys(backends))
-
-
-def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING:
-        get_proxy_storage_classes.cache_clear()
-        get_proxy_storage.cache_clear()
-        get_meta_backends.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="proxy_storage.registry")

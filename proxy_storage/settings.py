@@ -8,14 +8,18 @@ and tests may override it::
     proxy_storage_settings.PROXY_STORAGE_CLASSES
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 from proxy_storage.exceptions import ConfigurationError
 
 SETTING = "PROXY_STORAGE"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 DEFAULTS: dict[str, Any] = {
     # name of a proxy storage -> dotted path of its class
@@ -33,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
         "audio/ogg",
         "audio/wav",
         "audio/webm",
+        "audio/x-wav",
         "image/avif",
         "image/bmp",
         "image/gif",
@@ -94,3 +99,19 @@ class ProxyStorageSettings:
 
 
 proxy_storage_settings = ProxyStorageSettings(DEFAULTS)
+
+
+def cached(function: _Function) -> _Function:
+    """Remember what a function makes of the settings, until a test changes them.
+
+    No lock is held during the call: two threads may do the work twice, but none waits for
+    a module that the other one imports.
+    """
+    remembering: Any = cache(function)
+
+    def forget(*, setting: str, **kwargs: Any) -> None:
+        if setting == SETTING:
+            remembering.cache_clear()
+
+    setting_changed.connect(forget, weak=False)
+    return cast("_Function", remembering)

@@ -42,7 +42,7 @@ class FileViewSet(ViewSet):
     """
 
     content_negotiation_class = FileContentNegotiation
-    #: None: those of the setting, looked up for each request
+    #: None: those of the setting, looked up for each request (DRF's stubs know no None)
     permission_classes: Sequence[Any] | None = None  # type: ignore[assignment]
     #: where to look for a path, in this order; None: all those of registered storages
     meta_backends: Sequence[MetaBackendBase] | None = None

@@ -65,7 +65,7 @@ def need_web_server():
     def need(name):
         if name is None or services.find_web_server(name) is not None:
             return
-        message = f"{name} is missing. On Debian: apt-get install {services.WEB_SERVERS[name]}"
+        message = f"{name} is missing. On Debian: apt-get install {services.DEBIAN_PACKAGES[name]}"
         if "CI" in os.environ:
             pytest.fail(message)
         pytest.skip(message)

@@ -60,10 +60,14 @@ def play(server: str, port: int) -> int:
         with running_site(Path(folder), server, port, throw_away=True) as base_url:
             avatar_server = WEB_SERVERS[server] or "python"
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
-            outcomes = list(scenario.play(base_url, avatar_server))
-        wrong = sum(not outcome.right for outcome in outcomes)
-        if wrong:
-            print((Path(folder) / "gunicorn.log").read_text(errors="replace"), file=sys.stderr)
+            wrong = -1
+            try:
+                outcomes = list(scenario.play(base_url, avatar_server))
+                wrong = sum(not outcome.right for outcome in outcomes)
+            finally:
+                if wrong:  # what the site says of it, also where the story broke off
+                    log = Path(folder) / "gunicorn.log"
+                    print(log.read_text(errors="replace"), file=sys.stderr)
     rows = [
         (
             o.who,

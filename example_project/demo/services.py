@@ -52,6 +52,7 @@ def running(
     is_ready: Callable[[], bool],
     output: Path,
     env: Mapping[str, str] | None = None,
+    folder: Path = PROJECT_DIR,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program until the block ends.
 
@@ -60,6 +61,7 @@ def running(
         is_ready: asked again and again until it says yes.
         output: file for what the program prints.
         env: variables in addition to this process's own.
+        folder: where it runs.
 
     Raises:
         ServiceError: it ended, or was not ready within `START_TIMEOUT`.
@@ -71,7 +73,7 @@ def running(
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
-            cwd=PROJECT_DIR,
+            cwd=folder,
             # a group of its own: Ctrl-C reaches us alone, and we stop things in order
             start_new_session=True,
         )
@@ -138,8 +140,8 @@ def running_gunicorn(run_dir: Path, env: Mapping[str, str], port: int) -> Iterat
         yield f"127.0.0.1:{port}"
 
 
-# program, and the Debian packages that bring what its configuration needs
-WEB_SERVERS = {
+# web server -> the packages that bring it and what its configuration needs
+DEBIAN_PACKAGES = {
     "nginx": "nginx-light",
     "apache2": "apache2-bin libapache2-mod-xsendfile",
 }
@@ -168,7 +170,7 @@ def running_web_server(
     """
     program = find_web_server(name)
     if program is None:
-        raise ServiceError(f"{name} is missing. On Debian: apt-get install {WEB_SERVERS[name]}")
+        raise ServiceError(f"{name} is missing. On Debian: apt-get install {DEBIAN_PACKAGES[name]}")
     run_dir.mkdir(parents=True, exist_ok=True)
     files_root.mkdir(parents=True, exist_ok=True)
     values = {

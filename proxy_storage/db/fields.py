@@ -40,6 +40,7 @@ class ProxyStorageFieldFile(FieldFile):
         if save:
             self.instance.save()
 
+    # keeps templates from calling it; functions have no such attribute for mypy
     save.alters_data = True  # type: ignore[attr-defined]
 
 

@@ -80,9 +80,6 @@ class MetaBackendBase(ABC):
     (``==``) are the same place, so subclasses compare what they write to.
     """
 
-    #: the key by which a record is told from a later one of the same path
-    identity_key = "id"
-
     def create(self, data: Mapping[str, Any]) -> MetaBackendObject:
         """Write a new record.
 
@@ -154,10 +151,6 @@ class MetaBackendBase(ABC):
         if not self._delete({**(where or {}), "path": self._check_path(path)}):
             raise self._does_not_exist(path)
 
-    def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Return what tells this record from a later one of the same path."""
-        return {self.identity_key: record[self.identity_key]}
-
     def get_transaction_alias(self) -> str | None:
         """Return the database whose transactions the records take part in, if any."""
         return None
@@ -168,6 +161,10 @@ class MetaBackendBase(ABC):
         Raises:
             ConfigurationError: they cannot; the message says what to change.
         """
+
+    @abstractmethod
+    def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Return what tells this record from a later one of the same path, for ``where``."""
 
     @abstractmethod
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.mongo import AnyDatabase, LazyDatabase, mapped_errors
 
 
@@ -19,8 +19,6 @@ class MongoMetaBackend(MetaBackendBase):
             of such a callable; see `proxy_storage.mongo.LazyDatabase`.
         collection: the collection's name.
     """
-
-    identity_key = "_id"
 
     def __init__(
         self, database: AnyDatabase | Callable[[], AnyDatabase] | str, collection: str
@@ -43,6 +41,10 @@ class MongoMetaBackend(MetaBackendBase):
     @property
     def _collection(self) -> Any:
         return self._database.get()[self.collection_name]
+
+    def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Return the ``_id``."""
+        return {"_id": record["_id"]}
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
         with mapped_errors(data["path"]):

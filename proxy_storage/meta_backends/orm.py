@@ -27,7 +27,7 @@ from proxy_storage.exceptions import (
     MetaBackendObjectAlreadyExists,
     MetaBackendUnavailable,
 )
-from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 # the longest that fits into one unique index on PostgreSQL, MySQL and SQLite alike,
 # four bytes a character
@@ -123,10 +123,10 @@ class ORMMetaBackend(MetaBackendBase):
             raise ConfigurationError(f"{self._label} is no subclass of ProxyStorageModelBase.")
         return model
 
-    @property
-    def identity_key(self) -> str:  # type: ignore[override]
-        """The model's primary key."""
-        return self.model._meta.pk.attname
+    def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Return the primary key."""
+        key = self.model._meta.pk.attname
+        return {key: record[key]}
 
     def get_transaction_alias(self) -> str:
         """Return the database that records are in."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cache
 from typing import Any
 
-from django.core.signals import setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
@@ -14,7 +12,7 @@ from django.utils.module_loading import import_string
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.headers import get_file_headers
-from proxy_storage.settings import SETTING, proxy_storage_settings
+from proxy_storage.settings import SETTING, cached, proxy_storage_settings
 
 DEFAULT_SERVER = {"BACKEND": "proxy_storage.serving.StreamingServer"}
 
@@ -83,8 +81,7 @@ def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
     return servers["default"]
 
 
-# no lock is held while servers are built; see registry
-@cache
+@cached
 def get_servers() -> dict[str, ServerBase]:
     """Return all configured servers by their key, and the default one.
 
@@ -104,11 +101,3 @@ def _build(key: str, entry: Any) -> ServerBase:
     if not isinstance(server, ServerBase):
         raise ConfigurationError(f"{where} is a {type(server).__name__}, not a ServerBase.")
     return server
-
-
-def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING:
-        get_servers.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="proxy_storage.serving")

@@ -1,7 +1,6 @@
-"""Apache (mod_xsendfile) or lighttpd delivers the bytes: ``X-Sendfile``.
+"""Apache with mod_xsendfile delivers the bytes: ``X-Sendfile``.
 
-Source: https://tn123.org/mod_xsendfile/,
-https://redmine.lighttpd.net/projects/lighttpd/wiki/X-LIGHTTPD-send-file
+Source: https://tn123.org/mod_xsendfile/
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from proxy_storage.serving.local import require_local_file
 
 
 class XSendfileServer(ServerBase):
-    """Let the web server deliver files of an original storage on this machine.
+    """Let Apache deliver files of an original storage on this machine.
 
-    The web server has to be told that it may: ``XSendFile on`` and ``XSendFilePath`` with
-    the folder of the original storage for Apache.
+    Apache has to be told that it may: ``XSendFile on``, and ``XSendFilePath`` with the
+    folder of the original storage.
     """
 
     def serve(
@@ -30,7 +29,7 @@ class XSendfileServer(ServerBase):
         file = require_local_file(meta_backend_obj)
         # mod_xsendfile gives all files the same ETag unless it finds one
         response = HttpResponse(headers={**headers, "ETag": file.etag})
-        # bytes, which the web server takes as they are: no percent-encoding, and none of
+        # bytes, which Apache takes as they are: no percent-encoding, and none of
         # the MIME encoding that Django gives to text beyond latin-1
         response["X-Sendfile"] = os.fsencode(file.path)
         return response

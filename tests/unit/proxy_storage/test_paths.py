@@ -19,6 +19,7 @@ from proxy_storage.paths import (
         ("cv.pdf", "/cv.pdf"),
         ("//cv.pdf", "/cv.pdf"),
         ("a//b/./c.txt", "/a/b/c.txt"),
+        ("letters//2024/./cv.pdf", "/letters/2024/cv.pdf"),
         ("a\\b.txt", "/a/b.txt"),
         ("a/../../b.txt", "/b.txt"),
     ],

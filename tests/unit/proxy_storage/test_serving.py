@@ -95,6 +95,7 @@ class TestHeaders:
             ("a.jpg", "image/jpeg", True),
             ("a.pdf", "application/pdf", True),
             ("a.mp4", "video/mp4", True),
+            ("a.wav", "audio/x-wav", True),
             ("a.html", "text/html", False),
             ("a.svg", "image/svg+xml", False),
             ("a.xml", None, False),
