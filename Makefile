@@ -13,7 +13,7 @@ WEB_SERVER_x-accel := nginx
 WEB_SERVER_x-sendfile := apache2
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-.PHONY: demo serve test nginx apache2 clean
+.PHONY: demo serve test nginx apache2 postgres mariadbd clean
 
 demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
@@ -21,8 +21,9 @@ demo: .venv/example $(WEB_SERVER)
 serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
-test: .venv/tox nginx apache2
-	$(BIN)/tox run
+# as many environments at once as there are cores; each one's output comes when it has ended
+test: .venv/tox nginx apache2 postgres mariadbd
+	$(BIN)/tox run-parallel --parallel-no-spinner
 
 # says what is missing where it cannot be installed; who needs it decides what then
 nginx:
@@ -30,6 +31,12 @@ nginx:
 
 apache2:
 	@sh example_project/deploy/install.sh apache2 apache2-bin libapache2-mod-xsendfile
+
+postgres:
+	@sh example_project/deploy/install.sh postgres postgresql
+
+mariadbd:
+	@sh example_project/deploy/install.sh mariadbd mariadb-server-core mariadb-client-core
 
 clean:
 	rm -rf .venv .tox build *.egg-info example_project/var

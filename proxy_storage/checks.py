@@ -1,28 +1,31 @@
-"""System checks of the setting ``PROXY_STORAGE``."""
+"""System checks of the setting ``PROXY_STORAGE`` and of the proxy storages it names."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core import checks
 
 from proxy_storage import registry
-from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
+from proxy_storage.originals import get_public_address
 from proxy_storage.serving.base import get_servers
 from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 
 
 @checks.register()
 def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find unknown keys, classes that cannot be used and servers that cannot be built."""
+    """Find what cannot work, and what can be read around the permissions."""
     try:
         keys = ProxyStorageSettings.user_settings()
     except ConfigurationError as error:
-        return [checks.Error(str(error), id="proxy_storage.E001")]
-    return [
-        *_check_keys(keys),
-        *_check_loads(_check_meta_backends, "proxy_storage.E002"),
-        *_check_loads(get_servers, "proxy_storage.E003"),
-    ]
+        hint = "See the page about settings in the documentation."
+        return [checks.Error(str(error), hint=hint, id="proxy_storage.E001")]
+    return [*_check_keys(keys), *_check_storages(), *_check_servers()]
 
 
 def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
@@ -36,13 +39,96 @@ def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
             )
 
 
-def _check_meta_backends() -> None:
-    for meta_backend in registry.get_meta_backends():
-        meta_backend.check_keys(("path", "proxy_storage_name", "original_storage_path"))
-
-
-def _check_loads(load: Callable[[], object], check_id: str) -> Iterator[checks.CheckMessage]:
+def _check_storages() -> Iterator[checks.CheckMessage]:
     try:
-        load()
+        names = registry.get_proxy_storage_names()
     except ConfigurationError as error:
-        yield checks.Error(str(error), id=check_id)
+        yield _get_storage_error(error)
+        return
+    for name in names:
+        try:
+            storage = registry.get_proxy_storage(name)
+            originals = _get_original_storages(storage)
+        except ConfigurationError as error:
+            yield _get_storage_error(error)
+            continue
+        yield from _check_records(name, storage)
+        for original_name, original in originals.items():
+            yield from _check_public(original_name, original)
+        if isinstance(storage, FallbackProxyStorageMixin):
+            yield from _check_fallback(name, originals)
+
+
+def _get_storage_error(error: ConfigurationError) -> checks.CheckMessage:
+    if isinstance(error, DuplicateRegistrationError):
+        hint = "Give each proxy storage one name, in one of the two settings."
+        return checks.Error(str(error), hint=hint, id="proxy_storage.E004")
+    hint = f"Correct the class, or its entry in {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
+    return checks.Error(str(error), hint=hint, id="proxy_storage.E002")
+
+
+def _get_original_storages(storage: ProxyStorageBase) -> dict[str, Any]:
+    """Return the original storages by a name that a reader finds them by."""
+    cls = type(storage).__qualname__
+    if isinstance(storage, MultipleOriginalStoragesMixin):
+        originals = storage.get_original_storages()
+        return {f"{cls}'s {name!r}": original for name, original in originals.items()}
+    return {f"{cls}'s original storage": storage.get_original_storage()}
+
+
+def _check_records(name: str, storage: ProxyStorageBase) -> Iterator[checks.CheckMessage]:
+    try:
+        storage.meta_backend.check_keys(storage.get_record_keys())
+    except ConfigurationError as error:
+        yield checks.Error(
+            f"The records of {name!r} cannot hold what it writes. {error}",
+            hint="Change the model of the records, and make a migration.",
+            id="proxy_storage.E005",
+        )
+
+
+def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
+    reason = get_public_address(original)
+    if reason is not None:
+        yield checks.Warning(
+            f"Files of {where} can be read by a URL that asks no permission: {reason}.",
+            hint="Keep them where no web server looks, or silence this check if all may be read.",
+            id="proxy_storage.W002",
+        )
+
+
+def _check_fallback(name: str, originals: dict[str, Any]) -> Iterator[checks.CheckMessage]:
+    for where, original in list(originals.items())[:-1]:
+        if not getattr(original, "fallback_exceptions", ()):
+            yield checks.Warning(
+                f"{name!r} never gets beyond {where}, which names no fallback_exceptions.",
+                hint="Mix OriginalStorageFallbackMixin into it, and set fallback_exceptions.",
+                id="proxy_storage.W004",
+            )
+
+
+def _check_servers() -> Iterator[checks.CheckMessage]:
+    try:
+        keys = list(get_servers())
+    except ConfigurationError as error:
+        hint = "An entry is {'BACKEND': dotted path, 'OPTIONS': {...}}."
+        yield checks.Error(str(error), hint=hint, id="proxy_storage.E003")
+        return
+    with suppress(ConfigurationError):  # of a storage, and reported as such
+        known = sorted(_get_server_keys())
+        for key in keys:
+            if key not in known:
+                yield checks.Warning(
+                    f"{SETTING}['SERVERS'][{key!r}] is about no proxy storage.",
+                    hint=f"Known are {', '.join(known)}.",
+                    id="proxy_storage.W003",
+                )
+
+
+def _get_server_keys() -> Iterator[str]:
+    yield "default"
+    for name in registry.get_proxy_storage_names():
+        yield name
+        storage = registry.get_proxy_storage(name)
+        if isinstance(storage, MultipleOriginalStoragesMixin):
+            yield from (f"{name}/{original}" for original in storage.get_original_storages())

@@ -4,11 +4,13 @@
 
     ProxyStorageError
       ConfigurationError                 also django's ImproperlyConfigured
+        DuplicateRegistrationError
       InvalidNameError                   also django's SuspiciousFileOperation
       MetaBackendError
         MetaBackendObjectDoesNotExist    also django's ObjectDoesNotExist
         MetaBackendObjectAlreadyExists
         MetaBackendUnavailable
+      OwnerError
       ProxyFileNotFoundError             also FileNotFoundError
       ServingError
 
@@ -31,6 +33,10 @@ class ProxyStorageError(Exception):
 
 class ConfigurationError(ProxyStorageError, ImproperlyConfigured):
     """Settings, models or classes do not fit together; the message says what to change."""
+
+
+class DuplicateRegistrationError(ConfigurationError):
+    """Two proxy storages have one name, or one has two."""
 
 
 class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):
@@ -69,6 +75,19 @@ class MetaBackendObjectAlreadyExists(MetaBackendError):
 
 class MetaBackendUnavailable(MetaBackendError):
     """The database of the meta backend did not answer, or refused to work now."""
+
+
+class OwnerError(ProxyStorageError):
+    """An instance cannot be the owner of a file.
+
+    Args:
+        message: why not.
+        path: the file's path, kept as ``error.path``.
+    """
+
+    def __init__(self, message: str, *, path: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):

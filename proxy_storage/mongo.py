@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -23,6 +24,7 @@ try:
     from bson.errors import BSONError
     from gridfs import GridFSBucket, GridOut
     from gridfs.errors import NoFile
+    from pymongo import UpdateMany, UpdateOne
     from pymongo.database import Database
     from pymongo.errors import (
         ConnectionFailure,
@@ -43,6 +45,9 @@ __all__ = [
     "LazyDatabase",
     "NoFile",
     "PyMongoError",
+    "UpdateMany",
+    "UpdateOne",
+    "get_collection",
     "mapped_errors",
 ]
 
@@ -69,10 +74,18 @@ class LazyDatabase:
         self._resolved: tuple[int, AnyDatabase] | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LazyDatabase) and other.source == self.source
+        return isinstance(other, LazyDatabase) and other._identity == self._identity
 
     def __hash__(self) -> int:
-        return hash(self.source)
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> Any:
+        """The source, by its dotted path where it has one: both ways to name it are equal."""
+        name = getattr(self.source, "__qualname__", None)
+        if isinstance(self.source, Database) or name is None or "<" in name:
+            return self.source
+        return f"{self.source.__module__}.{name}"
 
     def get(self) -> AnyDatabase:
         """Return the database of this process.
@@ -98,6 +111,12 @@ class LazyDatabase:
                 f"and {self.source!r} gave {type(database).__name__}."
             )
         return database
+
+
+def get_collection(database: AnyDatabase, name: str) -> Any:
+    """Return a collection whose times come back aware of their zone, whatever the client says."""
+    options = database.codec_options.with_options(tz_aware=True, tzinfo=UTC)
+    return database.get_collection(name, codec_options=options)
 
 
 @contextmanager

@@ -1,8 +1,21 @@
 """What has to be known about an original storage, whichever class it is of."""
 
-import os
+from __future__ import annotations
 
+import copy
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
 from django.core.files.storage import FileSystemStorage, Storage
+
+
+class Original(NamedTuple):
+    """An original storage, and its name where a proxy storage has several."""
+
+    storage: Storage
+    name: str | None = None
 
 
 def get_local_path(storage: Storage, original_storage_path: str) -> str | None:
@@ -22,9 +35,9 @@ def saves_exclusively(storage: Storage) -> bool:
 
     Django's `FileSystemStorage` creates files with ``O_EXCL`` and so promises it, unless
     it is told to overwrite. Other storages make the promise with the attribute
-    ``saves_exclusively = True``. For all the rest a proxy storage adds a random token to
-    each name, since the exists-then-write of object stores has lost files of many
-    projects.
+    ``saves_exclusively = True``; they also clean up after a save of theirs that fails.
+    For all the rest a proxy storage adds a random token to each name, since the
+    exists-then-write of object stores has lost files of many projects.
     """
     promise = getattr(storage, "saves_exclusively", None)
     if promise is not None:
@@ -37,3 +50,39 @@ def saves_exclusively(storage: Storage) -> bool:
             return False
     flags = getattr(storage, "OS_OPEN_FLAGS", os.O_EXCL)  # gone in Django 6.0
     return bool(flags & os.O_EXCL) and not getattr(storage, "_allow_overwrite", False)
+
+
+def watch_names(storage: Storage) -> tuple[Storage, list[str]]:
+    """Return a twin of a storage for one save, and the list of names that it will try.
+
+    The last of them is where a save that failed half way has left its part of the file.
+    """
+    twin = copy.copy(storage)
+    get_available_name = twin.get_available_name
+    tried: list[str] = []
+
+    def get_and_note(name: str, max_length: int | None = None) -> str:
+        tried.append(get_available_name(name, max_length=max_length))
+        return tried[-1]
+
+    twin.get_available_name = get_and_note  # type: ignore[method-assign]  (of this twin alone)
+    return twin, tried
+
+
+def get_public_address(storage: Storage) -> str | None:
+    """Return what makes the files of a storage public by a URL of its own, if anything does.
+
+    Whoever knows or guesses such a URL reads the file without being asked who they are.
+    """
+    if isinstance(storage, FileSystemStorage):
+        if getattr(storage, "_base_url", None) is not None:
+            return f"base_url={storage.base_url!r}"
+        media_root = Path(settings.MEDIA_ROOT).resolve()
+        is_published = settings.MEDIA_ROOT and settings.MEDIA_URL not in ("", "/")
+        if is_published and Path(storage.location).resolve().is_relative_to(media_root):
+            return f"its location in MEDIA_ROOT, which {settings.MEDIA_URL!r} shows"
+    # options of django-storages
+    if getattr(storage, "querystring_auth", True) is False:
+        return "querystring_auth=False"
+    acl = getattr(storage, "default_acl", None)
+    return f"default_acl={acl!r}" if str(acl).startswith("public") else None

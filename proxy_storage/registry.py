@@ -1,17 +1,20 @@
 """Name <-> proxy storage, resolved from settings on first use.
 
-Every record carries the name of its proxy storage. The name is the key of
-``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``; classes are imported when they are first
-asked for, never when this module is.
+Every record carries the name of its proxy storage. A name is a key of
+``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``, or else an alias in ``STORAGES`` whose class is
+a proxy storage. Classes are imported when they are first asked for, never when this module
+is.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
-from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.settings import SETTING, cached, proxy_storage_settings
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 @cached
 def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
-    """Return all registered classes by name.
+    """Return the classes of ``PROXY_STORAGE_CLASSES`` by name.
 
     Raises:
         ConfigurationError: a class cannot be imported, or has two names.
@@ -40,25 +43,77 @@ def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
         if not (isinstance(cls, type) and issubclass(cls, ProxyStorageBase)):
             raise ConfigurationError(f"{where} is {cls!r}, not a subclass of ProxyStorageBase.")
         if cls in classes.values():
-            raise ConfigurationError(f"{where}: {cls.__qualname__} is registered twice.")
+            raise DuplicateRegistrationError(f"{where}: {cls.__qualname__} is registered twice.")
         classes[name] = cls
     return classes
+
+
+@cached
+def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
+    """Return what ``STORAGES`` says of its proxy storages, by alias.
+
+    A class that has a name of its own in ``PROXY_STORAGE_CLASSES`` keeps that name.
+
+    Raises:
+        ConfigurationError: two aliases mean the same, or an alias is a name already.
+    """
+    classes = get_proxy_storage_classes()
+    aliases: dict[str, dict[str, Any]] = {}
+    for alias, options in settings.STORAGES.items():
+        cls = _import_proxy_storage(options)
+        if cls is None or cls in classes.values():
+            continue
+        if alias in classes:
+            raise DuplicateRegistrationError(
+                f"STORAGES[{alias!r}] has a name that {SETTING}['PROXY_STORAGE_CLASSES'] gives to "
+                f"{classes[alias].__qualname__}. A record could be of either."
+            )
+        if options in aliases.values():
+            raise DuplicateRegistrationError(
+                f"STORAGES[{alias!r}] is the same proxy storage as another alias."
+            )
+        aliases[alias] = options
+    return aliases
+
+
+def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
+    from proxy_storage.storages.base import ProxyStorageBase
+
+    try:
+        cls = import_string(options["BACKEND"])
+    except (ImportError, KeyError, TypeError, AttributeError):
+        return None  # Django says so when somebody asks for this storage
+    return cls if isinstance(cls, type) and issubclass(cls, ProxyStorageBase) else None
+
+
+def get_proxy_storage_names() -> tuple[str, ...]:
+    """Return the names of all proxy storages."""
+    return (*get_proxy_storage_classes(), *get_proxy_storage_aliases())
 
 
 def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     """Return the name that a proxy storage is registered under.
 
     Raises:
-        ConfigurationError: its class is not registered.
+        ConfigurationError: it is not registered.
     """
-    for name, cls in get_proxy_storage_classes().items():
-        if type(proxy_storage) is cls:
-            return name
     cls = type(proxy_storage)
+    for name, registered in get_proxy_storage_classes().items():
+        if cls is registered:
+            return name
+    for alias in get_proxy_storage_aliases():
+        configured = storages[alias]
+        # a migration makes a storage of its own from the same options
+        if configured is proxy_storage or (
+            type(configured) is cls
+            and getattr(configured, "_constructor_args", None) == proxy_storage._constructor_args
+        ):
+            return alias
     raise ConfigurationError(
         f"{cls.__qualname__} is not registered. Add "
         f"'a_name': '{cls.__module__}.{cls.__qualname__}' to "
-        f"{SETTING}['PROXY_STORAGE_CLASSES'] in settings."
+        f"{SETTING}['PROXY_STORAGE_CLASSES'] in settings, or name it in STORAGES and take it "
+        "from django.core.files.storage.storages."
     )
 
 
@@ -67,28 +122,35 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
     """Return the proxy storage that is registered under a name; one instance a process.
 
     Raises:
-        ConfigurationError: no class is registered under this name.
+        ConfigurationError: none is registered under this name, or it cannot be built.
     """
     cls = get_proxy_storage_classes().get(name)
-    if cls is None:
+    if cls is not None:
+        try:
+            storage = cls()
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{cls.__qualname__} needs a constructor without arguments: {error}"
+            ) from error
+    elif name in get_proxy_storage_aliases():
+        try:
+            storage = storages[name]
+        except TypeError as error:
+            raise ConfigurationError(f"STORAGES[{name!r}] cannot be built: {error}") from error
+    else:
         raise ConfigurationError(
             f"No proxy storage is registered as {name!r}. "
-            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] in settings."
+            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES in settings."
         )
     try:
-        storage = cls()
-    except TypeError as error:
-        raise ConfigurationError(
-            f"{cls.__qualname__} needs a constructor without arguments: {error}"
-        ) from error
-    for attribute in ("original_storage", "meta_backend"):
-        if not hasattr(storage, attribute):
-            raise ConfigurationError(f"{cls.__qualname__} has no attribute {attribute!r}.")
+        storage.get_original_storage(), storage.meta_backend
+    except AttributeError as error:
+        raise ConfigurationError(f"The proxy storage {name!r} is incomplete: {error}") from error
     return storage
 
 
 @cached
 def get_meta_backends() -> tuple[MetaBackendBase, ...]:
     """Return the meta backends of all registered proxy storages, each one once."""
-    backends = (get_proxy_storage(name).meta_backend for name in get_proxy_storage_classes())
+    backends = (get_proxy_storage(name).meta_backend for name in get_proxy_storage_names())
     return tuple(dict.fromkeys(backends))

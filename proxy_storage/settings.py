@@ -110,7 +110,7 @@ def cached(function: _Function) -> _Function:
     remembering: Any = cache(function)
 
     def forget(*, setting: str, **kwargs: Any) -> None:
-        if setting == SETTING:
+        if setting in (SETTING, "STORAGES"):
             remembering.cache_clear()
 
     setting_changed.connect(forget, weak=False)

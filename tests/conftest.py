@@ -2,15 +2,20 @@
 
 import os
 import shutil
+from functools import cache
 
 import pytest
 from django.conf import settings
-from django.core.files.storage import InMemoryStorage
+from django.core.files.storage import storages
 from gridfs import GridFSBucket
 
 from demo import services
-from proxy_storage.registry import get_proxy_storage
-from tests.testapp.storages import get_mongo_db
+from tests import servers
+from tests.testapp.storages import MemoryStorage, get_mongo_db
+
+
+def pytest_report_header():
+    return f"database: {connection.vendor}"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +41,35 @@ def _close_clients():
         database.client.close()
 
 
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory):
+    """An S3 over HTTP of our own, with the bucket of the settings."""
+    with servers.running_s3(tmp_path_factory.mktemp("s3")) as url:
+        settings.S3_ENDPOINT_URL = settings.AWS_S3_ENDPOINT_URL = url
+        for alias in settings.STORAGES:
+            if alias.endswith("s3"):  # those that somebody has looked at already
+                storages[alias].original_storage.endpoint_url = url
+        bucket = _get_bucket()
+        bucket.create()
+        yield url
+        bucket.meta.client.close()
+        settings.S3_ENDPOINT_URL = ""
+
+
+@cache
+def _get_bucket():
+    # takes a while, which most runs of a few tests need not wait for
+    import boto3
+
+    session = boto3.Session(
+        settings.AWS_ACCESS_KEY_ID,
+        settings.AWS_SECRET_ACCESS_KEY,
+        region_name=settings.AWS_S3_REGION_NAME,
+    )
+    s3 = session.resource("s3", endpoint_url=settings.S3_ENDPOINT_URL)
+    return s3.Bucket(settings.AWS_STORAGE_BUCKET_NAME)
+
+
 @pytest.fixture
 def empty_storages(db, mongodb_uri):
     """No records and no files anywhere, whatever the test before has left."""
@@ -44,7 +78,7 @@ def empty_storages(db, mongodb_uri):
     for root in (settings.FILES_ROOT, settings.TEST_FILES_ROOT):
         shutil.rmtree(root, ignore_errors=True)
     for get_database, records, bucket in (
-        (get_mongo_db, "file_records", "fs"),
+        (get_mongo_db, "records", "fs"),
         (get_example_db, "meta_backend_collection", "files"),
     ):
         database = get_database()
@@ -54,8 +88,10 @@ def empty_storages(db, mongodb_uri):
         files = GridFSBucket(database, bucket)
         for grid_out in files.find({}):
             files.delete(grid_out._id)
-    for name in ("orm_memory", "mongo_memory"):
-        get_proxy_storage(name).original_storage.__dict__.update(InMemoryStorage().__dict__)
+    for memory in MemoryStorage.instances:
+        memory.clear()
+    if settings.S3_ENDPOINT_URL:
+        _get_bucket().objects.delete()
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +99,25 @@ def need_web_server():
     """Skip a test whose web server is missing; on a machine of CI that is a failure."""
 
     def need(name):
-        if name is None or services.find_web_server(name) is not None:
-            return
-        message = f"{name} is missing. On Debian: apt-get install {services.DEBIAN_PACKAGES[name]}"
-        if "CI" in os.environ:
-            pytest.fail(message)
-        pytest.skip(message)
+        if name is not None and services.find_web_server(name) is None:
+            _miss(name, services.DEBIAN_PACKAGES[name])
 
     return need
+
+
+@pytest.fixture(scope="session")
+def need_database():
+    """Skip a test whose database server is missing; on a machine of CI that is a failure."""
+
+    def need(name):
+        if servers.find_program(name) is None:
+            _miss(name, servers.DEBIAN_PACKAGES[name])
+
+    return need
+
+
+def _miss(name, packages):
+    message = f"{name} is missing. On Debian: apt-get install {packages}"
+    if "CI" in os.environ:
+        pytest.fail(message)
+    pytest.skip(message)

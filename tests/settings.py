@@ -1,11 +1,19 @@
-"""Settings of the tests: SQLite in memory, and the example's app beside one of our own."""
+"""Settings of the tests: the example's app beside one of our own.
+
+The databases are SQLite's in memory, or two on the server that ``TEST_DATABASE_URL`` names.
+"""
 
 import atexit
+import os
 import shutil
 import tempfile
 from pathlib import Path
 from uuid import uuid4
 
+import dj_database_url
+
+# what is made on servers that others may use has names of its own
+RUN = uuid4().hex
 FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
@@ -13,9 +21,16 @@ SECRET_KEY = "tests"
 USE_TZ = True
 ROOT_URLCONF = "tests.urls"
 DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-    "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    alias: dj_database_url.parse(
+        os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
+        test_options={"NAME": f"proxy_storage_tests_{alias}_{RUN}"},
+    )
+    for alias in ("default", "other")
 }
+if DATABASES["default"]["ENGINE"].endswith("mysql"):
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
 DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -53,11 +68,85 @@ TEMPLATES = [
 
 # filled in by the fixture that starts the server
 MONGODB_URI = ""
-# never the one that somebody uses for something else
-MONGODB_NAME = f"proxy_storage_tests_{uuid4().hex}"
+MONGODB_NAME = f"proxy_storage_tests_{RUN}"
+S3_ENDPOINT_URL = ""
+AWS_STORAGE_BUCKET_NAME = "files"
+AWS_S3_REGION_NAME = "us-east-1"
+AWS_ACCESS_KEY_ID = AWS_SECRET_ACCESS_KEY = "tests"
 # where the example keeps avatars, and the test app its files
 FILES_ROOT = FOLDER / "files"
 TEST_FILES_ROOT = FOLDER / "test_files"
+
+# What the contract is run with: every original storage in front of every meta backend. One
+# more is one line.
+META_BACKENDS = {
+    "orm": {
+        "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
+        "OPTIONS": {"model": "testapp.StoredFile"},
+    },
+    "mongo": {
+        "BACKEND": "proxy_storage.meta_backends.mongo.MongoMetaBackend",
+        "OPTIONS": {"database": "tests.testapp.storages.get_mongo_db", "collection": "records"},
+    },
+}
+DISK = "django.core.files.storage.FileSystemStorage"
+ORIGINAL_STORAGES = {
+    "disk": {"BACKEND": DISK, "OPTIONS": {"location": TEST_FILES_ROOT / "disk"}},
+    "overwriting": {
+        "BACKEND": DISK,
+        "OPTIONS": {"location": TEST_FILES_ROOT / "over", "allow_overwrite": True},
+    },
+    "memory": {"BACKEND": "tests.testapp.storages.MemoryStorage"},
+    "gridfs": {
+        "BACKEND": "proxy_storage.storages.gridfs.GridFSStorage",
+        "OPTIONS": {"database": "tests.testapp.storages.get_mongo_db"},
+    },
+    "s3": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"signature_version": "s3v4"}},
+}
+# kinds of proxy storages: class, and options beside the meta backend
+PROXY_STORAGES = {
+    **{
+        name: ("proxy_storage.storages.ProxyStorage", {"original_storage": original})
+        for name, original in ORIGINAL_STORAGES.items()
+    },
+    "prefix": (
+        "proxy_storage.storages.ProxyStorage",
+        {"original_storage": ORIGINAL_STORAGES["disk"], "path_prefix": "/private/"},
+    ),
+    "facts": (
+        "tests.testapp.storages.FactsStorage",
+        {"original_storage": ORIGINAL_STORAGES["disk"]},
+    ),
+    "facts-s3": (
+        "tests.testapp.storages.FactsStorage",
+        {"original_storage": ORIGINAL_STORAGES["s3"]},
+    ),
+    "multiple": (
+        "tests.testapp.storages.MultipleStorage",
+        {"original_storages": {key: ORIGINAL_STORAGES[key] for key in ("gridfs", "disk")}},
+    ),
+    "fallback": (
+        "tests.testapp.storages.FallbackStorage",
+        {
+            "original_storages": {
+                "broken": {"BACKEND": "tests.testapp.storages.BrokenStorage"},
+                "disk": ORIGINAL_STORAGES["disk"],
+            }
+        },
+    ),
+}
+STORAGES = {
+    "default": ORIGINAL_STORAGES["disk"],
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    **{
+        f"{meta_backend}-{name}": {
+            "BACKEND": cls,
+            "OPTIONS": {**options, "meta_backend": META_BACKENDS[meta_backend]},
+        }
+        for meta_backend in META_BACKENDS
+        for name, (cls, options) in PROXY_STORAGES.items()
+    },
+}
 
 PROXY_STORAGE = {
     "PROXY_STORAGE_CLASSES": {
@@ -65,14 +154,9 @@ PROXY_STORAGE = {
         "gridfs_proxy_storage": "jobs.storages.GridFSProxyStorage",
         "orm_disk": "tests.testapp.storages.OrmDiskStorage",
         "orm_subfolder": "tests.testapp.storages.OrmSubfolderStorage",
-        "orm_gridfs": "tests.testapp.storages.OrmGridFSStorage",
-        "orm_memory": "tests.testapp.storages.OrmMemoryStorage",
-        "orm_overwriting": "tests.testapp.storages.OrmOverwritingStorage",
         "elsewhere": "tests.testapp.storages.ElsewhereStorage",
         "mongo_disk": "tests.testapp.storages.MongoDiskStorage",
         "mongo_gridfs": "tests.testapp.storages.MongoGridFSStorage",
-        "mongo_memory": "tests.testapp.storages.MongoMemoryStorage",
-        "mongo_overwriting": "tests.testapp.storages.MongoOverwritingStorage",
     },
     "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.JobApplyFiles"],
 }

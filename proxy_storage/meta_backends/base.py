@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage
@@ -151,6 +151,50 @@ class MetaBackendBase(ABC):
         if not self._delete({**(where or {}), "path": self._check_path(path)}):
             raise self._does_not_exist(path)
 
+    def filter(
+        self, where: Mapping[str, Any] | None = None, path_prefix: str = ""
+    ) -> Iterator[MetaBackendObject]:
+        """Give out records one after the other, in the order of their paths.
+
+        Args:
+            where: values that the records must have, as for `update`.
+            path_prefix: literal text that their paths begin with.
+
+        Raises:
+            MetaBackendUnavailable: the database does not answer.
+        """
+        for data in self._filter(dict(where or {}), path_prefix):
+            # a database may compare without case
+            if data["path"].startswith(path_prefix):
+                yield self._make_object(data)
+
+    def __iter__(self) -> Iterator[MetaBackendObject]:
+        """Give out all records."""
+        return self.filter()
+
+    def set_owner(
+        self,
+        owner: Mapping[str, Any],
+        path: str | None = None,
+        released: Collection[str] | None = (),
+    ) -> bool:
+        """Give a file its owner, and take from that owner files that it had before.
+
+        A file that has an owner keeps it: nobody takes over what belongs to another, and
+        nobody releases it.
+
+        Args:
+            owner: the three values of `proxy_storage.owners.OWNER_KEYS`.
+            path: the path of the file that gets the owner, if any.
+            released: paths of the files that lose it; ``None`` for all but ``path``.
+
+        Returns:
+            Whether any record has changed.
+        """
+        if path is None and released is not None and not released:
+            return False
+        return self._set_owner(dict(owner), path, released)
+
     def get_transaction_alias(self) -> str | None:
         """Return the database whose transactions the records take part in, if any."""
         return None
@@ -179,12 +223,27 @@ class MetaBackendBase(ABC):
         """Tell whether there is a record of this path."""
 
     @abstractmethod
+    def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
+        """Give out the records that have all these values and such a path, sorted by path."""
+
+    @abstractmethod
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         """Change the record that has all these values; return whether there was one."""
 
     @abstractmethod
     def _delete(self, criteria: dict[str, Any]) -> bool:
         """Delete the record that has all these values; return whether there was one."""
+
+    def _set_owner(
+        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+    ) -> bool:
+        """Do what `set_owner` says. Override it where it can be done in one query."""
+        changed = path is not None and self._update({"path": path, "content_type_id": None}, owner)
+        if released is None:
+            released = [record["path"] for record in self.filter(owner) if record["path"] != path]
+        for released_path in released:
+            changed |= self._update({**owner, "path": released_path}, dict.fromkeys(owner))
+        return changed
 
     @staticmethod
     def _make_object(data: dict[str, Any]) -> MetaBackendObject:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone
+
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.mongo import AnyDatabase, LazyDatabase, mapped_errors
+from proxy_storage.mongo import (
+    AnyDatabase,
+    LazyDatabase,
+    UpdateMany,
+    UpdateOne,
+    get_collection,
+    mapped_errors,
+)
+
+FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF
 
 
 class MongoMetaBackend(MetaBackendBase):
     """Records in a MongoDB collection, each with its ``_id``.
 
-    A unique index on ``path`` is made when a process first uses the collection.
+    Its indexes, a unique one on ``path`` and one on the owner, are made when a process
+    first uses the collection. Times come back as Django gives them: aware of their zone
+    where ``USE_TZ`` is set. MongoDB keeps them to the millisecond.
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
@@ -24,9 +40,7 @@ class MongoMetaBackend(MetaBackendBase):
         self, database: AnyDatabase | Callable[[], AnyDatabase] | str, collection: str
     ) -> None:
         self.collection_name = collection
-        self._database = LazyDatabase(
-            database, lambda db: db[collection].create_index("path", unique=True)
-        )
+        self._database = LazyDatabase(database, self._make_indexes)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -38,33 +52,90 @@ class MongoMetaBackend(MetaBackendBase):
     def __hash__(self) -> int:
         return hash((self._database, self.collection_name))
 
+    def _make_indexes(self, database: AnyDatabase) -> None:
+        collection = database[self.collection_name]
+        collection.create_index("path", unique=True)
+        collection.create_index([("object_id", 1), ("content_type_id", 1)])
+
     @property
     def _collection(self) -> Any:
-        return self._database.get()[self.collection_name]
+        return get_collection(self._database.get(), self.collection_name)
 
     def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
         """Return the ``_id``."""
         return {"_id": record["_id"]}
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = _to_mongo(data)
         with mapped_errors(data["path"]):
             self._collection.insert_one(data)  # adds _id to the dict
-        return data
+        return _from_mongo(data)
 
     def _get(self, path: str) -> dict[str, Any] | None:
         with mapped_errors(path):
             record: dict[str, Any] | None = self._collection.find_one({"path": path})
-        return record
+        return None if record is None else _from_mongo(record)
 
     def _exists(self, path: str) -> bool:
         with mapped_errors(path):
             return self._collection.find_one({"path": path}, {"_id": 1}) is not None
 
+    def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
+        if path_prefix:
+            # a range, on the index; no regular expression is made of a path
+            criteria = {**criteria, "path": _get_range(path_prefix)}
+        with mapped_errors(path_prefix):
+            for record in self._collection.find(criteria).sort("path", 1):
+                yield _from_mongo(record)
+
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         with mapped_errors(update_data.get("path", criteria["path"])):
-            result = self._collection.update_one(criteria, {"$set": update_data})
+            result = self._collection.update_one(criteria, {"$set": _to_mongo(update_data)})
         return bool(result.matched_count)
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
         with mapped_errors(criteria["path"]):
             return bool(self._collection.delete_one(criteria).deleted_count)
+
+    def _set_owner(
+        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+    ) -> bool:
+        writes: list[Any] = []
+        if path is not None:
+            writes.append(UpdateOne({"path": path, "content_type_id": None}, {"$set": owner}))
+        if released is None or released:
+            others = {"$ne": path} if released is None else {"$in": list(released)}
+            writes.append(UpdateMany({**owner, "path": others}, {"$unset": dict.fromkeys(owner)}))
+        with mapped_errors(path or ""):
+            return bool(self._collection.bulk_write(writes).matched_count)
+
+
+def _get_range(prefix: str) -> dict[str, str]:
+    """Return the range of all texts with a prefix, by code points: MongoDB's plain order."""
+    head = prefix.rstrip(chr(sys.maxunicode))
+    if not head:
+        return {"$gte": prefix}
+    following = ord(head[-1]) + 1
+    if following == FIRST_SURROGATE:  # which are no characters
+        following = LAST_SURROGATE + 1
+    return {"$gte": prefix, "$lt": head[:-1] + chr(following)}
+
+
+def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
+    """Make times without a zone aware of the one that they are in: MongoDB takes them for UTC."""
+    return {
+        key: timezone.make_aware(value)
+        if isinstance(value, datetime) and timezone.is_naive(value) and not settings.USE_TZ
+        else value
+        for key, value in data.items()
+    }
+
+
+def _from_mongo(record: dict[str, Any]) -> dict[str, Any]:
+    """Take the zone away from times where the project does not use zones."""
+    return {
+        key: timezone.make_naive(value)
+        if isinstance(value, datetime) and timezone.is_aware(value) and not settings.USE_TZ
+        else value
+        for key, value in record.items()
+    }

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.apps import apps
-from django.contrib.contenttypes.fields import GenericForeignKey
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
 from django.db import (
     DatabaseError,
     IntegrityError,
     InterfaceError,
     OperationalError,
-    models,
     router,
     transaction,
 )
-from django.utils.translation import gettext_lazy as _
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from proxy_storage.exceptions import (
     ConfigurationError,
@@ -28,63 +25,20 @@ from proxy_storage.exceptions import (
     MetaBackendUnavailable,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.models import (
+    ContentObjectFieldMixin,
+    FileFactsMixin,
+    OriginalStorageNameMixin,
+    ProxyStorageModelBase,
+)
 
-# the longest that fits into one unique index on PostgreSQL, MySQL and SQLite alike,
-# four bytes a character
-PATH_MAX_LENGTH = 500
-
-
-class ProxyStorageModelBase(models.Model):
-    """Base of the model that holds records; mix in the others for what you need."""
-
-    path = models.CharField(_("path"), max_length=PATH_MAX_LENGTH, unique=True)
-    proxy_storage_name = models.CharField(_("proxy storage"), max_length=255)
-    original_storage_path = models.CharField(
-        _("path in the original storage"), max_length=PATH_MAX_LENGTH
-    )
-
-    class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return self.path
-
-
-class ContentObjectFieldMixin(models.Model):
-    """Fields for the owner of a file: which instance of which model, and which field."""
-
-    content_type = models.ForeignKey(
-        ContentType,
-        # Records of a removed model stay as they are and have no owner any more. Nor can
-        # anything be done about them where they live in another database.
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        db_constraint=False,
-        related_name="+",
-        verbose_name=_("owner's model"),
-    )
-    # text holds keys of every type; they come back in their own. A file without owner has
-    # NULL: an empty text could be a key
-    object_id = models.CharField(  # noqa: DJ001
-        _("owner's key"), max_length=255, null=True, blank=True, db_index=True
-    )
-    field = models.CharField(  # noqa: DJ001
-        _("owner's field"), max_length=255, null=True, blank=True
-    )
-    content_object = GenericForeignKey("content_type", "object_id")
-
-    class Meta:
-        abstract = True
-
-
-class OriginalStorageNameMixin(models.Model):
-    """Field for the name of the original storage, where a proxy storage has several."""
-
-    original_storage_name = models.CharField(_("original storage"), max_length=255)
-
-    class Meta:
-        abstract = True
+__all__ = [
+    "ContentObjectFieldMixin",
+    "FileFactsMixin",
+    "ORMMetaBackend",
+    "OriginalStorageNameMixin",
+    "ProxyStorageModelBase",
+]
 
 
 class ORMMetaBackend(MetaBackendBase):
@@ -140,13 +94,14 @@ class ORMMetaBackend(MetaBackendBase):
             except FieldDoesNotExist as error:
                 raise ConfigurationError(
                     f"{self.model._meta.label} has no field {key!r}. Mix "
-                    "ContentObjectFieldMixin (content_type, object_id, field) or "
-                    "OriginalStorageNameMixin (original_storage_name) into the model, "
-                    "or add the field, and make a migration."
+                    "ContentObjectFieldMixin (content_type, object_id, field), "
+                    "OriginalStorageNameMixin (original_storage_name) or FileFactsMixin (size, "
+                    "mime_type, checksum, created_at) into the model, or add the field, and "
+                    "make a migration."
                 ) from error
 
     @property
-    def _rows(self) -> models.QuerySet[ProxyStorageModelBase]:
+    def _rows(self) -> QuerySet[ProxyStorageModelBase]:
         return self.model._base_manager.using(self.get_transaction_alias())
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -168,6 +123,14 @@ class ORMMetaBackend(MetaBackendBase):
         with self._mapped_errors(path):
             return self._rows.filter(path=path).exists()
 
+    def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
+        self.check_keys(criteria)
+        rows = self._rows.filter(**criteria).order_by("path")
+        if path_prefix:
+            rows = rows.filter(path__startswith=path_prefix)
+        with self._mapped_errors(path_prefix):
+            yield from rows.values().iterator()
+
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         self.check_keys(update_data)
         # only a new path can be taken
@@ -181,6 +144,23 @@ class ORMMetaBackend(MetaBackendBase):
     def _delete(self, criteria: dict[str, Any]) -> bool:
         with self._mapped_errors(criteria["path"]):
             return bool(self._rows.filter(**criteria).delete()[0])
+
+    def _set_owner(
+        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+    ) -> bool:
+        self.check_keys(owner)
+        new = Q(path=path, content_type_id=None)
+        others = ~Q(path=path) if released is None else Q(path__in=released)
+        nobody = dict.fromkeys(owner)
+        if path is None:
+            rows, values = Q(**owner) & others, nobody
+        elif released is not None and not released:
+            rows, values = new, owner
+        else:
+            rows = new | Q(**owner) & others
+            values = {key: Case(When(path=path, then=Value(owner[key]))) for key in owner}
+        with self._mapped_errors(path or ""):
+            return bool(self._rows.filter(rows).update(**values))
 
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
         """Tell a taken path from any other constraint that the database stands by."""

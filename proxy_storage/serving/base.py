@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.module_loading import import_string
 
-from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.configuration import build
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.headers import get_file_headers
 from proxy_storage.settings import SETTING, cached, proxy_storage_settings
@@ -89,15 +87,7 @@ def get_servers() -> dict[str, ServerBase]:
         ConfigurationError: an entry cannot be imported or built.
     """
     configured = {"default": DEFAULT_SERVER, **proxy_storage_settings.get_dict("SERVERS")}
-    return {key: _build(key, entry) for key, entry in configured.items()}
-
-
-def _build(key: str, entry: Any) -> ServerBase:
-    where = f"{SETTING}['SERVERS'][{key!r}]"
-    try:
-        server = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
-    except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{where} cannot be built: {error!r}") from error
-    if not isinstance(server, ServerBase):
-        raise ConfigurationError(f"{where} is a {type(server).__name__}, not a ServerBase.")
-    return server
+    return {
+        key: build(f"{SETTING}['SERVERS'][{key!r}]", entry, ServerBase)
+        for key, entry in configured.items()
+    }

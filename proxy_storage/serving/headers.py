@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import mimetypes
 import posixpath
 from typing import Any
 
 from django.utils.http import content_disposition_header
 
+from proxy_storage.content_types import guess_content_type
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import strip_control_characters
 from proxy_storage.settings import proxy_storage_settings
-
-# says nothing about the content, and nosniff keeps the browser from guessing
-UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 
 # an uploaded file that is opened in place runs nothing and loads nothing from the site
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -49,15 +46,9 @@ def get_file_headers(
 
 
 def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
-    """Return the type of a file: the recorded one, or the one that its name stands for.
-
-    A compressed file is what it is, not its content: ``notes.txt.gz`` arrives packed.
-    """
+    """Return the type of a file: the recorded one, or the one that its name stands for."""
     recorded: Any = meta_backend_obj.get("mime_type")
-    if recorded:
-        return str(recorded)
-    guessed, encoding = mimetypes.guess_type(meta_backend_obj["path"], strict=True)
-    return UNKNOWN_CONTENT_TYPE if guessed is None or encoding is not None else guessed
+    return str(recorded) if recorded else guess_content_type(meta_backend_obj["path"])
 
 
 def is_inline(content_type: str) -> bool:

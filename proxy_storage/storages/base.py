@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
-from django.db import transaction
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import registry
@@ -18,13 +16,15 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.originals import get_local_path
+from proxy_storage.originals import Original, get_local_path
 from proxy_storage.paths import clean_path, validate_name
-from proxy_storage.storages.saving import SaveOperation
-from proxy_storage.transactions import after_commit, get_open_transactions
+from proxy_storage.storages import saving
+from proxy_storage.storages.deleting import DeleteOperation
+from proxy_storage.storages.listing import list_folder
+from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
 from proxy_storage.urls import get_file_url
 
-logger = logging.getLogger("proxy_storage")
+__all__ = ["MultipleOriginalStoragesMixin", "ProxyStorageBase"]
 
 
 @deconstructible
@@ -42,6 +42,10 @@ class ProxyStorageBase(Storage):
     original_storage: Storage
     #: where the records are kept
     meta_backend: MetaBackendBase
+    #: what paths begin with, such as ``"/resumes/"``; ``None`` for the original's full path
+    path_prefix: str | None = None
+    #: the ``hashlib`` algorithm of the checksum that a save computes, if any
+    checksum_algorithm: str | None = None
 
     def get_original_storage(self, meta_backend_obj: MetaBackendObject | None = None) -> Storage:
         """Return the storage that holds the bytes.
@@ -51,6 +55,15 @@ class ProxyStorageBase(Storage):
                 save would go to.
         """
         return self.original_storage
+
+    def get_originals(self) -> Sequence[Original]:
+        """Return the original storages that a save tries, one after the other."""
+        return [Original(self.get_original_storage())]
+
+    @classmethod
+    def get_record_keys(cls) -> tuple[str, ...]:
+        """Return the keys that records need; system checks look for them."""
+        return ("path", "proxy_storage_name", "original_storage_path")
 
     def get_original_storage_full_path(
         self, path: str, meta_backend_obj: MetaBackendObject | None = None
@@ -65,16 +78,18 @@ class ProxyStorageBase(Storage):
             What the original's ``path()`` says, or the path under ``/`` where it has no
             ``path()``; cleaned.
         """
-        return self.get_path(self.get_original_storage(meta_backend_obj), path)
+        return _get_full_path(self.get_original_storage(meta_backend_obj), path)
 
     def get_path(self, original_storage: Storage, original_storage_path: str) -> str:
         """Compute the path of a new record. Override it for paths of another kind.
 
-        The first free path is taken: where another record has this one already, a random
-        part is added.
+        It is `path_prefix` and the path in the original storage, or else the full path of
+        the original. The first free path is taken: where another record has this one
+        already, a random part is added.
         """
-        local_path = get_local_path(original_storage, original_storage_path)
-        return clean_path(original_storage_path if local_path is None else local_path)
+        if self.path_prefix is not None:
+            return clean_path(f"{self.path_prefix}/{original_storage_path}")
+        return _get_full_path(original_storage, original_storage_path)
 
     def get_data_for_meta_backend_save(
         self, path: str, original_storage_path: str, original_name: str, content: File[Any]
@@ -120,16 +135,45 @@ class ProxyStorageBase(Storage):
             MetaBackendObjectAlreadyExists: what is there has a record already.
             MetaBackendError: the record could not be written.
         """
+        return self._save_to(self.get_originals(), name, content, max_length, original_storage_path)
+
+    def _save_to(
+        self,
+        originals: Sequence[Original],
+        name: Any,
+        content: Any,
+        max_length: int | None,
+        original_storage_path: str | None,
+    ) -> str:
         name = validate_name(getattr(content, "name", None) if name is None else name)
         registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
-        operation = SaveOperation(self, self.get_original_storage(), name, content, max_length)
-        if original_storage_path is not None:
-            return operation.record(original_storage_path)
-        return operation.save()
+        if original_storage_path is None:
+            return saving.save(self, originals, name, content, max_length)
+        operation = saving.SaveOperation(self, originals[0], name, max_length)
+        return operation.record_existing(original_storage_path, content)
+
+    def get_valid_name(self, name: str) -> str:
+        """Return a name that the original storage finds acceptable."""
+        return self.get_original_storage().get_valid_name(name)
+
+    def generate_filename(self, filename: str) -> str:
+        """Return what the original storage makes of a name before it is saved."""
+        return self.get_original_storage().generate_filename(filename)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Tell whether a path is free in the meta backend, whoever has records there."""
-        return not (max_length and len(name) > max_length) and not self.meta_backend.exists(name)
+        """Tell whether a path is free in the meta backend, whoever has records there.
+
+        A name, which is relative, is free where its path is and the original storage has
+        nothing there.
+        """
+        if max_length and len(name) > max_length:
+            return False
+        if name.startswith("/"):
+            return not self.meta_backend.exists(name)
+        original = self.get_original_storage()
+        return not (
+            self.meta_backend.exists(self.get_path(original, name)) or original.exists(name)
+        )
 
     def get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
         """Return the record of a path, if it is one of this proxy storage.
@@ -170,38 +214,21 @@ class ProxyStorageBase(Storage):
         Raises:
             ProxyFileNotFoundError: there is no record of this path.
         """
-        record = self.get_meta_backend_obj(name)
-        if get_open_transactions() != [self.meta_backend.get_transaction_alias()]:
-            after_commit(partial(self._delete_now, record))
-        elif self._delete_record(record):
-            after_commit(partial(self._delete_bytes, record))
+        DeleteOperation(self, self.get_meta_backend_obj(name)).delete()
 
-    def _delete_now(self, record: MetaBackendObject) -> None:
-        alias = self.meta_backend.get_transaction_alias()
-        if alias is None:
-            self._delete_bytes(record)
-            self._delete_record(record)
-            return
-        # The row is gone for others when the bytes are, and comes back if they cannot be
-        # deleted. Until then it keeps others who delete or save at this path waiting.
-        with transaction.atomic(using=alias):
-            if self._delete_record(record):
-                self._delete_bytes(record)
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Return the folders and the files right below a path.
 
-    def _delete_bytes(self, record: MetaBackendObject) -> None:
-        try:
-            self.get_original_storage(record).delete(record["original_storage_path"])
-        except FileNotFoundError:
-            logger.info("bytes of %r were gone already", record["path"])
+        Names of files and folders are parts of the paths of records: a path, a slash and
+        a name make a path that can be opened. All records below the path are read.
 
-    def _delete_record(self, record: MetaBackendObject) -> bool:
-        """Delete this very record; return whether nobody else was faster."""
-        try:
-            self.meta_backend.delete(record["path"], where=self.meta_backend.get_identity(record))
-        except MetaBackendObjectDoesNotExist:
-            logger.info("record of %r was deleted by somebody else", record["path"])
-            return False
-        return True
+        Args:
+            path: an absolute path; an empty text is taken for ``/``.
+
+        Raises:
+            ProxyFileNotFoundError: nothing is below this path.
+        """
+        return list_folder(self, path)
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
@@ -248,3 +275,8 @@ class ProxyStorageBase(Storage):
         """Return the original storage of a file, and its path there."""
         record = self.get_meta_backend_obj(name)
         return self.get_original_storage(record), record["original_storage_path"]
+
+
+def _get_full_path(original_storage: Storage, original_storage_path: str) -> str:
+    local_path = get_local_path(original_storage, original_storage_path)
+    return clean_path(original_storage_path if local_path is None else local_path)

@@ -1,14 +1,24 @@
 import pytest
+from django.conf import settings
 
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import ORIGINALS
+
+pytest.register_assert_rewrite("proxy_storage.testing")
 
 
-@pytest.fixture(params=["orm", "mongo"])
+@pytest.fixture(params=settings.META_BACKENDS)
 def meta_backend_name(request):
     return request.param
 
 
-@pytest.fixture(params=ORIGINALS)
+@pytest.fixture
+def backend(meta_backend_name, empty_storages):
+    return get_proxy_storage(f"{meta_backend_name}-disk").meta_backend
+
+
+@pytest.fixture(params=settings.PROXY_STORAGES)
 def storage(request, meta_backend_name):
-    return get_proxy_storage(f"{meta_backend_name}_{request.param}")
+    if request.param.endswith("s3"):
+        request.getfixturevalue("s3_endpoint")
+    request.getfixturevalue("empty_storages")
+    return get_proxy_storage(f"{meta_backend_name}-{request.param}")

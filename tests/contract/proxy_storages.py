@@ -1,6 +1,4 @@
-"""The proxy storages that run the contract, and what their tests ask of them."""
-
-ORIGINALS = ["disk", "gridfs", "memory", "overwriting"]
+"""What tests of proxy storages ask of them."""
 
 
 def read(storage, path):

@@ -168,12 +168,12 @@ def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):
     instance = Document()
     save_file(instance, field, save=False)
 
-    def fail(path, data, where):
+    def fail(owner, path, released):
         raise MetaBackendUnavailable("gone")
 
     meta_backend = getattr(instance, field).storage.meta_backend
     with monkeypatch.context() as patch:
-        patch.setattr(meta_backend, "update", fail)
+        patch.setattr(meta_backend, "set_owner", fail)
         with pytest.raises(MetaBackendUnavailable):
             instance.save()
     instance.save()

@@ -6,14 +6,17 @@ from django.db import models
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
+    FileFactsMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
 from tests.testapp.storages import ElsewhereStorage, MongoGridFSStorage, OrmDiskStorage
 
 
-class StoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
-    """Records with an owner."""
+class StoredFile(
+    ContentObjectFieldMixin, OriginalStorageNameMixin, FileFactsMixin, ProxyStorageModelBase
+):
+    """Records with all that they can have."""
 
 
 class PlainStoredFile(ProxyStorageModelBase):

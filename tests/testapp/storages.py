@@ -8,7 +8,14 @@ from pymongo import MongoClient
 
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
-from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages import ProxyStorage
+from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+from proxy_storage.storages.content import MeasuredFile
+from proxy_storage.storages.facts import FileFactsProxyStorageMixin
+from proxy_storage.storages.fallback import (
+    FallbackProxyStorageMixin,
+    OriginalStorageFallbackMixin,
+)
 from proxy_storage.storages.gridfs import GridFSStorage
 
 
@@ -17,16 +24,53 @@ def get_mongo_db():
     return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)[settings.MONGODB_NAME]
 
 
+class MemoryStorage(InMemoryStorage):
+    """In-memory files, all of which the test forgets in the end."""
+
+    instances: list["MemoryStorage"] = []
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.instances.append(self)
+
+    def clear(self):
+        vars(self).update(vars(InMemoryStorage()))
+
+
+class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
+    """A proxy storage can save nothing here."""
+
+    fallback_exceptions = [OSError]
+
+    def _save(self, name, content):
+        if not isinstance(content, MeasuredFile):
+            return super()._save(name, content)
+        content.read(3)
+        raise OSError(f"no space for {name}")
+
+
+class FactsStorage(FileFactsProxyStorageMixin, ProxyStorage):
+    """Records what it knows of a file."""
+
+
+class MultipleStorage(MultipleOriginalStoragesMixin, ProxyStorage):
+    """Has several places."""
+
+
+class FallbackStorage(FallbackProxyStorageMixin, ProxyStorage):
+    """Goes from one place to the next."""
+
+
 class OrmStorage(ProxyStorageBase):
     meta_backend = ORMMetaBackend(model="testapp.StoredFile")
 
 
 class MongoStorage(ProxyStorageBase):
-    meta_backend = MongoMetaBackend(database=get_mongo_db, collection="file_records")
+    meta_backend = MongoMetaBackend(database=get_mongo_db, collection="records")
 
 
 class OrmDiskStorage(OrmStorage):
-    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT, base_url="/media/")
+    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT)
 
 
 class OrmSubfolderStorage(OrmStorage):
@@ -35,32 +79,12 @@ class OrmSubfolderStorage(OrmStorage):
     original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "sub")
 
 
-class OrmGridFSStorage(OrmStorage):
-    original_storage = GridFSStorage(database=get_mongo_db)
-
-
-class OrmMemoryStorage(OrmStorage):
-    original_storage = InMemoryStorage()
-
-
-class OrmOverwritingStorage(OrmStorage):
-    original_storage = FileSystemStorage(settings.TEST_FILES_ROOT / "over", allow_overwrite=True)
-
-
 class MongoDiskStorage(MongoStorage):
-    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT, base_url="/media/")
+    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT)
 
 
 class MongoGridFSStorage(MongoStorage):
     original_storage = GridFSStorage(database=get_mongo_db)
-
-
-class MongoMemoryStorage(MongoStorage):
-    original_storage = InMemoryStorage()
-
-
-class MongoOverwritingStorage(MongoStorage):
-    original_storage = FileSystemStorage(settings.TEST_FILES_ROOT / "over", allow_overwrite=True)
 
 
 class ElsewhereStorage(ProxyStorageBase):

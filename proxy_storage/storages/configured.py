@@ -1,0 +1,93 @@
+"""A proxy storage that Django's setting ``STORAGES`` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage, storages
+from django.utils.deconstruct import deconstructible
+
+from proxy_storage.configuration import build
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+
+
+@deconstructible(path="proxy_storage.storages.ProxyStorage")
+class ProxyStorage(ProxyStorageBase):
+    """A proxy storage made of options; its name is its alias in ``STORAGES``.
+
+    ::
+
+        STORAGES = {
+            "disk": {
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": "/var/files/"},
+            },
+            "default": {
+                "BACKEND": "proxy_storage.storages.ProxyStorage",
+                "OPTIONS": {
+                    "original_storage": "disk",
+                    "meta_backend": {
+                        "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
+                        "OPTIONS": {"model": "letters.StoredFile"},
+                    },
+                },
+            },
+        }
+
+    An option that is left out is what the class says, so a subclass may set some of them.
+
+    Args:
+        original_storage: an alias in ``STORAGES``, a dict with ``BACKEND`` and
+            ``OPTIONS``, or a storage.
+        meta_backend: a dict with ``BACKEND`` and ``OPTIONS``, or a meta backend.
+        path_prefix: what paths begin with; see `ProxyStorageBase`.
+        original_storages: for subclasses with `MultipleOriginalStoragesMixin` or
+            `FallbackProxyStorageMixin`: a dict of names, in the order in which they are
+            tried, and of what ``original_storage`` can be.
+
+    Raises:
+        ConfigurationError: an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        original_storage: str | Mapping[str, Any] | Storage | None = None,
+        meta_backend: Mapping[str, Any] | MetaBackendBase | None = None,
+        path_prefix: str | None = None,
+        original_storages: Mapping[str, str | Mapping[str, Any] | Storage] | None = None,
+    ) -> None:
+        if original_storage is not None:
+            self.original_storage = self._get_storage("original_storage", original_storage)
+        if meta_backend is not None:
+            where = f"Option 'meta_backend' of {type(self).__qualname__}"
+            self.meta_backend = build(where, meta_backend, MetaBackendBase)
+        if path_prefix is not None:
+            self.path_prefix = path_prefix
+        if original_storages is not None:
+            self._set_original_storages(original_storages)
+
+    def _set_original_storages(self, options: Mapping[str, Any]) -> None:
+        if not isinstance(self, MultipleOriginalStoragesMixin):
+            raise ConfigurationError(
+                f"{type(self).__qualname__} has one original storage. For original_storages, "
+                "subclass it with MultipleOriginalStoragesMixin or FallbackProxyStorageMixin."
+            )
+        self.original_storages = [
+            (name, self._get_storage(f"original_storages[{name!r}]", option))
+            for name, option in options.items()
+        ]
+
+    def _get_storage(self, option: str, value: str | Mapping[str, Any] | Storage) -> Storage:
+        if isinstance(value, Storage):
+            return value
+        where = f"Option {option!r} of {type(self).__qualname__}"
+        try:
+            return storages[value] if isinstance(value, str) else storages.create_storage(value)
+        except RecursionError as error:
+            raise ConfigurationError(f"{where} leads back to the storage itself.") from error
+        except (ImproperlyConfigured, AttributeError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"{where} cannot be built: {error}") from error

@@ -1,0 +1,173 @@
+"""What is being saved: a file that is measured while an original storage reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from django.core.files.base import ContentFile, File
+
+if TYPE_CHECKING:
+    AnyFile = File[Any]
+else:
+    AnyFile = File
+
+# what a stream raises that cannot be read from another place: no such method, not
+# seekable, closed
+NOT_SEEKABLE = (AttributeError, OSError, ValueError)
+
+# Django moves a file that has such a path instead of copying it: it looks for a free name
+# first and renames then, and another save may come in between
+HIDDEN = frozenset({"temporary_file_path"})
+UNSEEN = frozenset({"read1", "readall", "readinto", "readinto1", "readlines", "peek", "detach"})
+
+
+class _Meter:
+    """The bytes of a file on their way; counts and hashes each of them once.
+
+    Original storages read as they like: from the start to the end, in two passes, with a
+    look at the end before. Only the first pass over each byte counts.
+    """
+
+    def __init__(self, content: Any, algorithm: str | None) -> None:
+        self._content = content
+        self._algorithm = algorithm
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next byte is the first one."""
+        self.digest = None if self._algorithm is None else hashlib.new(self._algorithm)
+        self.length = 0  # bytes measured so far, all from the first on
+        self.touched = False
+        self.complete = False
+        self._position = 0
+
+    def start(self) -> None:
+        """Begin a pass over the content from its first byte."""
+        self.touched = True
+        self._position = 0
+
+    def note(self, data: bytes | str) -> None:
+        """Take in what has just been read."""
+        raw = data.encode() if isinstance(data, str) else data
+        if self._position <= self.length:
+            new = raw[self.length - self._position :]
+            self.length += len(new)
+            if self.digest is not None:
+                self.digest.update(new)
+        self._position += len(raw)
+
+    def read(self, size: int | None = -1) -> Any:
+        """Read, and measure what came."""
+        self.touched = True
+        data = self._content.read(-1 if size is None else size)
+        self.complete |= not data and size != 0 and self._position == self.length
+        self.note(data)
+        return data
+
+    def readline(self, size: int = -1) -> Any:
+        """Read a line, and measure it."""
+        self.touched = True
+        line = self._content.readline(size)
+        self.note(line)
+        return line
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place of the content."""
+        self._content.seek(offset, whence)
+        self._position = offset if whence == io.SEEK_SET else self._content.tell()
+        return self._position
+
+    def __getattr__(self, name: str) -> Any:
+        # other ways to read would go unseen; who finds none does without
+        if name == "_content" or name in HIDDEN or name in UNSEEN:
+            raise AttributeError(name)
+        return getattr(self._content, name)
+
+
+class MeasuredFile(AnyFile):
+    """A file that knows what an original storage has read of it.
+
+    Everything else is asked of the content itself. Closing it does nothing: the content is
+    the caller's, and may be needed for another attempt.
+
+    Args:
+        content: a Django ``File``, or anything with ``chunks`` or ``read``.
+        name: the name for content that is no ``File``.
+        algorithm: of ``hashlib``, such as ``"sha256"``; ``None`` to compute no checksum.
+    """
+
+    file: Any
+
+    def __init__(self, content: Any, name: str, algorithm: str | None = None) -> None:
+        if isinstance(getattr(content, "file", content), io.StringIO):
+            text = getattr(content, "file", content)
+            content = ContentFile(text.getvalue().encode(), getattr(content, "name", None))
+        self._content = content if hasattr(content, "chunks") else File(content, name)
+        super().__init__(_Meter(self._content, algorithm), getattr(content, "name", None) or name)
+        with suppress(*NOT_SEEKABLE):
+            self._content.seek(0)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_content" or name in HIDDEN:
+            raise AttributeError(name)
+        return getattr(self._content, name)
+
+    @property
+    def size(self) -> int:
+        """Length in bytes: what the content says, or else what has been read."""
+        return int(getattr(self._content, "size", self.file.length))
+
+    @property
+    def length(self) -> int:
+        """How many bytes have been measured."""
+        return int(self.file.length)
+
+    @property
+    def checksum(self) -> str | None:
+        """Checksum of the measured bytes in hexadecimal, if there is to be one."""
+        return None if self.file.digest is None else str(self.file.digest.hexdigest())
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[Any]:
+        """Read from the first byte to the last, as the content itself does it."""
+        self.file.start()
+        arguments = () if chunk_size is None else (chunk_size,)
+        for chunk in self._content.chunks(*arguments):
+            self.file.note(chunk)
+            yield chunk
+        self.file.complete = True
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        """Go to the first byte. Nothing is opened: a name is no place on this machine."""
+        self.seek(0)
+        return self
+
+    def close(self) -> None:
+        """Leave the content open."""
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything has been read yet."""
+        return bool(self.file.touched)
+
+    def rewind(self) -> bool:
+        """Get ready to be read once more; return whether the first byte can be had."""
+        if self.touched:
+            try:
+                self._content.seek(0)
+            except NOT_SEEKABLE:
+                return False
+            self.file.reset()
+        return True
+
+    def finish(self) -> None:
+        """Measure what the original storage has not read up to its end."""
+        if self.file.complete:
+            return
+        with suppress(*NOT_SEEKABLE):
+            self.seek(self.length)
+            while self.read(self.DEFAULT_CHUNK_SIZE):
+                pass

@@ -1,0 +1,67 @@
+"""One delete: the bytes and their record, as the transactions around it allow."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.transactions import after_commit, get_open_transactions
+
+if TYPE_CHECKING:
+    from proxy_storage.storages.base import ProxyStorageBase
+
+logger = logging.getLogger("proxy_storage")
+
+
+@dataclass(frozen=True)
+class DeleteOperation:
+    """What one call of ``delete`` is about.
+
+    Args:
+        storage: the proxy storage.
+        record: the record as it was when the call came.
+    """
+
+    storage: ProxyStorageBase
+    record: MetaBackendObject
+
+    def delete(self) -> None:
+        """Delete now what can be rolled back or has no transaction, the rest after commit."""
+        if get_open_transactions() != [self.storage.meta_backend.get_transaction_alias()]:
+            after_commit(self._delete_now)
+        elif self._delete_record():
+            after_commit(self._delete_bytes)
+
+    def _delete_now(self) -> None:
+        alias = self.storage.meta_backend.get_transaction_alias()
+        if alias is None:
+            self._delete_bytes()
+            self._delete_record()
+            return
+        # The row is gone for others when the bytes are, and comes back if they cannot be
+        # deleted. Until then it keeps others who delete or save at this path waiting.
+        with transaction.atomic(using=alias):
+            if self._delete_record():
+                self._delete_bytes()
+
+    def _delete_bytes(self) -> None:
+        try:
+            original = self.storage.get_original_storage(self.record)
+            original.delete(self.record["original_storage_path"])
+        except FileNotFoundError:
+            logger.info("bytes of %r were gone already", self.record["path"])
+
+    def _delete_record(self) -> bool:
+        """Delete this very record; return whether nobody else was faster."""
+        meta_backend = self.storage.meta_backend
+        try:
+            meta_backend.delete(self.record["path"], where=meta_backend.get_identity(self.record))
+        except MetaBackendObjectDoesNotExist:
+            logger.info("record of %r was deleted by somebody else", self.record["path"])
+            return False
+        return True

@@ -1,0 +1,221 @@
+"""What every proxy storage does when a file is saved."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+
+from proxy_storage.exceptions import (
+    InvalidNameError,
+    MetaBackendError,
+    MetaBackendObjectAlreadyExists,
+    ProxyFileNotFoundError,
+)
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.registry import get_proxy_storage_name
+from proxy_storage.storages.base import ProxyStorageBase
+
+HOSTILE_NAMES = [
+    "",
+    ".",
+    "..",
+    "../up.txt",
+    "a/../../up.txt",
+    "/absolute.txt",
+    "folder/",
+    "nul\0.txt",
+    "line\nbreak.txt",
+    "half\ud800.txt",
+    b"bytes.txt",
+    {"$ne": ""},
+    None,
+]
+UNUSUAL_NAMES = [
+    "with space ? # % + & ; = 'single' \"double\".txt",
+    "%41%2Fliteral.txt",
+    "-leading-dash",
+    ".leading-dot",
+    "日本/é.txt",
+    "e\u0301 decomposed.txt",
+    "\u202ertl.txt",
+    "\U0001f4f7.jpg",
+    "n" * 200,
+]
+
+
+def read(storage: ProxyStorageBase, path: str) -> bytes:
+    """Return the content of a file."""
+    with storage.open(path) as file:
+        content: bytes = file.read()
+    return content
+
+
+class StorageCases:
+    """What the parts of the contract have in common."""
+
+    pytestmark = pytest.mark.django_db
+
+    @pytest.fixture
+    def storage(self) -> ProxyStorageBase:
+        """The proxy storage, without files."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture 'storage'.")
+
+    def save(
+        self, storage: ProxyStorageBase, name: str = "hello.txt", content: bytes = b"world"
+    ) -> str:
+        """Save a small file."""
+        return storage.save(name, ContentFile(content))
+
+    def has_bytes(self, storage: ProxyStorageBase, record: MetaBackendObject) -> bool:
+        """Tell whether the original storage has the bytes of a record."""
+        return storage.get_original_storage(record).exists(record["original_storage_path"])
+
+    def lose_bytes(self, storage: ProxyStorageBase, path: str) -> None:
+        """Delete the bytes of a file behind the back of the proxy storage."""
+        record = storage.meta_backend.get(path)
+        storage.get_original_storage(record).delete(record["original_storage_path"])
+
+
+class SaveCases(StorageCases):
+    """``save`` with new bytes."""
+
+    def test_save_gives_the_path_of_a_record_with_the_bytes(
+        self, storage: ProxyStorageBase
+    ) -> None:
+        path = self.save(storage, "letters/hello.txt")
+        record = storage.meta_backend.get(path)
+        assert path.startswith("/")
+        assert record["path"] == path
+        assert record["proxy_storage_name"] == get_proxy_storage_name(storage)
+        assert get_proxy_storage_name(record.get_proxy_storage()) == record["proxy_storage_name"]
+        assert self.has_bytes(storage, record)
+        assert record.get_original_storage_full_path().startswith("/")
+        assert read(storage, path) == b"world"
+
+    def test_same_name_twice_gives_two_files(self, storage: ProxyStorageBase) -> None:
+        first = self.save(storage, content=b"first")
+        second = self.save(storage, content=b"second")
+        assert first != second
+        assert read(storage, first) == b"first"
+        assert read(storage, second) == b"second"
+
+    def test_takes_anything_that_can_be_read(self, storage: ProxyStorageBase) -> None:
+        assert read(storage, storage.save("a.bin", io.BytesIO(b"raw"))) == b"raw"
+        assert read(storage, storage.save(None, ContentFile(b"named", name="b.bin"))) == b"named"
+        upload = SimpleUploadedFile("c.bin", b"uploaded")
+        assert read(storage, storage.save("c.bin", upload)) == b"uploaded"
+        assert read(storage, storage.save("empty", ContentFile(b""))) == b""
+        assert read(storage, storage.save("d.txt", ContentFile("text é"))) == "text é".encode()
+
+    def test_begins_with_the_first_byte_and_leaves_the_content_open(
+        self, storage: ProxyStorageBase
+    ) -> None:
+        content = ContentFile(b"whole")
+        content.read(3)
+        assert read(storage, storage.save("a.bin", content)) == b"whole"
+        assert not content.closed
+
+    def test_copies_a_temporary_upload(self, storage: ProxyStorageBase) -> None:
+        with TemporaryUploadedFile("big.bin", "application/x-big", 3, None) as upload:
+            upload.write(b"big")
+            upload.seek(0)
+            path = storage.save("big.bin", upload)
+            assert read(storage, path) == b"big"
+            upload.seek(0)
+            assert upload.read() == b"big"
+
+    def test_large_content_comes_back_whole(self, storage: ProxyStorageBase) -> None:
+        content = bytes(range(256)) * 4000
+        assert read(storage, self.save(storage, "large.bin", content)) == content
+
+    @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=repr)
+    def test_refuses_a_hostile_name_and_writes_nothing(
+        self, storage: ProxyStorageBase, name: Any
+    ) -> None:
+        class Unread:
+            def read(self, size: int = -1) -> bytes:
+                raise AssertionError("The content was read.")
+
+        with pytest.raises(InvalidNameError):
+            storage.save(name, Unread())
+        where = {"proxy_storage_name": get_proxy_storage_name(storage)}
+        assert list(storage.meta_backend.filter(where)) == []
+
+    @pytest.mark.parametrize("name", UNUSUAL_NAMES)
+    def test_keeps_an_unusual_name(self, storage: ProxyStorageBase, name: str) -> None:
+        path = self.save(storage, name)
+        assert storage.exists(path)
+        assert read(storage, path) == b"world"
+
+    def test_max_length_counts_the_whole_path(self, storage: ProxyStorageBase) -> None:
+        originals = storage.get_originals()
+        limit = 40 + max(len(storage.get_path(original.storage, "x")) for original in originals)
+        paths = {
+            storage.save("n" * 100 + ".txt", ContentFile(b"x"), max_length=limit) for _ in "12"
+        }
+        assert len(paths) == 2
+        assert all(len(path) <= limit and path.endswith(".txt") for path in paths)
+
+    def test_says_when_max_length_leaves_no_room(self, storage: ProxyStorageBase) -> None:
+        with pytest.raises(InvalidNameError, match="larger max_length"):
+            storage.save("hello.txt", ContentFile(b"x"), max_length=1)
+
+    def test_nothing_of_a_call_stays_on_the_instance(self, storage: ProxyStorageBase) -> None:
+        before = dict(vars(storage))
+        path = self.save(storage)
+        read(storage, path)
+        storage.delete(path)
+        assert vars(storage) == before
+
+    def test_without_record_the_bytes_are_removed(
+        self, storage: ProxyStorageBase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = []
+
+        def refuse(**data: Any) -> dict[str, Any]:
+            written.append(data["original_storage_path"])
+            raise MetaBackendError("refused")
+
+        monkeypatch.setattr(storage, "get_data_for_meta_backend_save", refuse)
+        with pytest.raises(MetaBackendError, match="refused"):
+            self.save(storage)
+        assert len(written) == 1
+        assert not storage.get_original_storage().exists(written[0])
+
+
+class KnownBytesCases(StorageCases):
+    """``save`` with ``original_storage_path``: a record of bytes that are there."""
+
+    def put(self, storage: ProxyStorageBase, content: bytes = b"there") -> str:
+        """Write bytes behind the back of the proxy storage."""
+        return storage.get_original_storage().save("there.txt", ContentFile(content))
+
+    def test_known_bytes_get_a_record_only(self, storage: ProxyStorageBase) -> None:
+        known = self.put(storage)
+        path = storage.save("there.txt", ContentFile(b"ignored"), original_storage_path=known)
+        assert storage.meta_backend.get(path)["original_storage_path"] == known
+        assert read(storage, path) == b"there"
+
+    def test_known_bytes_have_to_be_there(self, storage: ProxyStorageBase) -> None:
+        with pytest.raises(ProxyFileNotFoundError, match="nothing at"):
+            storage.save("a.txt", ContentFile(b""), original_storage_path="missing.txt")
+
+    @pytest.mark.parametrize("known", ["../up.txt", "a/../../b.txt", "", {"$ne": ""}, b"x"])
+    def test_known_bytes_are_not_looked_for_at_a_hostile_path(
+        self, storage: ProxyStorageBase, known: Any
+    ) -> None:
+        with pytest.raises(InvalidNameError):
+            storage.save("a.txt", ContentFile(b""), original_storage_path=known)
+
+    def test_known_bytes_get_one_record_and_are_never_removed(
+        self, storage: ProxyStorageBase
+    ) -> None:
+        known = self.put(storage)
+        path = storage.save("a.txt", ContentFile(b""), original_storage_path=known)
+        with pytest.raises(MetaBackendObjectAlreadyExists):
+            storage.save("a.txt", ContentFile(b""), original_storage_path=known)
+        assert read(storage, path) == b"there"

@@ -1,0 +1,141 @@
+"""The contract of proxy storages: what every one does, whatever is behind it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.db import transaction
+from django.utils import timezone
+
+from proxy_storage.exceptions import ProxyFileNotFoundError
+from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.testing.saving import KnownBytesCases, SaveCases, StorageCases, read
+
+
+class ReadCases(StorageCases):
+    """``exists``, ``open`` and the facts."""
+
+    def test_exists_follows_the_record(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        assert storage.exists(path)
+        assert not storage.exists(path + "x")
+
+    def test_exists_knows_nothing_but_paths(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        nothing: list[Any] = [{"$ne": ""}, [path], None, path.encode(), 1, "nul\0", "\ud800"]
+        for value in nothing:
+            assert not storage.exists(value)
+
+    def test_open_without_record(self, storage: ProxyStorageBase) -> None:
+        with pytest.raises(FileNotFoundError, match="No record") as caught:
+            storage.open("/nothing.txt")
+        assert isinstance(caught.value, ProxyFileNotFoundError)
+        assert caught.value.path == "/nothing.txt"
+
+    def test_open_without_bytes(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        self.lose_bytes(storage, path)
+        with pytest.raises(FileNotFoundError, match="gone"):
+            read(storage, path)
+
+    def test_open_gives_a_file_with_position(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage, content=b"hello world")
+        with storage.open(path) as file:
+            assert isinstance(file, File)
+            assert file.size == 11
+            file.seek(6)
+            assert file.read() == b"world"
+
+    def test_size(self, storage: ProxyStorageBase) -> None:
+        assert storage.size(self.save(storage)) == 5
+
+    def test_times(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        modified = storage.get_modified_time(path)
+        now = timezone.now()
+        assert timezone.is_aware(modified) == timezone.is_aware(now)
+        assert abs(now - modified) < timedelta(minutes=1)
+
+    def test_facts_of_a_file_that_is_not_there(self, storage: ProxyStorageBase) -> None:
+        for fact in (storage.size, storage.path, storage.get_modified_time):
+            with pytest.raises(FileNotFoundError):
+                fact("/nothing.txt")
+
+    def test_listdir(self, storage: ProxyStorageBase) -> None:
+        top = PurePosixPath(self.save(storage, "top.txt")).parent
+        names = [PurePosixPath(self.save(storage, f"sub/{name}.txt")).name for name in "ab"]
+        self.save(storage, "sub/deeper/c.txt")
+        folders, files = storage.listdir(str(top))
+        assert folders == ["sub"]
+        assert len(files) == 1
+        assert storage.exists(str(top / files[0]))
+        assert storage.listdir(f"{top}/sub") == (["deeper"], sorted(names))
+        assert storage.listdir(f"{top}/./sub//") == storage.listdir(f"{top}/sub")
+
+    def test_listdir_of_nothing(self, storage: ProxyStorageBase) -> None:
+        assert storage.listdir("/") == storage.listdir("") == ([], [])
+        path = self.save(storage)
+        for nowhere in ("/nowhere", path, path[:-1]):
+            with pytest.raises(FileNotFoundError):
+                storage.listdir(nowhere)
+
+
+class DeleteCases(StorageCases):
+    """``delete``, and what transactions make of it."""
+
+    def test_removes_bytes_and_record(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        record = storage.meta_backend.get(path)
+        storage.delete(path)
+        assert not storage.exists(path)
+        assert not self.has_bytes(storage, record)
+
+    def test_without_record(self, storage: ProxyStorageBase) -> None:
+        with pytest.raises(FileNotFoundError):
+            storage.delete("/nothing.txt")
+
+    def test_without_bytes_removes_the_record(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+        self.lose_bytes(storage, path)
+        storage.delete(path)
+        assert not storage.exists(path)
+
+    def test_inside_a_transaction_waits_for_the_commit(
+        self, storage: ProxyStorageBase, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        path = self.save(storage)
+        record = storage.meta_backend.get(path)
+        with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+            storage.delete(path)
+            assert self.has_bytes(storage, record)
+        assert not self.has_bytes(storage, record)
+        assert not storage.exists(path)
+
+    def test_rolled_back_loses_nothing(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage)
+
+        def delete_and_fail() -> None:
+            with transaction.atomic():
+                storage.delete(path)
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            delete_and_fail()
+        assert read(storage, path) == b"world"
+
+    def test_path_can_be_used_again(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage, content=b"old")
+        storage.delete(path)
+        storage.save("hello.txt", ContentFile(b"other"))
+        assert not storage.exists(path) or read(storage, path) == b"other"
+
+
+class ProxyStorageContract(SaveCases, KnownBytesCases, ReadCases, DeleteCases):
+    """Tests of a proxy storage; subclasses give the fixture ``storage``.
+
+    The fixture is a registered proxy storage without files.
+    """

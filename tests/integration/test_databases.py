@@ -1,0 +1,41 @@
+"""The contract and the library's unit tests once more, on every database server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests import servers
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ["tests/contract", "tests/unit/proxy_storage"]
+# Django's name of the database -> the program and what runs it
+SERVERS = {
+    "postgresql": ("postgres", servers.running_postgresql),
+    "mysql": ("mariadbd", servers.running_mariadb),
+}
+
+
+@pytest.mark.parametrize("vendor", SERVERS)
+def test_all_pass_on(vendor, need_database, mongodb_uri, request):
+    program, running = SERVERS[vendor]
+    need_database(program)
+    seed = request.config.getoption("randomly_seed")
+    command = [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider", *TESTS]
+    # not pytest's own folder, which a server of another user may not enter
+    with TemporaryDirectory(prefix="proxy-storage-db-") as folder, running(Path(folder)) as url:
+        done = subprocess.run(
+            # the order is that of this run, which the head of its report names
+            [*command, f"--randomly-seed={seed}"],
+            cwd=ROOT,
+            env={**os.environ, "TEST_DATABASE_URL": url, "MONGODB_URI": mongodb_uri},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert f"\ndatabase: {vendor}\n" in done.stdout

@@ -1,0 +1,120 @@
+"""Servers that tests talk to, beside those that a running site needs: databases and S3.
+
+The databases listen on a socket in their folder. There is no port that another program could
+take in between, and nobody else gets in, though there is no password.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from pwd import getpwnam
+from urllib.parse import quote
+
+from demo.services import SERVER_PATH, ServiceError, running
+
+# program -> the packages that bring it and what its folder is made with
+DEBIAN_PACKAGES = {
+    "postgres": "postgresql",
+    "mariadbd": "mariadb-server-core mariadb-client-core",
+}
+
+
+def find_program(name):
+    """Return where a program is, or ``None`` on a machine without it."""
+    # Debian keeps every version of PostgreSQL in a folder of its own
+    versions = Path("/usr/lib/postgresql").glob("*/bin")
+    newest_first = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([SERVER_PATH, *map(str, newest_first)]))
+
+
+@contextmanager
+def running_postgresql(folder):
+    """Run PostgreSQL with its data in a folder; yield its URL.
+
+    It refuses to run as root. Somebody else runs it then, is given the folder, and has to be
+    able to get there.
+    """
+    data, output = folder / "data", folder / "output"
+    become = _become_somebody_else(folder) if os.geteuid() == 0 else []
+    _set_up(
+        *become,
+        *(find_program("initdb"), "--pgdata", data, "--username", "tests", "--auth", "trust"),
+        *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
+    )
+    command = [*become, find_program("postgres"), "-D", data]
+    for setting in (
+        "listen_addresses=",
+        f"unix_socket_directories={folder}",
+        # a crash may take all with it
+        *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+    ):
+        command += ["-c", setting]
+    is_ready = _has_said(output, "ready to accept connections")
+    with running(command, is_ready, output, folder=folder) as process:
+        try:
+            yield f"postgresql://tests@{quote(str(folder), safe='')}/tests"
+        finally:
+            # SIGTERM, which comes next, alone would wait for every client to leave
+            process.send_signal(signal.SIGINT)
+
+
+def _become_somebody_else(folder):
+    for name in ("postgres", "nobody"):
+        try:
+            user = getpwnam(name)
+        except KeyError:
+            continue
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    raise ServiceError("PostgreSQL does not run as root, and neither postgres nor nobody exists")
+
+
+@contextmanager
+def running_mariadb(folder):
+    """Run MariaDB with its data in a folder; yield its URL."""
+    data, output, socket = folder / "data", folder / "output", folder / "socket"
+    common = ["--no-defaults", f"--datadir={data}"]
+    if os.geteuid() == 0:
+        # it does not run as root either, unless told to
+        common.append("--user=root")
+    _set_up(
+        *(find_program("mariadb-install-db"), *common, "--skip-name-resolve", "--skip-test-db"),
+        # otherwise only the system's root could be the server's root
+        "--auth-root-authentication-method=normal",
+    )
+    command = [
+        *(find_program("mariadbd"), *common, f"--pid-file={folder / 'pid'}"),
+        *("--skip-networking", f"--socket={socket}", "--character-set-server=utf8mb4"),
+        # a crash may take all with it
+        *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"),
+        "--skip-innodb-doublewrite",
+    ]
+    with running(command, _has_said(output, "ready for connections"), output, folder=folder):
+        yield f"mysql://root@{quote(str(socket), safe='')}/tests"
+
+
+@contextmanager
+def running_s3(folder):
+    """Run an S3 over HTTP that keeps everything in memory, moto's; yield its URL."""
+    output = folder / "output"
+    # port 0: it looks for a free one itself, and says which
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
+    with running(command, _has_said(output, "Running on "), output, folder=folder):
+        yield re.search(r"Running on (http://\S+)", output.read_text())[1]
+
+
+def _set_up(*command):
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise ServiceError(f"{command} failed. It printed:\n{done.stdout}{done.stderr}")
+
+
+def _has_said(output, words):
+    return lambda: words in output.read_text(errors="replace")
