@@ -7,11 +7,34 @@ from functools import cache
 import pytest
 from django.conf import settings
 from django.core.files.storage import storages
+from django.db import connection
 from gridfs import GridFSBucket
+from pymongo import monitoring
 
 from demo import services
 from tests import servers
 from tests.testapp.storages import MemoryStorage, get_mongo_db
+
+
+class WrittenCollections(monitoring.CommandListener):
+    """The collections of MongoDB that something was written to since they were emptied."""
+
+    def __init__(self):
+        self.names = set()
+
+    def started(self, event):
+        if event.command_name in ("insert", "update", "findAndModify"):
+            self.names.add(event.command[event.command_name])
+
+    def succeeded(self, event):
+        pass
+
+    def failed(self, event):
+        pass
+
+
+written_collections = WrittenCollections()
+monitoring.register(written_collections)
 
 
 def pytest_report_header():
@@ -71,8 +94,11 @@ def _get_bucket():
 
 
 @pytest.fixture
-def empty_storages(db, mongodb_uri):
-    """No records and no files anywhere, whatever the test before has left."""
+def empty_storages(db, mongodb_uri, request):
+    """No records and no files anywhere, whatever the test before has left.
+
+    Servers are asked only where there may be something: this runs before nearly every test.
+    """
     from jobs.storages import get_mongo_db as get_example_db
 
     for root in (settings.FILES_ROOT, settings.TEST_FILES_ROOT):
@@ -81,17 +107,22 @@ def empty_storages(db, mongodb_uri):
         (get_mongo_db, "records", "fs"),
         (get_example_db, "meta_backend_collection", "files"),
     ):
-        database = get_database()
-        # not dropped: the storages made their indexes once and will not again
-        database[records].delete_many({})
-        database[f"{bucket}_names"].delete_many({})
-        files = GridFSBucket(database, bucket)
-        for grid_out in files.find({}):
-            files.delete(grid_out._id)
+        if written_collections.names & {records, f"{bucket}_names", f"{bucket}.files"}:
+            _empty_collections(get_database(), records, bucket)
+    written_collections.names.clear()
     for memory in MemoryStorage.instances:
         memory.clear()
-    if settings.S3_ENDPOINT_URL:
+    if "s3_endpoint" in request.fixturenames:
         _get_bucket().objects.delete()
+
+
+def _empty_collections(database, records, bucket):
+    # not dropped: the storages made their indexes once and will not again
+    database[records].delete_many({})
+    database[f"{bucket}_names"].delete_many({})
+    files = GridFSBucket(database, bucket)
+    for grid_out in files.find({}):
+        files.delete(grid_out._id)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,19 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from proxy_storage.db.fields import ProxyStorageFileField
+from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageField
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
     FileFactsMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
-from tests.testapp.storages import ElsewhereStorage, MongoGridFSStorage, OrmDiskStorage
+from tests.testapp.storages import (
+    ElsewhereStorage,
+    MongoDiskStorage,
+    MongoGridFSStorage,
+    OrmDiskStorage,
+)
 
 
 class StoredFile(
@@ -72,3 +77,31 @@ class ElsewhereDocument(models.Model):
 
 class NamedDocument(TwoFiles):
     code = models.CharField(max_length=20, primary_key=True)
+
+
+class DiskDocument(models.Model):
+    """Files on disk, for what only a file system shows."""
+
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
+    orm_default = ProxyStorageFileField(storage=OrmDiskStorage(), default="/blank/form.txt")
+    mongo_default = ProxyStorageFileField(storage=MongoDiskStorage(), default="/blank/form.txt")
+
+
+class Picture(models.Model):
+    """Images that a form has to bring, one of which tells the row its size."""
+
+    title = models.CharField(max_length=50, blank=True)
+    orm_image = ProxyStorageImageField(
+        storage=OrmDiskStorage(), width_field="width", height_field="height"
+    )
+    mongo_image = ProxyStorageImageField(storage=MongoDiskStorage())
+    width = models.IntegerField(null=True, editable=False)
+    height = models.IntegerField(null=True, editable=False)
+
+
+class PlainDocument(models.Model):
+    """Files in fields of Django's own, which write no owner."""
+
+    orm_file = models.FileField(storage=OrmDiskStorage(), blank=True, max_length=255)
+    mongo_file = models.FileField(storage=MongoDiskStorage(), blank=True, max_length=255)

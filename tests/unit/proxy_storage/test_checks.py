@@ -3,11 +3,14 @@ from django.core import checks
 from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.test.utils import isolate_apps
+from storages.backends.s3 import S3Storage
 
 from proxy_storage.checks import check_settings
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.orm import ORMMetaBackend
-from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+from proxy_storage.storages.facts import FileFactsProxyStorageMixin
+from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage_api.checks import check_permission_classes
 from tests.testapp.storages import OrmDiskStorage
 
@@ -29,8 +32,41 @@ class WithoutOwner(OrmDiskStorage):
     meta_backend = ORMMetaBackend("testapp.PlainStoredFile")
 
 
+class WithoutFacts(FileFactsProxyStorageMixin, WithoutOwner):
+    """Its records have no place for the facts."""
+
+
+class Several(MultipleOriginalStoragesMixin, OrmDiskStorage):
+    original_storages = [(name, FileSystemStorage(f"/var/{name}")) for name in ("one", "two")]
+
+
+class WithoutName(Several):
+    meta_backend = ORMMetaBackend("testapp.PlainStoredFile")
+
+
+class WithoutOriginals(Several):
+    original_storages = ()
+
+
+class OneNameTwice(Several):
+    original_storages = [("one", FileSystemStorage("/var/one"))] * 2
+
+
+class NoPairs(Several):
+    original_storages = [FileSystemStorage("/var/one")]
+
+
+class NeverFurther(FallbackProxyStorageMixin, OrmDiskStorage):
+    original_storages = Several.original_storages
+
+
+DISK = "tests.testapp.storages.OrmDiskStorage"
+STREAM = {"BACKEND": "proxy_storage.serving.StreamingServer"}
+
+
 def ids(settings, value):
     settings.PROXY_STORAGE = value
+    settings.STORAGES = {}
     return [message.id for message in check_settings(None)]
 
 
@@ -48,7 +84,20 @@ def test_settings_of_the_tests_are_fine():
         ({"PROXY_STORAGE_CLASSES": None}, ["proxy_storage.E002"]),
         ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.Bare"}}, ["proxy_storage.E002"]),
         ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithArguments"}}, ["proxy_storage.E002"]),
-        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutModel"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutModel"}}, ["proxy_storage.E005"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutFacts"}}, ["proxy_storage.E005"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutName"}}, ["proxy_storage.E005"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.WithoutOriginals"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.OneNameTwice"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.NoPairs"}}, ["proxy_storage.E002"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.NeverFurther"}}, ["proxy_storage.W004"]),
+        ({"PROXY_STORAGE_CLASSES": dict.fromkeys("ab", DISK)}, ["proxy_storage.E004"]),
+        ({"PROXY_STORAGE_CLASSES": {"a": DISK}, "SERVERS": {"b": STREAM}}, ["proxy_storage.W003"]),
+        ({"SERVERS": {"default": STREAM, "nowhere/disk": STREAM}}, ["proxy_storage.W003"]),
+        (
+            {"PROXY_STORAGE_CLASSES": {"a": f"{__name__}.Several"}, "SERVERS": {"a/two": STREAM}},
+            [],
+        ),
         ({"SERVERS": {"default": {"BACKEND": "no.Where"}}}, ["proxy_storage.E003"]),
         ({"SERVERS": {"default": {"BACKEND": None}}}, ["proxy_storage.E003"]),
         ({"SERVERS": {"default": None}}, ["proxy_storage.E003"]),
@@ -58,6 +107,37 @@ def test_settings_of_the_tests_are_fine():
 )
 def test_wrong_settings(settings, value, expected):
     assert ids(settings, value) == expected
+
+
+@pytest.mark.parametrize("value", ["text", {"SERVERS": None}, {"PROXY_STORAGE_CLASSES": None}])
+def test_every_message_says_what_to_do(settings, value):
+    settings.PROXY_STORAGE = value
+    assert all(message.hint for message in check_settings(None))
+
+
+@pytest.mark.parametrize(
+    ("original", "reason"),
+    [
+        (FileSystemStorage("/var/private"), None),
+        (FileSystemStorage("/var/private", base_url="/avatars/"), "base_url='/avatars/'"),
+        (FileSystemStorage("/var/www/media/sub"), "MEDIA_ROOT"),
+        (FileSystemStorage(), "MEDIA_ROOT"),
+        (FileSystemStorage("/var/www/media2"), None),
+        (S3Storage(bucket_name="files"), None),
+        (S3Storage(bucket_name="files", querystring_auth=False), "querystring_auth=False"),
+        (S3Storage(bucket_name="files", default_acl="public-read"), "default_acl='public-read'"),
+        (S3Storage(bucket_name="files", default_acl="private"), None),
+    ],
+)
+def test_original_that_anybody_can_read(settings, monkeypatch, original, reason):
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": DISK}}
+    settings.STORAGES, settings.MEDIA_ROOT, settings.MEDIA_URL = {}, "/var/www/media", "/media/"
+    monkeypatch.setattr(OrmDiskStorage, "original_storage", original)
+    messages = check_settings(None)
+    assert [message.id for message in messages] == (
+        [] if reason is None else ["proxy_storage.W002"]
+    )
+    assert reason is None or reason in messages[0].msg
 
 
 def test_permission_classes_that_cannot_be_imported(settings):

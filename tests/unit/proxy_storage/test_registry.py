@@ -1,12 +1,32 @@
 import pytest
+from django.conf import settings
+from django.core.files.storage import default_storage, storages
+from django.db.migrations.writer import MigrationWriter
 
 from proxy_storage import registry
-from proxy_storage.exceptions import ConfigurationError
-from tests.testapp.storages import MongoStorage, OrmDiskStorage, OrmStorage, UnregisteredStorage
+from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
+from proxy_storage.storages import ProxyStorage
+from tests.testapp.storages import (
+    MongoStorage,
+    OrmDiskStorage,
+    OrmStorage,
+    UnregisteredStorage,
+)
+
+DISK = settings.ORIGINAL_STORAGES["disk"]
 
 
 def register(settings, **classes):
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": classes}
+    settings.STORAGES = {}
+
+
+def configure(backend="proxy_storage.storages.ProxyStorage", **options):
+    meta_backend = settings.META_BACKENDS["orm"]
+    return {
+        "BACKEND": backend,
+        "OPTIONS": {"original_storage": DISK, "meta_backend": meta_backend, **options},
+    }
 
 
 def test_name_and_storage(settings):
@@ -47,7 +67,7 @@ def test_each_meta_backend_once(settings):
     register(
         settings,
         a="tests.testapp.storages.OrmDiskStorage",
-        b="tests.testapp.storages.OrmMemoryStorage",
+        b="tests.testapp.storages.OrmSubfolderStorage",
         c="tests.testapp.storages.MongoDiskStorage",
     )
     assert registry.get_meta_backends() == (OrmStorage.meta_backend, MongoStorage.meta_backend)
@@ -57,3 +77,91 @@ def test_other_settings_leave_it_alone(settings):
     storage = registry.get_proxy_storage("orm_disk")
     settings.USE_TZ = False
     assert registry.get_proxy_storage("orm_disk") is storage
+
+
+class TestStorages:
+    """Proxy storages that the setting STORAGES describes."""
+
+    def test_alias_is_the_name(self, settings):
+        settings.STORAGES = {"default": configure(), "plain": DISK}
+        storage = registry.get_proxy_storage("default")
+        assert storage is storages["default"]
+        assert registry.get_proxy_storage_name(storage) == "default"
+        assert default_storage.get_original_storage() is storage.get_original_storage()
+        assert "plain" not in registry.get_proxy_storage_names()
+
+    def test_a_storage_of_the_same_options_has_the_same_name(self, settings):
+        settings.STORAGES = {"a": configure(), "b": configure(path_prefix="/b/")}
+        text, _ = MigrationWriter.serialize(storages["b"])
+        assert text.startswith("proxy_storage.storages.ProxyStorage(")
+        again = ProxyStorage(**configure(path_prefix="/b/")["OPTIONS"])
+        assert registry.get_proxy_storage_name(again) == "b"
+
+    def test_other_options_are_another_storage(self, settings):
+        settings.STORAGES = {"a": configure()}
+        with pytest.raises(ConfigurationError, match="ProxyStorage is not registered"):
+            registry.get_proxy_storage_name(ProxyStorage(**configure(path_prefix="/b/")["OPTIONS"]))
+
+    def test_registered_class_keeps_its_name(self, settings):
+        dotted_path = "tests.testapp.storages.OrmDiskStorage"
+        settings.STORAGES = {"default": {"BACKEND": dotted_path}}
+        assert registry.get_proxy_storage_name(storages["default"]) == "orm_disk"
+        assert "default" not in registry.get_proxy_storage_names()
+
+    def test_subclass_without_a_name_gets_the_alias(self, settings):
+        dotted_path = "tests.testapp.storages.UnregisteredStorage"
+        settings.STORAGES = {"default": {"BACKEND": dotted_path}}
+        assert registry.get_proxy_storage_name(UnregisteredStorage()) == "default"
+
+    def test_two_aliases_of_one_storage(self, settings):
+        settings.STORAGES = {"a": configure(), "b": configure()}
+        with pytest.raises(DuplicateRegistrationError, match="same proxy storage"):
+            registry.get_proxy_storage_names()
+
+    def test_alias_that_is_the_name_of_a_class(self, settings):
+        settings.STORAGES = {"orm_disk": configure()}
+        with pytest.raises(DuplicateRegistrationError, match="could be of either"):
+            registry.get_proxy_storage_names()
+
+    def test_what_django_cannot_import_is_left_to_django(self, settings):
+        settings.STORAGES = {
+            "a": {"BACKEND": "no.Where"},
+            "b": {},
+            "c": configure("tests.settings"),
+        }
+        assert set(registry.get_proxy_storage_names()) == set(
+            settings.PROXY_STORAGE["PROXY_STORAGE_CLASSES"]
+        )
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"original_storage": "nowhere"}, "'original_storage' .* cannot be built"),
+            ({"original_storage": {"BACKEND": "no.Where"}}, "'original_storage' .* cannot be"),
+            ({"original_storage": 5}, "'original_storage' .* cannot be built"),
+            ({"original_storage": "itself"}, "leads back to the storage itself"),
+            ({"original_storage": None}, "incomplete: .* 'original_storage'"),
+            ({"original_storages": {"disk": DISK}}, "subclass it with MultipleOriginalStorages"),
+            ({"meta_backend": None}, "incomplete: .* 'meta_backend'"),
+            ({"meta_backend": {"BACKEND": "no.Where"}}, "'meta_backend' .* cannot be built"),
+            ({"meta_backend": DISK}, "is a FileSystemStorage, not a MetaBackendBase"),
+            ({"meta_backend": {}}, "'meta_backend' .* cannot be built"),
+            ({"unknown": 1}, "cannot be built: .*'unknown'"),
+        ],
+    )
+    def test_options_that_cannot_be_used(self, settings, options, message):
+        settings.STORAGES = {"itself": configure(**options)}
+        with pytest.raises(ConfigurationError, match=message):
+            registry.get_proxy_storage("itself")
+
+    def test_options_can_be_objects(self, settings):
+        original, meta_backend = OrmDiskStorage.original_storage, OrmStorage.meta_backend
+        settings.STORAGES = {
+            "a": configure(original_storage=original, meta_backend=meta_backend),
+            "b": configure(original_storage="plain"),
+            "plain": DISK,
+        }
+        storage = registry.get_proxy_storage("a")
+        assert storage.get_original_storage() is original
+        assert storage.meta_backend is meta_backend
+        assert registry.get_proxy_storage("b").get_original_storage() is storages["plain"]

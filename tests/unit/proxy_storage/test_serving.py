@@ -62,7 +62,7 @@ class TestChoice:
         assert choose("orm_disk", original_storage_name="s3") is OtherServer
         assert choose("orm_disk", original_storage_name="disk") is XAccelRedirectServer
         assert choose("orm_disk") is XAccelRedirectServer
-        assert choose("orm_gridfs") is OtherServer
+        assert choose("orm-gridfs") is OtherServer
 
     def test_servers_are_built_once(self):
         record = {"proxy_storage_name": "orm_disk"}
@@ -137,7 +137,7 @@ class TestHeaders:
 
 @pytest.mark.usefixtures("empty_storages")
 class TestStreamingServer:
-    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs", "orm_memory"])
+    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs", "orm-memory"])
     def test_bytes_and_headers(self, storage):
         response = serve(GET, save(storage=storage))
         assert response.status_code == 200
@@ -205,7 +205,7 @@ class TestXAccelRedirectServer:
 
     def test_original_without_local_files(self):
         with pytest.raises(ServingError, match="StreamingServer"):
-            serve(GET, save(storage="orm_gridfs"))
+            serve(GET, save(storage="orm-gridfs"))
 
 
 @pytest.mark.usefixtures("empty_storages")
@@ -243,7 +243,7 @@ class TestXSendfileServer:
 
     def test_original_without_local_files(self):
         with pytest.raises(ServingError, match="StreamingServer"):
-            serve(GET, save(storage="orm_gridfs"))
+            serve(GET, save(storage="orm-gridfs"))
 
 
 @pytest.mark.usefixtures("empty_storages")

@@ -1,4 +1,5 @@
 import pytest
+from django.core.files.base import ContentFile
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_proxy_storage
@@ -8,6 +9,7 @@ from proxy_storage.urls import get_file_url
 def use_one_meta_backend(settings, **changes):
     classes = settings.PROXY_STORAGE["PROXY_STORAGE_CLASSES"]
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"d": classes["orm_disk"]}, **changes}
+    settings.STORAGES = {}
 
 
 def test_endpoint_of_the_api(settings):
@@ -32,8 +34,7 @@ def test_endpoint_that_is_not_there(settings):
 
 @pytest.mark.usefixtures("empty_storages")
 def test_without_endpoint_the_original_answers(settings):
-    from django.core.files.base import ContentFile
-
+    settings.MEDIA_URL = "/media/"
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "proxy_storage_api"]
     storage = get_proxy_storage("orm_disk")
     path = storage.save("a.txt", ContentFile(b""))

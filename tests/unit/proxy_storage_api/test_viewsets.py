@@ -92,7 +92,7 @@ def test_hostile_paths(clients, application, path):
 
 def test_same_path_in_two_meta_backends_means_two_files(clients):
     everybody = FileViewSet.as_view({"get": "download"}, permission_classes=[AllowAny])
-    for name in ("gridfs_proxy_storage", "orm_gridfs"):
+    for name in ("gridfs_proxy_storage", "orm-gridfs"):
         storage = get_proxy_storage(name)
         path = storage.save("same.txt", ContentFile(name.encode()))
         assert path == "/same.txt"

@@ -1,0 +1,203 @@
+"""A file that is measured while somebody reads it, however they read it."""
+
+import hashlib
+import io
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from proxy_storage.storages.content import MeasuredFile
+
+DATA = bytes(range(256)) * 40
+
+
+class Stream:
+    """A socket, say: it can be read once."""
+
+    def __init__(self, data):
+        self.read = io.BytesIO(data).read
+
+
+class Chunks:
+    """Has chunks and nothing else; what they give is not what is inside."""
+
+    name = "chunks.bin"
+
+    def chunks(self):
+        yield DATA[:100]
+        yield DATA[100:]
+
+
+class Packed(ContentFile):
+    """Gives other bytes in chunks than when it is read."""
+
+    def chunks(self, chunk_size=None):
+        for chunk in super().chunks(chunk_size):
+            yield chunk[::2]
+
+
+def read_in_chunks(file):
+    return list(file.chunks())
+
+
+def read_in_small_chunks(file):
+    return list(file.chunks(7))
+
+
+def read_at_once(file):
+    file.read()
+
+
+def read_without_size(file):
+    file.read(None)
+
+
+def read_up_to_its_size(file):
+    file.read(len(DATA))
+
+
+def read_twice(file):
+    file.read()
+    file.seek(0)
+    file.read()
+
+
+def read_after_a_look_at_the_end(file):
+    assert file.seek(0, io.SEEK_END) == len(DATA)
+    assert file.tell() == len(DATA)
+    file.seek(0)
+    while file.read(100):
+        pass
+
+
+def read_from_the_middle(file):
+    file.seek(5000)
+    file.read(100)
+
+
+def read_in_lines(file):
+    while file.file.readline():
+        pass
+
+
+def read_half(file):
+    file.read(100)
+
+
+def read_nothing(file):
+    assert file.read(0) == b""
+
+
+def open_and_read(file):
+    file.read(5)
+    assert file.open() is file
+    file.read()
+
+
+READERS = [
+    read_in_chunks,
+    read_in_small_chunks,
+    read_at_once,
+    read_without_size,
+    read_up_to_its_size,
+    read_twice,
+    read_after_a_look_at_the_end,
+    read_from_the_middle,
+    read_in_lines,
+    read_half,
+    read_nothing,
+    open_and_read,
+]
+CONTENTS = [
+    lambda: ContentFile(DATA),
+    lambda: io.BytesIO(DATA),
+    lambda: SimpleUploadedFile("a.bin", DATA),
+    lambda: File(io.BytesIO(DATA)),
+    lambda: ContentFile(DATA.decode("latin-1").encode("utf-8").decode("utf-8").encode("latin-1")),
+]
+
+
+@pytest.mark.parametrize("make", CONTENTS)
+@pytest.mark.parametrize("reader", READERS)
+def test_each_byte_is_measured_once(make, reader):
+    file = MeasuredFile(make(), "a.bin", "sha256")
+    reader(file)
+    file.finish()
+    assert file.length == len(DATA)
+    assert file.checksum == hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.mark.parametrize("content", [ContentFile("é\n" * 50), io.StringIO("é\n" * 50)])
+def test_text_is_measured_as_the_bytes_that_are_stored(content):
+    file = MeasuredFile(content, "a.txt", "sha256")
+    assert file.read() == "é\n".encode() * 50
+    file.finish()
+    assert file.length == 150
+
+
+def test_chunks_of_text():
+    class Text(Chunks):
+        def chunks(self):
+            yield "é"
+
+    file = MeasuredFile(Text(), "a.txt", "sha256")
+    assert list(file.chunks()) == ["é"]
+    assert file.checksum == hashlib.sha256("é".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("content", [Stream(DATA), Chunks()])
+def test_content_that_can_be_read_once(content):
+    file = MeasuredFile(content, "a.bin", "sha256")
+    assert file.rewind()
+    assert b"".join(file.chunks()) == DATA
+    file.finish()
+    assert file.length == len(DATA)
+    assert not file.rewind()
+
+
+def test_stream_that_was_not_read_to_its_end_is_left_alone():
+    file = MeasuredFile(Stream(DATA), "a.bin", "sha256")
+    file.read(5)
+    file.finish()
+    assert file.length == 5
+
+
+def test_what_the_chunks_give_is_measured():
+    file = MeasuredFile(Packed(DATA), "a.bin", "sha256")
+    stored = b"".join(file.chunks())
+    file.finish()
+    assert file.checksum == hashlib.sha256(stored).hexdigest()
+    assert file.length == len(DATA) / 2
+
+
+def test_rewind_starts_again():
+    file = MeasuredFile(ContentFile(DATA), "a.bin", "sha256")
+    file.read(100)
+    assert file.touched
+    assert file.rewind()
+    assert not file.touched
+    assert file.length == 0
+    assert file.read() == DATA
+    assert file.checksum == hashlib.sha256(DATA).hexdigest()
+
+
+def test_stays_what_it_was():
+    upload = SimpleUploadedFile("a.pdf", DATA, "application/pdf")
+    file = MeasuredFile(upload, "b.pdf")
+    assert (file.name, file.content_type, file.size) == ("a.pdf", "application/pdf", len(DATA))
+    assert file.checksum is None
+    file.close()
+    assert not upload.closed
+    assert MeasuredFile(Stream(b""), "b.pdf").name == "b.pdf"
+    assert MeasuredFile(Chunks(), "b.pdf").size == 0
+
+
+def test_hides_what_would_go_unseen():
+    content = File(io.BytesIO(DATA), "a.bin")
+    content.temporary_file_path = lambda: "/tmp/upload"
+    file = MeasuredFile(content, "a.bin")
+    for name in ("temporary_file_path", "nonsense"):
+        assert not hasattr(file, name)
+    for name in ("temporary_file_path", "readinto", "peek"):
+        assert not hasattr(file.file, name)
