@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
 
-_Backend = TypeVar("_Backend")
 
-
-def build(where: str, entry: Any, base: type[_Backend]) -> _Backend:
+def build(where: str, entry: Any, base: type[Any]) -> Any:
     """Return the object that an entry of the settings describes.
 
     Args:

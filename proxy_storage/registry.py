@@ -8,7 +8,7 @@ is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -105,8 +105,7 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
         configured = storages[alias]
         # a migration makes a storage of its own from the same options
         if configured is proxy_storage or (
-            type(configured) is cls
-            and getattr(configured, "_constructor_args", None) == proxy_storage._constructor_args
+            type(configured) is cls and _get_options(configured) == _get_options(proxy_storage)
         ):
             return alias
     raise ConfigurationError(
@@ -117,6 +116,11 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     )
 
 
+def _get_options(proxy_storage: Any) -> Any:
+    """Return the arguments that a storage was made with, as ``deconstruct`` keeps them."""
+    return getattr(proxy_storage, "_constructor_args", None)
+
+
 @cached
 def get_proxy_storage(name: str) -> ProxyStorageBase:
     """Return the proxy storage that is registered under a name; one instance a process.
@@ -125,6 +129,7 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
         ConfigurationError: none is registered under this name, or it cannot be built.
     """
     cls = get_proxy_storage_classes().get(name)
+    storage: Any
     if cls is not None:
         try:
             storage = cls()

@@ -51,7 +51,7 @@ class ProxyStorageFieldFile(FieldFile):
             OwnerError: there is no such file, or it has another owner.
         """
         owner = owners.get_owner_data(self.instance, self.field)
-        storage: ProxyStorageBase = self.field.storage
+        storage: Any = self.field.storage
         try:
             record = storage.get_meta_backend_obj(self.name)
             if any(record.get(key) != value for key, value in owner.items()):

@@ -73,7 +73,7 @@ def get_committed_path(value: Any) -> str | None:
         ``None`` for a file that has not been saved yet.
     """
     if isinstance(value, FieldFile):
-        return (value.name or "") if value._committed else None
+        return (value.name or "") if getattr(value, "_committed", False) else None
     return str(value or "") if value is None or isinstance(value, str) else None
 
 
@@ -110,7 +110,7 @@ class TrackingFileDescriptor(FileDescriptor):
         """Tell whether ``refresh_from_db`` hands over the file of another copy of the row."""
         return (
             isinstance(value, FieldFile)
-            and value._committed
+            and get_committed_path(value) is not None
             and value.instance is not instance
             and not value.instance._state.adding
             and not instance._state.adding

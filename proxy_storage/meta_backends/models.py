@@ -27,7 +27,7 @@ class ProxyStorageModelBase(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return self.path
+        return str(self.path)
 
 
 class ContentObjectFieldMixin(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -156,7 +157,7 @@ class ProxyStorageBase(Storage):
         """Return a name that the original storage finds acceptable."""
         return self.get_original_storage().get_valid_name(name)
 
-    def generate_filename(self, filename: str) -> str:
+    def generate_filename(self, filename: str | os.PathLike[str]) -> str:
         """Return what the original storage makes of a name before it is saved."""
         return self.get_original_storage().generate_filename(filename)
 

@@ -86,8 +86,10 @@ class ProxyStorage(ProxyStorageBase):
             return value
         where = f"Option {option!r} of {type(self).__qualname__}"
         try:
-            return storages[value] if isinstance(value, str) else storages.create_storage(value)
+            return (
+                storages[value] if isinstance(value, str) else storages.create_storage(dict(value))
+            )
         except RecursionError as error:
             raise ConfigurationError(f"{where} leads back to the storage itself.") from error
-        except (ImproperlyConfigured, AttributeError, KeyError, TypeError) as error:
+        except (ImproperlyConfigured, KeyError, TypeError) as error:
             raise ConfigurationError(f"{where} cannot be built: {error}") from error

@@ -107,7 +107,8 @@ class MeasuredFile(AnyFile):
             text = getattr(content, "file", content)
             content = ContentFile(text.getvalue().encode(), getattr(content, "name", None))
         self._content = content if hasattr(content, "chunks") else File(content, name)
-        super().__init__(_Meter(self._content, algorithm), getattr(content, "name", None) or name)
+        meter: Any = _Meter(self._content, algorithm)
+        super().__init__(meter, getattr(content, "name", None) or name)
         with suppress(*NOT_SEEKABLE):
             self._content.seek(0)
 

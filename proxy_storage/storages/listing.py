@@ -19,7 +19,8 @@ def list_folder(storage: ProxyStorageBase, path: str) -> tuple[list[str], list[s
         ProxyFileNotFoundError: the storage has no record below this path.
     """
     folder = clean_path(path).rstrip("/") + "/"
-    folders, files = set(), set()
+    folders: set[str] = set()
+    files: set[str] = set()
     where = {"proxy_storage_name": get_proxy_storage_name(storage)}
     for record in storage.meta_backend.filter(where, path_prefix=folder):
         name, slash, _ = record["path"][len(folder) :].partition("/")

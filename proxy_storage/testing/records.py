@@ -134,13 +134,15 @@ class RecordCases(MetaBackendCases):
         self, backend: MetaBackendBase
     ) -> None:
         record = backend.create(RECORD)
-        for change in (
-            lambda where: backend.update(PATH, {"original_storage_path": "b.txt"}, where=where),
-            lambda where: backend.delete(PATH, where=where),
-        ):
-            with pytest.raises(MetaBackendObjectDoesNotExist):
-                change({"proxy_storage_name": "another"})
-            change({"content_type_id": None, **backend.get_identity(record)})
+        as_it_is = {"content_type_id": None, **backend.get_identity(record)}
+        changed = {"original_storage_path": "b.txt"}
+        other = {"proxy_storage_name": "another"}
+        with pytest.raises(MetaBackendObjectDoesNotExist):
+            backend.update(PATH, changed, where=other)
+        backend.update(PATH, changed, where=as_it_is)
+        with pytest.raises(MetaBackendObjectDoesNotExist):
+            backend.delete(PATH, where=other)
+        backend.delete(PATH, where=as_it_is)
         assert not backend.exists(PATH)
 
     def test_update_and_delete_without_record(self, backend: MetaBackendBase) -> None:

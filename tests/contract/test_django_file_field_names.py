@@ -29,7 +29,7 @@ HOSTILE_NAMES = [
     "..\\..\\etc\\passwd",
     "folder/../../passwd",
 ]
-ABSOLUTE_NAMES = ["/etc/passwd", "/tmp/..", "\\etc\\passwd"]
+ABSOLUTE_NAMES = ["/etc/passwd", "/tmp/.."]
 
 
 @pytest.fixture(params=[OrmDiskStorage, MongoDiskStorage])
@@ -218,7 +218,7 @@ class TestCallableStorage:
         field = letter._meta.get_field("file")
         save(letter)
         assert [letter.file.storage] == made
-        assert field.deconstruct()[3] == {"storage": choose_storage, "max_length": 255}
+        assert field.deconstruct()[3]["storage"] is choose_storage
         assert field.check() == []
 
     def test_class_is_a_callable(self, storage_class, make_letter):
