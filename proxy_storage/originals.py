@@ -84,5 +84,8 @@ def get_public_address(storage: Storage) -> str | None:
     # options of django-storages
     if getattr(storage, "querystring_auth", True) is False:
         return "querystring_auth=False"
+    domain = getattr(storage, "custom_domain", None)
+    if domain and getattr(storage, "cloudfront_signer", None) is None:
+        return f"custom_domain={domain!r}, whose URLs nobody signs"
     acl = getattr(storage, "default_acl", None)
     return f"default_acl={acl!r}" if str(acl).startswith("public") else None

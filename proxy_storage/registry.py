@@ -8,7 +8,7 @@ is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -128,30 +128,29 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
     Raises:
         ConfigurationError: none is registered under this name, or it cannot be built.
     """
-    cls = get_proxy_storage_classes().get(name)
-    storage: Any
-    if cls is not None:
-        try:
-            storage = cls()
-        except TypeError as error:
-            raise ConfigurationError(
-                f"{cls.__qualname__} needs a constructor without arguments: {error}"
-            ) from error
-    elif name in get_proxy_storage_aliases():
-        try:
-            storage = storages[name]
-        except TypeError as error:
-            raise ConfigurationError(f"STORAGES[{name!r}] cannot be built: {error}") from error
-    else:
-        raise ConfigurationError(
-            f"No proxy storage is registered as {name!r}. "
-            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES in settings."
-        )
+    storage: ProxyStorageBase = _make(name)
     try:
         storage.get_original_storage(), storage.meta_backend
     except AttributeError as error:
         raise ConfigurationError(f"The proxy storage {name!r} is incomplete: {error}") from error
     return storage
+
+
+def _make(name: str) -> Any:
+    try:
+        if name in get_proxy_storage_classes():
+            return get_proxy_storage_classes()[name]()
+        if name in get_proxy_storage_aliases():
+            return storages[name]
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The proxy storage {name!r} cannot be built: {error}. A class in "
+            "PROXY_STORAGE_CLASSES needs a constructor without arguments."
+        ) from error
+    raise ConfigurationError(
+        f"No proxy storage is registered as {name!r}. "
+        f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES in settings."
+    )
 
 
 @cached

@@ -107,22 +107,19 @@ def empty_storages(db, mongodb_uri, request):
         (get_mongo_db, "records", "fs"),
         (get_example_db, "meta_backend_collection", "files"),
     ):
-        if written_collections.names & {records, f"{bucket}_names", f"{bucket}.files"}:
-            _empty_collections(get_database(), records, bucket)
+        # not dropped: the storages made their indexes once and will not again
+        for collection in written_collections.names & {records, f"{bucket}_names"}:
+            get_database()[collection].delete_many({})
+        if f"{bucket}.files" in written_collections.names:
+            files = GridFSBucket(get_database(), bucket)
+            for grid_out in files.find({}):
+                files.delete(grid_out._id)
     written_collections.names.clear()
     for memory in MemoryStorage.instances:
-        memory.clear()
+        if any(memory.listdir("")):
+            memory.clear()
     if "s3_endpoint" in request.fixturenames:
         _get_bucket().objects.delete()
-
-
-def _empty_collections(database, records, bucket):
-    # not dropped: the storages made their indexes once and will not again
-    database[records].delete_many({})
-    database[f"{bucket}_names"].delete_many({})
-    files = GridFSBucket(database, bucket)
-    for grid_out in files.find({}):
-        files.delete(grid_out._id)
 
 
 @pytest.fixture(scope="session")

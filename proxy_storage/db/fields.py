@@ -48,8 +48,11 @@ class ProxyStorageFieldFile(FieldFile):
         saved the file by the storage.
 
         Raises:
-            OwnerError: there is no such file, or it has another owner.
+            OwnerError: there is no such file, or it has another owner, or the instance has
+                not been saved.
         """
+        if self.instance.pk is None:
+            raise OwnerError(f"{self.field} has no row yet; save it first.", path=self.name)
         owner = owners.get_owner_data(self.instance, self.field)
         storage: Any = self.field.storage
         try:

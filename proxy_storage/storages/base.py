@@ -158,8 +158,16 @@ class ProxyStorageBase(Storage):
         return self.get_original_storage().get_valid_name(name)
 
     def generate_filename(self, filename: str | os.PathLike[str]) -> str:
-        """Return what the original storage makes of a name before it is saved."""
-        return self.get_original_storage().generate_filename(filename)
+        """Return what is made of a name before it is saved.
+
+        That is Django's way, with `get_valid_name` of this storage, unless the original
+        storage has a way of its own.
+        """
+        original = self.get_original_storage()
+        function = getattr(original.generate_filename, "__func__", None)
+        if function is Storage.generate_filename:
+            return super().generate_filename(filename)
+        return original.generate_filename(filename)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Tell whether a path is free in the meta backend, whoever has records there.

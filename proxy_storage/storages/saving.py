@@ -91,7 +91,7 @@ class SaveOperation:
         """Write the bytes, or nothing; return the path that the original storage gives."""
         max_length = self._get_name_length()
         original, tried = self.original.storage, [name]
-        if isinstance(original, FileSystemStorage):
+        if saves_exclusively(original) and isinstance(original, FileSystemStorage):
             original, tried = watch_names(original)
         try:
             return validate_original_storage_path(

@@ -5,7 +5,6 @@ import pickle
 from pathlib import Path
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldError
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
@@ -13,6 +12,7 @@ from django.db import transaction
 from django.db.models.fields.files import FileDescriptor
 
 from proxy_storage.db.fields import ProxyStorageFieldFile
+from tests.contract.owners import get_owner, owner_of
 from tests.testapp.models import DiskDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -33,18 +33,6 @@ def document(field):
 @pytest.fixture
 def file(document, field):
     return getattr(DiskDocument.objects.get(pk=document.pk), field)
-
-
-def get_owner(path, field):
-    record = DiskDocument._meta.get_field(field).storage.meta_backend.get(path)
-    return record.get("content_type_id"), record.get("object_id"), record.get("field")
-
-
-def owner_of(document, field):
-    return ContentType.objects.get_for_model(DiskDocument).pk, document.pk, field
-
-
-NOBODY = (None, None, None)
 
 
 class TestEmptyField:
@@ -135,7 +123,9 @@ class TestReading:
         file.instance.refresh_from_db()
         with getattr(file.instance, field).open() as reread:
             assert reread.read() == b"rewritten"
-        assert get_owner(file.name, field) == owner_of(file.instance, field)
+        assert get_owner(DiskDocument, field, file.name) == owner_of(
+            file.instance, field, DiskDocument
+        )
 
 
 class TestEquality:
@@ -162,13 +152,17 @@ class TestEquality:
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         clone(document).save()
-        assert get_owner(getattr(document, field).name, field) == owner_of(document, field)
-        assert get_owner(old, field) == NOBODY
+        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+            document, field, DiskDocument
+        )
+        assert get_owner(DiskDocument, field, old) is None
 
     def test_unsaved_model(self, field):
         document = pickle.loads(pickle.dumps(DiskDocument()))
         getattr(document, field).save("hello.txt", ContentFile(b"x"))
-        assert get_owner(getattr(document, field).name, field) == owner_of(document, field)
+        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+            document, field, DiskDocument
+        )
 
 
 class TestAssigning:
@@ -193,8 +187,12 @@ class TestAssigning:
         with open(getattr(document, field).path, "rb") as source:
             other = DiskDocument.objects.create(**{field: File(source, name="copy.txt")})
         assert getattr(other, field).name != getattr(document, field).name
-        assert get_owner(getattr(other, field).name, field) == owner_of(other, field)
-        assert get_owner(getattr(document, field).name, field) == owner_of(document, field)
+        assert get_owner(DiskDocument, field, getattr(other, field).name) == owner_of(
+            other, field, DiskDocument
+        )
+        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+            document, field, DiskDocument
+        )
 
     def test_file_without_name_is_an_error(self, field):
         document = DiskDocument(**{field: ContentFile(b"nameless")})
@@ -213,7 +211,7 @@ class TestAssigning:
         DiskDocument.objects.bulk_create([DiskDocument(**{field: upload})])
         file = getattr(DiskDocument.objects.get(), field)
         assert Path(file.path).read_bytes() == b"bulk"
-        assert get_owner(file.name, field) == NOBODY
+        assert get_owner(DiskDocument, field, file.name) is None
 
 
 class TestDeleting:
@@ -245,7 +243,7 @@ class TestDeleting:
             document.delete()
         assert storage.exists(path)
         assert Path(path).read_bytes() == b"hello world"
-        assert get_owner(path, field) == NOBODY
+        assert get_owner(DiskDocument, field, path) is None
 
     def test_model_saved_again_after_its_deletion(
         self, document, field, django_capture_on_commit_callbacks
@@ -256,5 +254,5 @@ class TestDeleting:
         getattr(document, field).save("hello.txt", ContentFile(b"again"))
         second = getattr(document, field).name
         assert first != second
-        assert get_owner(first, field) == NOBODY
-        assert get_owner(second, field) == owner_of(document, field)
+        assert get_owner(DiskDocument, field, first) is None
+        assert get_owner(DiskDocument, field, second) == owner_of(document, field, DiskDocument)

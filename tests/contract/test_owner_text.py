@@ -123,6 +123,10 @@ class TestClaim:
         assert caught.value.path == getattr(document, field).name
         assert get_owner(document, field, caught.value.path) == owner_of(document, field)
 
+    def test_by_an_instance_without_row(self, document, field):
+        with pytest.raises(OwnerError, match="save it first"):
+            getattr(Document(), field).claim()
+
     @pytest.mark.parametrize("path", ["/nowhere.txt", ""])
     def test_file_that_is_not_there(self, document, field, path):
         setattr(document, field, path)

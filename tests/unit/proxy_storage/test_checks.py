@@ -127,6 +127,7 @@ def test_every_message_says_what_to_do(settings, value):
         (S3Storage(bucket_name="files", querystring_auth=False), "querystring_auth=False"),
         (S3Storage(bucket_name="files", default_acl="public-read"), "default_acl='public-read'"),
         (S3Storage(bucket_name="files", default_acl="private"), None),
+        (S3Storage(bucket_name="files", custom_domain="cdn.test"), "custom_domain='cdn.test'"),
     ],
 )
 def test_original_that_anybody_can_read(settings, monkeypatch, original, reason):

@@ -1,0 +1,163 @@
+"""``dumpdata`` and ``loaddata``: a fixture says what is in the rows, not whose the files are."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from tests.contract.owners import get_owner, owner_of, save_file
+from tests.contract.proxy_storages import read
+from tests.testapp.models import Document, KeyedDocument, ScannedDocument, StoredFile
+
+pytestmark = pytest.mark.usefixtures("empty_storages")
+
+
+@pytest.fixture(params=["orm_file", "mongo_file"])
+def field(request):
+    return request.param
+
+
+@pytest.fixture(params=[Document, KeyedDocument])
+def model(request):
+    return request.param
+
+
+@pytest.fixture
+def storage(field):
+    return Document._meta.get_field(field).storage
+
+
+@pytest.fixture
+def document(model, field):
+    document = model(title="before")
+    save_file(document, field)
+    return document
+
+
+@pytest.fixture
+def path(document, field):
+    return getattr(document, field).name
+
+
+@pytest.fixture(params=["json", "jsonl", "xml"])
+def fixture(request, tmp_path):
+    return tmp_path / f"fixture.{request.param}"
+
+
+def dump(fixture, *labels):
+    call_command("dumpdata", *labels, output=str(fixture), format=fixture.suffix[1:], verbosity=0)
+
+
+def load(fixture):
+    call_command("loaddata", str(fixture), verbosity=0)
+
+
+def load_rows(tmp_path, *rows):
+    """Load rows that somebody has written by hand: model, key and fields of each."""
+    fixture = tmp_path / "fixture.json"
+    keys = ("model", "pk", "fields")
+    fixture.write_text(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
+    load(fixture)
+
+
+class TestRoundTrip:
+    def test_over_the_rows_that_are_there(self, fixture, model, field, storage, document, path):
+        dump(fixture, model._meta.label)
+        model.objects.update(title="after")
+        load(fixture)
+        saved = model.objects.get()
+        assert (saved.title, getattr(saved, field).name) == ("before", path)
+        assert read(storage, path) == b"world"
+        assert get_owner(model, field, path) == owner_of(document, field, model)
+
+    def test_into_an_empty_table(self, fixture, model, field, storage, document, path):
+        """As after the restore of a backup: the records have outlived the rows."""
+        dump(fixture, model._meta.label)
+        model.objects.all()._raw_delete("default")
+        load(fixture)
+        saved = model.objects.get()
+        assert saved == document
+        assert getattr(saved, field).name == path
+        assert get_owner(model, field, path) == owner_of(document, field, model)
+        assert storage.meta_backend.get(path).get_content_object() == document
+
+    def test_brings_no_owner_back_that_a_delete_has_taken(
+        self, fixture, model, field, storage, document, path, django_capture_on_commit_callbacks
+    ):
+        dump(fixture, model._meta.label)
+        with django_capture_on_commit_callbacks(execute=True):
+            document.delete()
+        load(fixture)
+        saved = model.objects.get()
+        assert getattr(saved, field).name == path
+        assert get_owner(model, field, path) is None
+        # who loads it may say so
+        getattr(saved, field).claim()
+        assert get_owner(model, field, path) == owner_of(saved, field, model)
+
+    def test_with_the_records(self, fixture, django_capture_on_commit_callbacks):
+        document = Document()
+        path = save_file(document, "orm_file")
+        dump(fixture, "testapp.Document", "testapp.StoredFile")
+        with django_capture_on_commit_callbacks(execute=True):
+            document.delete()
+        StoredFile.objects.all().delete()
+        load(fixture)
+        loaded = Document.objects.get()
+        assert get_owner(Document, "orm_file", path) == owner_of(loaded, "orm_file")
+        with loaded.orm_file.open() as file:
+            assert file.read() == b"world"
+
+    def test_of_a_multi_table_child(self, fixture, field, storage):
+        scanned = ScannedDocument(pages=3)
+        path = save_file(scanned, field)
+        dump(fixture, "testapp.Document", "testapp.ScannedDocument")
+        ScannedDocument.objects.all()._raw_delete("default")
+        Document.objects.all()._raw_delete("default")
+        load(fixture)
+        assert getattr(ScannedDocument.objects.get(pages=3), field).name == path
+        assert get_owner(Document, field, path) == owner_of(scanned, field)
+
+
+@pytest.mark.parametrize("model", [Document], indirect=True)
+class TestHandWritten:
+    @pytest.mark.parametrize("key", [1000, None])
+    def test_path_of_somebody_else_changes_no_owner(self, tmp_path, field, document, path, key):
+        load_rows(tmp_path, ("testapp.document", key, {field: path}))
+        thief = Document.objects.exclude(pk=document.pk).get()
+        assert getattr(thief, field).name == path
+        assert get_owner(Document, field, path) == owner_of(document, field)
+        thief.save()
+        assert get_owner(Document, field, path) == owner_of(document, field)
+
+    def test_row_that_gets_the_path_of_another(self, tmp_path, field, document, path):
+        other = Document()
+        other_path = save_file(other, field)
+        load_rows(tmp_path, ("testapp.document", other.pk, {field: path}))
+        assert get_owner(Document, field, path) == owner_of(document, field)
+        # the row has left this file, but a fixture changes no owner at all
+        assert get_owner(Document, field, other_path) == owner_of(other, field)
+
+    def test_path_in_another_field_changes_no_owner(self, tmp_path, field, document, path):
+        another = "mongo_file" if field == "orm_file" else "orm_file"
+        load_rows(tmp_path, ("testapp.document", document.pk, {field: path, another: path}))
+        assert get_owner(Document, field, path) == owner_of(document, field)
+        with pytest.raises(FileNotFoundError, match="No record"):
+            getattr(Document.objects.get(), another).open()
+
+    @pytest.mark.parametrize("lost", ["/nowhere.txt", "relative.txt", "../up.txt", "", " "])
+    def test_path_without_record(self, tmp_path, field, document, path, lost):
+        load_rows(tmp_path, ("testapp.document", 1000, {"title": "lost", field: lost}))
+        loaded = Document.objects.get(title="lost")
+        assert getattr(loaded, field).name == lost
+        loaded.save()
+        if lost:
+            with pytest.raises(FileNotFoundError, match="No record"):
+                getattr(loaded, field).open()
+        assert get_owner(Document, field, path) == owner_of(document, field)
+
+    def test_record_that_is_gone_can_be_dumped_and_loaded(self, tmp_path, field, document, path):
+        getattr(document, field).storage.delete(path)
+        dump(tmp_path / "fixture.json", "testapp.Document")
+        load(tmp_path / "fixture.json")
+        assert getattr(Document.objects.get(), field).name == path
