@@ -6,6 +6,7 @@ Source: https://www.mongodb.com/docs/languages/python/pymongo-driver/current/
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -54,6 +55,12 @@ __all__ = [
 AnyDatabase = Database[dict[str, Any]]
 
 
+# one for all: it is held for a moment, once in the life of a process
+_resolving = threading.Lock()
+# a fork may come while another thread holds it
+os.register_at_fork(after_in_child=lambda: globals().update(_resolving=threading.Lock()))
+
+
 class LazyDatabase:
     """A MongoDB database that is looked up when it is first used.
 
@@ -71,7 +78,7 @@ class LazyDatabase:
     ) -> None:
         self.source = database
         self._prepare = prepare
-        self._resolved: tuple[int, AnyDatabase] | None = None
+        self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LazyDatabase) and other._identity == self._identity
@@ -93,13 +100,17 @@ class LazyDatabase:
         Raises:
             ConfigurationError: the source gives something else.
         """
-        resolved = self._resolved
-        if resolved is None or resolved[0] != os.getpid():
-            database = self._resolve()
-            self._prepare(database)
-            # one assignment: threads that come here together only do the work twice
-            self._resolved = resolved = (os.getpid(), database)
-        return resolved[1]
+        if not self._is_resolved():
+            with _resolving:
+                if not self._is_resolved():
+                    database = self._resolve()
+                    self._prepare(database)
+                    self._resolved = (os.getpid(), database)
+        resolved: AnyDatabase = self._resolved[1]
+        return resolved
+
+    def _is_resolved(self) -> bool:
+        return self._resolved[0] == os.getpid()
 
     def _resolve(self) -> AnyDatabase:
         source = import_string(self.source) if isinstance(self.source, str) else self.source

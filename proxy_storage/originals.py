@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage, Storage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 
 
 class Original(NamedTuple):
@@ -24,6 +24,8 @@ def get_local_path(storage: Storage, original_storage_path: str) -> str | None:
     Raises:
         SuspiciousFileOperation: the path leads out of the storage.
     """
+    if isinstance(storage, InMemoryStorage):
+        return None  # its path() names a place on disk where its files are not
     try:
         return storage.path(original_storage_path)
     except NotImplementedError:

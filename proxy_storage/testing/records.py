@@ -35,11 +35,6 @@ class MetaBackendCases:
 
     pytestmark = pytest.mark.django_db
 
-    @pytest.fixture
-    def backend(self) -> MetaBackendBase:
-        """The meta backend, without records; theirs can have an owner and times."""
-        raise NotImplementedError(f"{type(self).__name__} needs a fixture 'backend'.")
-
     def create(self, backend: MetaBackendBase, *paths: str, **data: Any) -> None:
         """Write records that differ in their paths."""
         for path in paths:

@@ -111,23 +111,27 @@ class TestDeferred:
 
 
 class TestReadAgain:
-    def test_change_that_was_not_saved_is_forgotten(self, document, field):
+    def test_change_that_was_not_saved_is_forgotten(self, document, field, caplog):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.refresh_from_db()
+        caplog.clear()
         document.save()
+        assert caplog.text == ""
         assert getattr(document, field).name == old
         assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
             document, field, DiskDocument
         )
 
     @pytest.mark.parametrize("fields", [None, "one"])
-    def test_file_that_was_not_saved_gets_no_owner(self, document, field, fields):
+    def test_file_that_was_not_saved_gets_no_owner(self, document, field, fields, caplog):
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         new = getattr(document, field).name
         document.refresh_from_db(fields=fields and [field])
+        caplog.clear()
         document.save()
+        assert caplog.text == ""
         assert getattr(document, field).name == old
         assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
             document, field, DiskDocument

@@ -107,6 +107,13 @@ class TestContents:
             assert not content.closed
             content.close()
 
+    def test_temporary_file_is_copied_and_stays(self, storage):
+        with make_temporary_upload() as upload:
+            path = storage.save("a.txt", upload)
+            temporary = Path(upload.temporary_file_path())
+            assert temporary.read_bytes() == Path(path).read_bytes() == TEXT.encode()
+            assert not temporary.samefile(path)
+
     @pytest.mark.parametrize("mode", ["r", "rb"])
     @pytest.mark.parametrize("wrapper", [lambda file: file, File])
     def test_open_file_of_python(self, storage, tmp_path, mode, wrapper):

@@ -10,6 +10,7 @@ from proxy_storage.exceptions import MetaBackendError
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.testing import MetaBackendContract
+from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.models import KeyedDocument, NamedDocument
 from tests.testapp.storages import MongoStorage, OrmStorage
 
@@ -24,6 +25,12 @@ class TestMetaBackend(MetaBackendContract):
     @pytest.fixture
     def backend(self, backend):
         return backend
+
+
+class TestMetaBackendOfSomebodyElse(MetaBackendContract):
+    @pytest.fixture
+    def backend(self):
+        return MemoryMetaBackend()
 
 
 def test_data_that_cannot_be_stored(backend):

@@ -99,6 +99,14 @@ class TestFileThatIsLeft:
         deferred.save()
         assert get_owner(document, field, old) is None
 
+    def test_replaced_twice_while_it_was_deferred(self, document, field):
+        old = getattr(document, field).name
+        deferred = Document.objects.only("title").get(pk=document.pk)
+        setattr(deferred, field, "/nowhere.txt")
+        new = save_file(deferred, field)
+        assert get_owner(document, field, old) is None
+        assert get_owner(document, field, new) == owner_of(document, field)
+
     def test_deferred_and_saved_without_a_look(self, document, field, django_assert_num_queries):
         old = getattr(document, field).name
         deferred = Document.objects.only("title").get(pk=document.pk)

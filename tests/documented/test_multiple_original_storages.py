@@ -116,12 +116,15 @@ class TestMultipleOriginalStorages:
         monkeypatch.setattr(storage_class, "original_storages", pairs)
         self.save_here_and_there(storage)
 
-    def test_original_storages_may_be_an_iterator(
-        self, storage, storage_class, original_storages, monkeypatch
-    ):
-        pairs = (pair for pair in original_storages)
-        monkeypatch.setattr(storage_class, "original_storages", pairs)
-        self.save_here_and_there(storage)
+    def test_original_storages_may_be_an_iterator(self, original_storages, meta_backend, register):
+        originals, records = original_storages, meta_backend
+
+        class IteratorProxyStorage(MultipleOriginalStoragesMixin, ProxyStorageBase):
+            original_storages = (pair for pair in originals)
+            meta_backend = records
+
+        register("iterator", IteratorProxyStorage)
+        self.save_here_and_there(IteratorProxyStorage())
 
     def save_here_and_there(self, storage):
         for using, content in (("gridfs", b"1"), ("file_system", b"2"), ("gridfs", b"3")):

@@ -12,6 +12,8 @@ from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ["tests/contract", "tests/unit/proxy_storage"]
+# what a database has a part in; the rest is no different beside another one
+CHOICE = "mongo_file or not (mongo or s3)"
 # Django's name of the database -> the program and what runs it
 SERVERS = {
     "postgresql": ("postgres", servers.running_postgresql),
@@ -24,12 +26,12 @@ def test_all_pass_on(vendor, need_database, mongodb_uri, request):
     program, running = SERVERS[vendor]
     need_database(program)
     seed = request.config.getoption("randomly_seed")
-    command = [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider", *TESTS]
+    command = [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider"]
     # not pytest's own folder, which a server of another user may not enter
     with TemporaryDirectory(prefix="proxy-storage-db-") as folder, running(Path(folder)) as url:
         done = subprocess.run(
             # the order is that of this run, which the head of its report names
-            [*command, f"--randomly-seed={seed}"],
+            [*command, f"--randomly-seed={seed}", "-k", CHOICE, *TESTS],
             cwd=ROOT,
             env={**os.environ, "TEST_DATABASE_URL": url, "MONGODB_URI": mongodb_uri},
             stdout=subprocess.PIPE,

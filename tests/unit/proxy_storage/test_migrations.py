@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -202,13 +203,11 @@ class Project:
 
     def get_columns(self):
         """The tables of the app, as SQLite describes them: columns, types, NULL, defaults."""
-        with sqlite3.connect(self.folder / "db.sqlite3") as database:
-            tables = {
+        with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
+            return {
                 table: sorted(row[1:] for row in database.execute(f"PRAGMA table_info({table})"))
                 for table in ("letters_letter", "letters_storedfile")
             }
-        database.close()
-        return tables
 
 
 @pytest.fixture
