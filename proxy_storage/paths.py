@@ -14,6 +14,8 @@ from proxy_storage.exceptions import InvalidNameError
 
 # 62 ** 16 values: a collision among files of one name is out of reach
 UNIQUE_TOKEN_LENGTH = 16
+# as in the names that Django finds
+SHORT_TOKEN_LENGTH = 7
 
 
 def is_literal_path(path: Any) -> TypeGuard[str]:
@@ -91,12 +93,16 @@ def clean_path(full_path: str) -> str:
     return posixpath.normpath("/" + full_path.replace("\\", "/").lstrip("/"))
 
 
-def unique_name(name: str, max_length: int | None = None) -> str:
+def unique_name(
+    name: str, max_length: int | None = None, token_length: int = UNIQUE_TOKEN_LENGTH
+) -> str:
     """Return a name that nobody else comes up with: a random token before the extension.
 
     Args:
         name: the wanted name.
         max_length: how many characters the result may have; the stem is cut to fit.
+        token_length: characters of the token. A short one is for names that are looked for
+            before they are used.
 
     Raises:
         InvalidNameError: no stem is left within ``max_length``.
@@ -104,7 +110,7 @@ def unique_name(name: str, max_length: int | None = None) -> str:
     directory, file_name = posixpath.split(name)
     extension = "".join(pathlib.PurePosixPath(file_name).suffixes)
     stem = file_name.removesuffix(extension)
-    ending = f"_{get_random_string(UNIQUE_TOKEN_LENGTH)}{extension}"
+    ending = f"_{get_random_string(token_length)}{extension}"
     if max_length is not None:
         room = max_length - len(posixpath.join(directory, ending))
         if room < 1:

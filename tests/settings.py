@@ -117,10 +117,6 @@ PROXY_STORAGES = {
         "tests.testapp.storages.FactsStorage",
         {"original_storage": ORIGINAL_STORAGES["disk"]},
     ),
-    "facts-s3": (
-        "tests.testapp.storages.FactsStorage",
-        {"original_storage": ORIGINAL_STORAGES["s3"]},
-    ),
     "multiple": (
         "tests.testapp.storages.MultipleStorage",
         {"original_storages": {key: ORIGINAL_STORAGES[key] for key in ("gridfs", "disk")}},

@@ -88,7 +88,7 @@ def _write_owner(instance: Model, field: Any, using: str, created: bool) -> None
     left = tracking.get_left_paths(instance, field.name)
     if is_new and not (has_changed or created):
         left = None  # the instance was made by hand, for a row that was there
-    if path and not is_new and (created or has_changed):
+    if path and not is_new and (has_changed or (created and path != field.get_default())):
         logger.warning("%r was assigned to %s as text, which changes no owner", path, field)
         if left is None:
             left = frozenset(_get_owned_paths(instance, field))

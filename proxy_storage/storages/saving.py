@@ -18,7 +18,12 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.originals import Original, get_local_path, saves_exclusively, watch_names
-from proxy_storage.paths import clean_path, unique_name, validate_original_storage_path
+from proxy_storage.paths import (
+    SHORT_TOKEN_LENGTH,
+    clean_path,
+    unique_name,
+    validate_original_storage_path,
+)
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.content import MeasuredFile
 
@@ -83,9 +88,12 @@ class SaveOperation:
     def choose_name(self) -> str:
         """Return a name that no other save can have."""
         max_length = self._get_name_length()
-        if saves_exclusively(self.original.storage) and not self._is_taken(self.name):
-            return self.name
-        return unique_name(self.name, max_length)
+        if not saves_exclusively(self.original.storage):
+            return unique_name(self.name, max_length)
+        name = self.name
+        while self._is_taken(name):
+            name = unique_name(self.name, max_length, SHORT_TOKEN_LENGTH)
+        return name
 
     def write(self, name: str, content: MeasuredFile) -> str:
         """Write the bytes, or nothing; return the path that the original storage gives."""

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 
 from proxy_storage.exceptions import OwnerError
 from tests.contract.owners import get_owner, owner_of, save_file
-from tests.testapp.models import Document
+from tests.testapp.models import DiskDocument, Document
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
@@ -103,6 +103,13 @@ class TestPathAsText:
         assert get_owner(document, field, path) == owner_of(document, field)
         assert f"testapp.Document.{other} as text" in caplog.text
         assert not document._meta.get_field(other).storage.exists(path)
+
+
+def test_default_of_a_field_was_assigned_by_nobody(caplog):
+    DiskDocument.objects.create()
+    assert caplog.text == ""
+    DiskDocument.objects.create(orm_default="/another.txt")
+    assert "'/another.txt' was assigned to testapp.DiskDocument.orm_default" in caplog.text
 
 
 class TestClaim:

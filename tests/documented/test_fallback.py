@@ -2,6 +2,7 @@
 
 import resource
 import shutil
+import socket
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +11,6 @@ from django.core.files.storage import FileSystemStorage
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect
 
-from demo.services import free_port
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.fallback import (
     FallbackProxyStorageMixin,
@@ -90,9 +90,12 @@ class TestFallback:
     @pytest.fixture
     def unreachable(self):
         """A database on a server that is not running."""
-        uri = f"mongodb://127.0.0.1:{free_port()}"
-        with MongoClient(uri, serverSelectionTimeoutMS=20) as client:
-            yield client["files"]
+        # a port that is taken, so that no other server gets it, and on which nobody listens
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            uri = f"mongodb://127.0.0.1:{taken.getsockname()[1]}"
+            with MongoClient(uri, serverSelectionTimeoutMS=20) as client:
+                yield client["files"]
 
     def test_without_problems_it_saves_to_the_first(self, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"))

@@ -11,9 +11,13 @@ import pytest
 from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = ["tests/contract", "tests/unit/proxy_storage"]
-# what a database has a part in; the rest is no different beside another one
-CHOICE = "mongo_file or not (mongo or s3)"
+TESTS = [
+    *("tests/contract", "tests/unit/proxy_storage"),
+    # has a project and a database of its own
+    "--ignore=tests/unit/proxy_storage/test_migrations.py",
+]
+# those that the database has a part in; the others ask MongoDB, S3 or an SQLite of their own
+CHOICE = "mongo_file or not (mongo or s3 or test_migrations)"
 # Django's name of the database -> the program and what runs it
 SERVERS = {
     "postgresql": ("postgres", servers.running_postgresql),
