@@ -123,19 +123,18 @@ def _get_range(prefix: str) -> dict[str, str]:
 
 def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
     """Make times without a zone aware of the one that they are in: MongoDB takes them for UTC."""
-    return {
-        key: timezone.make_aware(value)
-        if isinstance(value, datetime) and timezone.is_naive(value) and not settings.USE_TZ
-        else value
-        for key, value in data.items()
-    }
+    return _convert(data, timezone.is_naive, timezone.make_aware)
 
 
 def _from_mongo(record: dict[str, Any]) -> dict[str, Any]:
     """Take the zone away from times where the project does not use zones."""
+    return _convert(record, timezone.is_aware, timezone.make_naive)
+
+
+def _convert(data: dict[str, Any], applies: Any, convert: Any) -> dict[str, Any]:
+    if settings.USE_TZ:
+        return data
     return {
-        key: timezone.make_naive(value)
-        if isinstance(value, datetime) and timezone.is_aware(value) and not settings.USE_TZ
-        else value
-        for key, value in record.items()
+        key: convert(value) if isinstance(value, datetime) and applies(value) else value
+        for key, value in data.items()
     }

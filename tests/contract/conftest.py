@@ -22,3 +22,9 @@ def storage(request, meta_backend_name):
         request.getfixturevalue("s3_endpoint")
     request.getfixturevalue("empty_storages")
     return get_proxy_storage(f"{meta_backend_name}-{request.param}")
+
+
+@pytest.fixture(params=["orm_file", "mongo_file"])
+def field(request):
+    """The field of a document, whose records are in one meta backend or the other."""
+    return request.param

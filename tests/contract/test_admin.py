@@ -36,11 +36,6 @@ urlpatterns = [
 ]
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture
 def storage(field):
     return Document._meta.get_field(field).storage

@@ -24,11 +24,6 @@ from tests.testapp.models import (
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 def get_record(instance, field):
     file = getattr(instance, field)
     return file.storage.meta_backend.get(file.name)

@@ -18,11 +18,6 @@ from tests.testapp.models import DiskDocument
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture
 def document(field):
     document = DiskDocument()

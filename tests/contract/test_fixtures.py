@@ -12,11 +12,6 @@ from tests.testapp.models import Document, KeyedDocument, ScannedDocument, Store
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture(params=[Document, KeyedDocument])
 def model(request):
     return request.param

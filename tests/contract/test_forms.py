@@ -16,11 +16,6 @@ from tests.testapp.models import Document, Picture
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture
 def storage(field):
     return Document._meta.get_field(field).storage

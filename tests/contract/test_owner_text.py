@@ -13,11 +13,6 @@ from tests.testapp.models import DiskDocument, Document
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture
 def document(field):
     """A document with a file, as it is read from the database."""

@@ -54,11 +54,6 @@ def upload(name="new.txt", content=b"new"):
     return SimpleUploadedFile(name, content)
 
 
-@pytest.fixture(params=["orm_file", "mongo_file"])
-def field(request):
-    return request.param
-
-
 @pytest.fixture
 def storage(field):
     return Document._meta.get_field(field).storage
