@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage
@@ -28,7 +28,13 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
     """
 
     #: pairs of a name and a storage
-    original_storages: Collection[tuple[str, Storage]]
+    original_storages: Iterable[tuple[str, Storage]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Keep pairs that can be read but once."""
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("original_storages"), Iterator):
+            cls.original_storages = tuple(cls.original_storages)
 
     def get_original_storages(self) -> dict[str, Storage]:
         """Return the original storages by name, in their order.
