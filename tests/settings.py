@@ -103,12 +103,8 @@ ORIGINAL_STORAGES = {
     },
     "s3": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"signature_version": "s3v4"}},
 }
-# kinds of proxy storages: class, and options beside the meta backend
-PROXY_STORAGES = {
-    **{
-        name: ("proxy_storage.storages.ProxyStorage", {"original_storage": original})
-        for name, original in ORIGINAL_STORAGES.items()
-    },
+# other kinds of proxy storages, in front of one meta backend: class, and options
+KINDS = {
     "prefix": (
         "proxy_storage.storages.ProxyStorage",
         {"original_storage": ORIGINAL_STORAGES["disk"], "path_prefix": "/private/"},
@@ -131,6 +127,10 @@ PROXY_STORAGES = {
         },
     ),
 }
+PROXY_STORAGES = KINDS | {
+    name: ("proxy_storage.storages.ProxyStorage", {"original_storage": original})
+    for name, original in ORIGINAL_STORAGES.items()
+}
 STORAGES = {
     "default": ORIGINAL_STORAGES["disk"],
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -143,6 +143,11 @@ STORAGES = {
         for name, (cls, options) in PROXY_STORAGES.items()
     },
 }
+# the names of those that have to keep the contract
+CONTRACT = [
+    *(f"{meta_backend}-{name}" for meta_backend in META_BACKENDS for name in ORIGINAL_STORAGES),
+    *(f"orm-{name}" for name in KINDS),
+]
 
 PROXY_STORAGE = {
     "PROXY_STORAGE_CLASSES": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -23,6 +24,8 @@ DEPLOY_DIR = PROJECT_DIR / "deploy"
 # Debian puts servers into a folder that is on root's PATH only
 SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
+_ports = iter(range(random.SystemRandom().randint(10_000, 30_000), 32_768))
+
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0
 
@@ -32,11 +35,17 @@ class ServiceError(Exception):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody listens on now.
+
+    Another run on this machine looks for ports at the same time, and takes them a moment
+    later. So each process begins at a place of its own, below the ports that the system
+    gives to connections.
+    """
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServiceError("No port of 127.0.0.1 is free.")
 
 
 def accepts_connections(port: int) -> bool:

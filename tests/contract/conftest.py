@@ -16,12 +16,12 @@ def backend(meta_backend_name, empty_storages):
     return get_proxy_storage(f"{meta_backend_name}-disk").meta_backend
 
 
-@pytest.fixture(params=settings.PROXY_STORAGES)
-def storage(request, meta_backend_name):
+@pytest.fixture(params=settings.CONTRACT)
+def storage(request):
     if request.param.endswith("s3"):
         request.getfixturevalue("s3_endpoint")
     request.getfixturevalue("empty_storages")
-    return get_proxy_storage(f"{meta_backend_name}-{request.param}")
+    return get_proxy_storage(request.param)
 
 
 @pytest.fixture(params=["orm_file", "mongo_file"])

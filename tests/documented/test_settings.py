@@ -35,7 +35,7 @@ class TestSettings:
         assert type(get_proxy_storage("file_system_proxy_storage")) is storage_class
 
     def test_without_the_setting_nothing_is_registered(self, storage_class, settings):
-        del settings.PROXY_STORAGE
+        settings.PROXY_STORAGE = {}
         with pytest.raises(ConfigurationError, match="not registered"):
             storage_class().save("hello.txt", ContentFile(b"world"))
 

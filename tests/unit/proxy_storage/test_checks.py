@@ -71,7 +71,8 @@ def ids(settings, value):
 
 
 def test_settings_of_the_tests_are_fine():
-    assert checks.run_checks() == []
+    # a unique text of 500 characters fits into an index of InnoDB, which has 3,072 bytes
+    assert [message for message in checks.run_checks() if message.id != "mysql.W003"] == []
 
 
 @pytest.mark.parametrize(
