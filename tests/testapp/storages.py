@@ -34,7 +34,7 @@ class MemoryStorage(InMemoryStorage):
         self.instances.append(self)
 
     def clear(self):
-        vars(self).update(vars(InMemoryStorage()))
+        self._root._children.clear()
 
 
 class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
