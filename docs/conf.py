@@ -15,7 +15,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 django.setup()
 
 # only now can the packages be imported
-from proxy_storage import __version__  # noqa: E402
+from proxy_storage import __version__  # noqa: E402  (after the set-up)
 
 project = "django-proxy-storage"
 release = version = __version__

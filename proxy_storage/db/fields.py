@@ -69,6 +69,7 @@ class ProxyStorageFieldFile(FieldFile):
                 path=self.name,
             ) from error
 
+    # as for save
     claim.alters_data = True  # type: ignore[attr-defined]
 
 

@@ -142,7 +142,7 @@ class TestRefusal:
 
     @pytest.fixture(params=["post", "put", "patch"])
     def send(self, request, document, field, storage, old_path):
-        def send(value, format="multipart"):  # noqa: A002
+        def send(value, format="multipart"):  # noqa: A002  (DRF's name)
             pk = None if request.param == "post" else document.pk
             answer = ask(DocumentViewSet, request.param, {field: value}, pk, format)
             assert getattr(Document.objects.get(), field).name == old_path
@@ -153,7 +153,7 @@ class TestRefusal:
         return send
 
     @pytest.mark.parametrize("format", ["multipart", "json"])
-    def test_of_text(self, send, field, old_path, format):  # noqa: A002
+    def test_of_text(self, send, field, old_path, format):  # noqa: A002  (DRF's name)
         answer = send(old_path, format)
         assert answer.status_code == 400
         assert answer.data[field][0].code == "invalid"
