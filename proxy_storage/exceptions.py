@@ -5,6 +5,7 @@
     ProxyStorageError
       ConfigurationError                 also django's ImproperlyConfigured
         DuplicateRegistrationError
+      ContentError                       also ValueError
       InvalidNameError                   also django's SuspiciousFileOperation
       MetaBackendError
         MetaBackendObjectDoesNotExist    also django's ObjectDoesNotExist
@@ -39,6 +40,10 @@ class DuplicateRegistrationError(ConfigurationError):
     """Two proxy storages have one name, or one has two."""
 
 
+class ContentError(ProxyStorageError, ValueError):
+    """Content that cannot be read: it was closed before it came."""
+
+
 class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):
     """A name that no file may be saved under.
 
@@ -58,11 +63,14 @@ class MetaBackendError(ProxyStorageError):
     Args:
         message: what failed.
         path: the path in question, kept as ``error.path``.
+        is_certain: whether it is sure that nothing was written, kept as
+            ``error.is_certain``. After a connection that broke it is not.
     """
 
-    def __init__(self, message: str, *, path: Any = None) -> None:
+    def __init__(self, message: str, *, path: Any = None, is_certain: bool = False) -> None:
         super().__init__(message)
         self.path = path
+        self.is_certain = is_certain
 
 
 class MetaBackendObjectDoesNotExist(MetaBackendError, ObjectDoesNotExist):

@@ -25,13 +25,14 @@ try:
     from bson.errors import BSONError
     from gridfs import GridFSBucket, GridOut
     from gridfs.errors import NoFile
-    from pymongo import UpdateMany, UpdateOne
+    from pymongo import UpdateMany, UpdateOne, timeout
     from pymongo.database import Database
     from pymongo.errors import (
         ConnectionFailure,
         DuplicateKeyError,
         ExecutionTimeout,
         PyMongoError,
+        ServerSelectionTimeoutError,
     )
 except ImportError as error:  # pragma: no cover  (tests/project has an environment without it)
     raise ConfigurationError(
@@ -50,6 +51,7 @@ __all__ = [
     "UpdateOne",
     "get_collection",
     "mapped_errors",
+    "timeout",
 ]
 
 AnyDatabase = Database[dict[str, Any]]
@@ -68,7 +70,9 @@ class LazyDatabase:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
             of such a callable. A callable is called once in each process: nothing
             connects at import, and a forked worker gets a client of its own.
-        prepare: called with the database at that moment, to make indexes.
+        prepare: called with the database before anybody else gets it, to make indexes;
+            by several threads at once, if they come at once: each of them waits for a
+            server that does not answer no longer than its own time.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class LazyDatabase:
         self.source = database
         self._prepare = prepare
         self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
+        self._prepared = 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LazyDatabase) and other._identity == self._identity
@@ -100,17 +105,16 @@ class LazyDatabase:
         Raises:
             ConfigurationError: the source gives something else.
         """
-        if not self._is_resolved():
+        process = os.getpid()
+        if self._resolved[0] != process:
             with _resolving:
-                if not self._is_resolved():
-                    database = self._resolve()
-                    self._prepare(database)
-                    self._resolved = (os.getpid(), database)
-        resolved: AnyDatabase = self._resolved[1]
-        return resolved
-
-    def _is_resolved(self) -> bool:
-        return self._resolved[0] == os.getpid()
+                if self._resolved[0] != process:
+                    self._resolved = (process, self._resolve())
+        database: AnyDatabase = self._resolved[1]
+        if self._prepared != process:
+            self._prepare(database)
+            self._prepared = process
+        return database
 
     def _resolve(self) -> AnyDatabase:
         source = import_string(self.source) if isinstance(self.source, str) else self.source
@@ -140,6 +144,10 @@ def mapped_errors(path: str) -> Iterator[None]:
             f"A record has the path {path!r}.", path=path
         ) from error
     except (ConnectionFailure, ExecutionTimeout) as error:
-        raise MetaBackendUnavailable(f"MongoDB did not answer: {error}", path=path) from error
+        # it was not even sent if there was no server to send it to
+        is_certain = isinstance(error, ServerSelectionTimeoutError)
+        raise MetaBackendUnavailable(
+            f"MongoDB did not answer: {error}", path=path, is_certain=is_certain
+        ) from error
     except (PyMongoError, BSONError, OverflowError) as error:
         raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def get_open_transactions() -> list[str]:
@@ -21,9 +22,32 @@ def get_open_transactions() -> list[str]:
     return [
         connection.alias
         for connection in connections.all(initialized_only=True)
-        if connection.atomic_blocks
-        and not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
+        if _is_open(connection)
     ]
+
+
+def _is_open(connection: BaseDatabaseWrapper) -> bool:
+    if connection.atomic_blocks:
+        return not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
+    # without autocommit every statement is part of a transaction
+    return connection.connection is not None and not connection.autocommit
+
+
+def check_can_wait() -> None:
+    """Make sure that there is a commit to wait for, before anything is done that needs it.
+
+    Raises:
+        TransactionManagementError: a transaction was opened by hand, with
+            ``set_autocommit(False)``. Django tells nobody when it is committed.
+
+    Source: https://docs.djangoproject.com/en/5.2/topics/db/transactions/#performing-actions-after-commit
+    """
+    for alias in get_open_transactions():
+        if not connections[alias].in_atomic_block:
+            raise transaction.TransactionManagementError(
+                f"Autocommit is off on the database {alias!r}, so nothing tells when a file may "
+                "go for good. Delete files inside transaction.atomic()."
+            )
 
 
 def after_commit(callback: Callable[[], object]) -> None:

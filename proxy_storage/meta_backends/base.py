@@ -206,6 +206,29 @@ class MetaBackendBase(ABC):
             ConfigurationError: they cannot; the message says what to change.
         """
 
+    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Take a record for oneself, right before its bytes are deleted.
+
+        Override it where records take part in no transaction. Then of several who delete
+        one file only the last to claim it may delete the record: as long as one of them is
+        at the bytes the record stays, and keeps the path from being used again.
+
+        Returns:
+            What the record has as long as nobody else claims it, for ``where``.
+
+        Raises:
+            MetaBackendObjectDoesNotExist: the record is gone.
+        """
+        return self.get_identity(record)
+
+    def get_after_error(self, path: str) -> MetaBackendObject:
+        """Return a record as `get` does, after a write that may have been done or not.
+
+        Override it where a connection that broke has to be opened anew, or where an answer
+        could take long.
+        """
+        return self.get(path)
+
     @abstractmethod
     def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
         """Return what tells this record from a later one of the same path, for ``where``."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.utils import timezone
@@ -18,8 +19,13 @@ from proxy_storage.mongo import (
     UpdateOne,
     get_collection,
     mapped_errors,
+    timeout,
 )
 
+# who deletes a file at the moment; nobody else gets to see it
+CLAIM = "_claim"
+# seconds to look for a record after an error, which has taken its own time already
+LOOK_AGAIN_TIMEOUT = 0.4
 FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF
 
 
@@ -65,6 +71,18 @@ class MongoMetaBackend(MetaBackendBase):
         """Return the ``_id``."""
         return {"_id": record["_id"]}
 
+    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Write a mark of one's own into the document, in place of anybody else's."""
+        identity = self.get_identity(record)
+        claim = {CLAIM: uuid4().hex}
+        self.update(record["path"], claim, where=identity)
+        return {**identity, **claim}
+
+    def get_after_error(self, path: str) -> MetaBackendObject:
+        """Return a record, or raise soon where the server still does not answer."""
+        with timeout(LOOK_AGAIN_TIMEOUT):
+            return self.get(path)
+
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
         data = _to_mongo(data)
         with mapped_errors(data["path"]):
@@ -73,41 +91,50 @@ class MongoMetaBackend(MetaBackendBase):
 
     def _get(self, path: str) -> dict[str, Any] | None:
         with mapped_errors(path):
-            record: dict[str, Any] | None = self._collection.find_one({"path": path})
+            record: dict[str, Any] | None = self._collection.find_one(_literal({"path": path}))
         return None if record is None else _from_mongo(record)
 
     def _exists(self, path: str) -> bool:
         with mapped_errors(path):
-            return self._collection.find_one({"path": path}, {"_id": 1}) is not None
+            return self._collection.find_one(_literal({"path": path}), {"_id": 1}) is not None
 
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
+        query: dict[str, Any] = _literal(criteria)
         if path_prefix:
             # a range, on the index; no regular expression is made of a path
-            criteria = {**criteria, "path": _get_range(path_prefix)}
+            query["path"] = _get_range(path_prefix)
         with mapped_errors(path_prefix):
-            for record in self._collection.find(criteria).sort("path", 1):
+            for record in self._collection.find(query).sort("path", 1):
                 yield _from_mongo(record)
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         with mapped_errors(update_data.get("path", criteria["path"])):
-            result = self._collection.update_one(criteria, {"$set": _to_mongo(update_data)})
+            values = {"$set": _to_mongo(update_data)}
+            result = self._collection.update_one(_literal(criteria), values)
         return bool(result.matched_count)
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
         with mapped_errors(criteria["path"]):
-            return bool(self._collection.delete_one(criteria).deleted_count)
+            return bool(self._collection.delete_one(_literal(criteria)).deleted_count)
 
     def _set_owner(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
         writes: list[Any] = []
         if path is not None:
-            writes.append(UpdateOne({"path": path, "content_type_id": None}, {"$set": owner}))
+            new = _literal({"path": path, "content_type_id": None})
+            writes.append(UpdateOne(new, {"$set": owner}))
         if released is None or released:
             others = {"$ne": path} if released is None else {"$in": list(released)}
-            writes.append(UpdateMany({**owner, "path": others}, {"$unset": dict.fromkeys(owner)}))
+            left = {**_literal(owner), "path": others}
+            writes.append(UpdateMany(left, {"$unset": dict.fromkeys(owner)}))
         with mapped_errors(path or ""):
             return bool(self._collection.bulk_write(writes).matched_count)
+
+
+def _literal(criteria: dict[str, Any]) -> dict[str, Any]:
+    """Compare with these very values: an object with operators, or a pattern, is none."""
+    return {key: {"$eq": value} for key, value in criteria.items()}
 
 
 def _get_range(prefix: str) -> dict[str, str]:
@@ -127,7 +154,8 @@ def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_mongo(record: dict[str, Any]) -> dict[str, Any]:
-    """Take the zone away from times where the project does not use zones."""
+    """Leave the mark of a deletion out, and the zone of times where the project uses none."""
+    record.pop(CLAIM, None)
     return _convert(record, timezone.is_aware, timezone.make_naive)
 
 

@@ -13,9 +13,11 @@ from django.db import (
     IntegrityError,
     InterfaceError,
     OperationalError,
+    connections,
     router,
     transaction,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, Q, QuerySet, Value, When
 
 from proxy_storage.exceptions import (
@@ -104,14 +106,39 @@ class ORMMetaBackend(MetaBackendBase):
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
         return self.model._base_manager.using(self.get_transaction_alias())
 
+    def get_after_error(self, path: str) -> MetaBackendObject:
+        """Return a record, over a new connection where the old one has broken."""
+        self._connection.close_if_unusable_or_obsolete()
+        return self.get(path)
+
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
         self.check_keys(data)
         try:
+            row = self._insert(data)
+        except MetaBackendObjectAlreadyExists:
+            raise
+        except MetaBackendError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+            # the record that had the path may have gone before it was looked for
+            row = self._insert(data)
+        return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+    def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
+        try:
             with self._mapped_errors(data["path"]), self._savepoint():
-                row = self._rows.create(**data)
+                return self._rows.create(**data)
         except IntegrityError as error:
             raise self._refused(data["path"], error) from error
-        return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+        except MetaBackendError as error:
+            # a database that still answers has refused; a transaction goes with its connection
+            connection = self._connection
+            error.is_certain = (
+                connection.in_atomic_block
+                or connection.connection is None
+                or connection.is_usable()
+            )
+            raise
 
     def _get(self, path: str) -> dict[str, Any] | None:
         with self._mapped_errors(path):
@@ -164,15 +191,23 @@ class ORMMetaBackend(MetaBackendBase):
 
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
         """Tell a taken path from any other constraint that the database stands by."""
-        if self._exists(path):
+        with self._mapped_errors(path):
+            is_taken = self._rows.filter(path=path).exists()
+        if is_taken:
             return MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path)
-        return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
+        return MetaBackendError(
+            f"The record of {path!r} was refused: {error}", path=path, is_certain=True
+        )
+
+    @property
+    def _connection(self) -> BaseDatabaseWrapper:
+        return connections[self.get_transaction_alias()]
 
     def _savepoint(self) -> Any:
         """Keep an open transaction usable when the statement inside fails."""
-        alias = self.get_transaction_alias()
-        if transaction.get_connection(alias).in_atomic_block:
-            return transaction.atomic(using=alias)
+        connection = self._connection
+        if connection.in_atomic_block:
+            return transaction.atomic(using=connection.alias)
         return nullcontext()
 
     @contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.transactions import after_commit, get_open_transactions
+from proxy_storage.transactions import after_commit, check_can_wait, get_open_transactions
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -32,22 +33,29 @@ class DeleteOperation:
 
     def delete(self) -> None:
         """Delete now what can be rolled back or has no transaction, the rest after commit."""
+        check_can_wait()
         if get_open_transactions() != [self.storage.meta_backend.get_transaction_alias()]:
             after_commit(self._delete_now)
         elif self._delete_record():
             after_commit(self._delete_bytes)
 
     def _delete_now(self) -> None:
-        alias = self.storage.meta_backend.get_transaction_alias()
-        if alias is None:
-            self._delete_bytes()
-            self._delete_record()
+        meta_backend = self.storage.meta_backend
+        alias = meta_backend.get_transaction_alias()
+        if alias is not None:
+            # The row is gone for others when the bytes are, and comes back if they cannot be
+            # deleted. Until then it keeps others who delete or save at this path waiting.
+            with transaction.atomic(using=alias):
+                if self._delete_record():
+                    self._delete_bytes()
             return
-        # The row is gone for others when the bytes are, and comes back if they cannot be
-        # deleted. Until then it keeps others who delete or save at this path waiting.
-        with transaction.atomic(using=alias):
-            if self._delete_record():
-                self._delete_bytes()
+        try:
+            claim = meta_backend.claim(self.record)
+        except MetaBackendObjectDoesNotExist:
+            self._log_somebody_else()
+            return
+        self._delete_bytes()
+        self._delete_record(claim)
 
     def _delete_bytes(self) -> None:
         try:
@@ -56,12 +64,16 @@ class DeleteOperation:
         except FileNotFoundError:
             logger.info("bytes of %r were gone already", self.record["path"])
 
-    def _delete_record(self) -> bool:
+    def _delete_record(self, claim: Mapping[str, Any] | None = None) -> bool:
         """Delete this very record; return whether nobody else was faster."""
         meta_backend = self.storage.meta_backend
+        where = meta_backend.get_identity(self.record) if claim is None else claim
         try:
-            meta_backend.delete(self.record["path"], where=meta_backend.get_identity(self.record))
+            meta_backend.delete(self.record["path"], where=where)
         except MetaBackendObjectDoesNotExist:
-            logger.info("record of %r was deleted by somebody else", self.record["path"])
+            self._log_somebody_else()
             return False
         return True
+
+    def _log_somebody_else(self) -> None:
+        logger.info("record of %r was deleted by somebody else", self.record["path"])
