@@ -22,6 +22,7 @@ from proxy_storage.exceptions import (
 )
 
 try:
+    from bson import ObjectId
     from bson.errors import BSONError
     from gridfs import GridFSBucket, GridOut
     from gridfs.errors import NoFile
@@ -46,6 +47,7 @@ __all__ = [
     "GridOut",
     "LazyDatabase",
     "NoFile",
+    "ObjectId",
     "PyMongoError",
     "UpdateMany",
     "UpdateOne",

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 
+from proxy_storage.paths import SHORT_TOKEN_LENGTH, unique_name
+
 
 class Original(NamedTuple):
     """An original storage, and its name where a proxy storage has several."""
@@ -64,11 +66,22 @@ def watch_names(storage: Storage) -> tuple[Storage, list[str]]:
     tried: list[str] = []
 
     def get_and_note(name: str, max_length: int | None = None) -> str:
-        tried.append(get_available_name(name, max_length=max_length))
-        return tried[-1]
+        found = get_available_name(name, max_length=max_length)
+        if found in tried:  # created by somebody else, and gone already
+            found = unique_name(name, max_length, SHORT_TOKEN_LENGTH)
+        tried.append(found)
+        return found
 
     vars(twin)["get_available_name"] = get_and_note  # before the method of its class
     return twin, tried
+
+
+def remove_bytes(storage: Storage, original_storage_path: str, error: BaseException) -> None:
+    """Remove what an operation that failed has written; note on its error what is left."""
+    try:
+        storage.delete(original_storage_path)
+    except Exception as failure:  # noqa: BLE001  (the first error is the one to see)
+        error.add_note(f"The bytes at {original_storage_path!r} are left behind: {failure}")
 
 
 def get_public_address(storage: Storage) -> str | None:

@@ -23,6 +23,7 @@ from proxy_storage.storages import saving
 from proxy_storage.storages.deleting import DeleteOperation
 from proxy_storage.storages.listing import list_folder
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
+from proxy_storage.storages.recording import Recording
 from proxy_storage.urls import get_file_url
 
 __all__ = ["MultipleOriginalStoragesMixin", "ProxyStorageBase"]
@@ -150,8 +151,8 @@ class ProxyStorageBase(Storage):
         registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
         if original_storage_path is None:
             return saving.save(self, originals, name, content, max_length)
-        operation = saving.SaveOperation(self, originals[0], name, max_length)
-        return operation.record_existing(original_storage_path, content)
+        recording = Recording(self, originals[0], name, max_length)
+        return recording.record_existing(original_storage_path, content)
 
     def get_valid_name(self, name: str) -> str:
         """Return a name that the original storage finds acceptable."""
@@ -257,7 +258,7 @@ class ProxyStorageBase(Storage):
         """Return the URL of the download endpoint for a path, or else the original's URL.
 
         Without an endpoint (see the setting ``FILE_URL_NAME``) it is what the original
-        storage gives out.
+        storage gives out. With one, no record is looked for.
         """
         endpoint_url = get_file_url(str(name), registry.get_proxy_storage_name(self))
         if endpoint_url is not None:

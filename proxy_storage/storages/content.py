@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.files.base import ContentFile, File
 
+from proxy_storage.exceptions import ContentError
+
 if TYPE_CHECKING:
     AnyFile = File[Any]
 else:
@@ -50,8 +52,11 @@ class _Meter:
         self.touched = True
         self._position = 0
 
-    def note(self, data: bytes | str) -> None:
-        """Take in what has just been read."""
+    def note(self, data: bytes | str) -> bytes:
+        """Take in what has just been read; return it as the bytes that are stored.
+
+        Text is UTF-8, whatever the locale of the process says, and so it is on every storage.
+        """
         raw = data.encode() if isinstance(data, str) else data
         if self._position <= self.length:
             new = raw[self.length - self._position :]
@@ -59,21 +64,19 @@ class _Meter:
             if self.digest is not None:
                 self.digest.update(new)
         self._position += len(raw)
+        return raw
 
     def read(self, size: int | None = -1) -> Any:
         """Read, and measure what came."""
         self.touched = True
         data = self._content.read(-1 if size is None else size)
         self.complete |= not data and size != 0 and self._position == self.length
-        self.note(data)
-        return data
+        return self.note(data)
 
     def readline(self, size: int = -1) -> Any:
         """Read a line, and measure it."""
         self.touched = True
-        line = self._content.readline(size)
-        self.note(line)
-        return line
+        return self.note(self._content.readline(size))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to another place of the content."""
@@ -98,6 +101,10 @@ class MeasuredFile(AnyFile):
         content: a Django ``File``, or anything with ``chunks`` or ``read``.
         name: the name for content that is no ``File``.
         algorithm: of ``hashlib``, such as ``"sha256"``; ``None`` to compute no checksum.
+
+    Raises:
+        ContentError: the content is closed. A closed ``File`` is not opened again: that
+            would read whatever lies under its name on this machine.
     """
 
     file: Any
@@ -109,8 +116,13 @@ class MeasuredFile(AnyFile):
         self._content = content if hasattr(content, "chunks") else File(content, name)
         meter: Any = _Meter(self._content, algorithm)
         super().__init__(meter, getattr(content, "name", None) or name)
-        with suppress(*NOT_SEEKABLE):
+        try:
             self._content.seek(0)
+        except NOT_SEEKABLE as error:
+            if isinstance(error, ValueError) and getattr(self._content, "closed", False):
+                raise ContentError(
+                    f"The content of {name!r} is closed. Save it before it is closed."
+                ) from error
 
     def __getattr__(self, name: str) -> Any:
         if name == "_content" or name in HIDDEN:
@@ -137,8 +149,7 @@ class MeasuredFile(AnyFile):
         self.file.start()
         arguments = () if chunk_size is None else (chunk_size,)
         for chunk in self._content.chunks(*arguments):
-            self.file.note(chunk)
-            yield chunk
+            yield self.file.note(chunk)
         self.file.complete = True
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from proxy_storage.mongo import (
     GridOut,
     LazyDatabase,
     NoFile,
+    ObjectId,
     PyMongoError,
 )
 
@@ -74,7 +76,8 @@ class GridFSStorage(Storage):
 
     GridFS itself lets many files have one name. To be a storage, a name is claimed
     before the upload, in the collection ``<collection>_names``, whose ``_id`` is the
-    name: of two saves at once, one gets the name and the other finds a new one.
+    name: of two saves at once, one gets the name and the other finds a new one. A claim
+    is of one upload, whose ``file_id`` it has, and goes with that file only.
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
@@ -121,29 +124,33 @@ class GridFSStorage(Storage):
         return GridFSFile(self, name, mode)
 
     def _save(self, name: str, content: File[Any]) -> str:
-        name = self._claim(name)
-        grid_in = self._bucket.open_upload_stream(name)
+        file_id = ObjectId()
+        name = self._claim(name, file_id)
+        grid_in = self._bucket.open_upload_stream_with_id(file_id, name)
         try:
             for chunk in content.chunks():
                 grid_in.write(chunk.encode() if isinstance(chunk, str) else chunk)
             grid_in.close()
         except BaseException as error:
-            self._give_up(name, grid_in, error)
+            self._give_up(file_id, name, grid_in, error)
             raise
         return name
 
-    def _claim(self, name: str) -> str:
+    def _claim(self, name: str, file_id: ObjectId) -> str:
         while True:
             try:
-                self._names.insert_one({"_id": name})
+                self._names.insert_one({"_id": name, "file_id": str(file_id)})
                 return name
             except DuplicateKeyError:
                 alternative = self.get_alternative_name(*posixpath.splitext(name))
                 name = self.get_available_name(alternative)
 
-    def _give_up(self, name: str, grid_in: Any, error: BaseException) -> None:
+    def _release(self, name: str, file_id: ObjectId) -> None:
+        self._names.delete_one({"_id": name, "file_id": str(file_id)})
+
+    def _give_up(self, file_id: ObjectId, name: str, grid_in: Any, error: BaseException) -> None:
         """Remove what a failed upload has left: its chunks, then its claim."""
-        for remove in (grid_in.abort, lambda: self._names.delete_one({"_id": name})):
+        for remove in (grid_in.abort, partial(self._release, name, file_id)):
             try:
                 remove()
             except PyMongoError as failure:
@@ -161,7 +168,7 @@ class GridFSStorage(Storage):
         # somebody else may be faster, as with Django's own storage
         with suppress(NoFile):
             self._bucket.delete(grid_out._id)
-        self._names.delete_one({"_id": name})
+        self._release(name, grid_out._id)
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""

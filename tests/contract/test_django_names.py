@@ -10,6 +10,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
+from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.registry import get_proxy_storage
 from tests.contract.proxy_storages import read
 from tests.contract.special_storages import put_in_front_of
@@ -78,7 +79,7 @@ class TestTakenName:
         path = storage.save(name, ContentFile(b"first"))
         assert Path(path).name == name
         # no room for a random part; a field's max_length would cut the name
-        with pytest.raises(OSError, match="too long"):
+        with pytest.raises(InvalidNameError, match="longer than the original storage allows"):
             storage.save(name, ContentFile(b"second"))
         assert read(storage, path) == b"first"
         assert os.listdir(root) == [name]

@@ -142,7 +142,7 @@ def test_chunks_of_text():
             yield "é"
 
     file = MeasuredFile(Text(), "a.txt", "sha256")
-    assert list(file.chunks()) == ["é"]
+    assert list(file.chunks()) == ["é".encode()]
     assert file.checksum == hashlib.sha256("é".encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from proxy_storage.exceptions import (
     ConfigurationError,
     ProxyFileNotFoundError,
 )
-from proxy_storage.mongo import LazyDatabase, PyMongoError
+from proxy_storage.mongo import LazyDatabase, ObjectId, PyMongoError
 from proxy_storage.storages.gridfs import GridFSStorage
 from tests.testapp.storages import get_mongo_db
 
@@ -90,7 +90,7 @@ class TestGridFSStorage:
                 raise PyMongoError("no answer")
 
         error = OSError("disk full")
-        storage._give_up("a.txt", GridIn(), error)
+        storage._give_up(ObjectId(), "a.txt", GridIn(), error)
         assert error.__notes__ == ["A part of 'a.txt' may be left in GridFS: no answer"]
 
 
