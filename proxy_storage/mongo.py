@@ -32,6 +32,7 @@ try:
         ConnectionFailure,
         DuplicateKeyError,
         ExecutionTimeout,
+        NetworkTimeout,
         PyMongoError,
         ServerSelectionTimeoutError,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "GridFSBucket",
     "GridOut",
     "LazyDatabase",
+    "NetworkTimeout",
     "NoFile",
     "ObjectId",
     "PyMongoError",

@@ -101,12 +101,11 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     for name, registered in get_proxy_storage_classes().items():
         if cls is registered:
             return name
-    for alias in get_proxy_storage_aliases():
-        configured = storages[alias]
-        # a migration makes a storage of its own from the same options
-        if configured is proxy_storage or (
-            type(configured) is cls and _get_options(configured) == _get_options(proxy_storage)
-        ):
+    for alias, options in get_proxy_storage_aliases().items():
+        # nothing is built for this: other storages may need servers or modules of their own.
+        # A migration makes a storage from the same options, which is the same storage.
+        arguments = ((), options.get("OPTIONS", {}))
+        if _import_proxy_storage(options) is cls and _get_arguments(proxy_storage) == arguments:
             return alias
     raise ConfigurationError(
         f"{cls.__qualname__} is not registered. Add "
@@ -116,8 +115,8 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     )
 
 
-def _get_options(proxy_storage: Any) -> Any:
-    """Return the arguments that a storage was made with, as ``deconstruct`` keeps them."""
+def _get_arguments(proxy_storage: Any) -> Any:
+    """Return what a storage was made with, as ``deconstruct`` keeps it."""
     return getattr(proxy_storage, "_constructor_args", None)
 
 

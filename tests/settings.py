@@ -12,10 +12,14 @@ from uuid import uuid4
 
 import dj_database_url
 
-# what is made on servers that others may use has names of its own
-RUN = uuid4().hex
-FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-tests-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+# what is made on servers that others may use has names of its own; processes that work for a
+# test are told those of the test
+RUN = os.environ.get("TEST_RUN") or uuid4().hex
+if "TEST_FOLDER" in os.environ:
+    FOLDER = Path(os.environ["TEST_FOLDER"])
+else:
+    FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-tests-"))
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 SECRET_KEY = "tests"
 USE_TZ = True
@@ -66,10 +70,11 @@ TEMPLATES = [
     },
 ]
 
-# filled in by the fixture that starts the server
-MONGODB_URI = ""
+# filled in by the fixtures that start the servers
+MONGODB_URI = os.environ.get("MONGODB_URI", "")
 MONGODB_NAME = f"proxy_storage_tests_{RUN}"
-S3_ENDPOINT_URL = ""
+S3_ENDPOINT_URL = os.environ.get("TEST_S3_ENDPOINT_URL", "")
+AWS_S3_ENDPOINT_URL = S3_ENDPOINT_URL or None
 AWS_STORAGE_BUCKET_NAME = "files"
 AWS_S3_REGION_NAME = "us-east-1"
 AWS_ACCESS_KEY_ID = AWS_SECRET_ACCESS_KEY = "tests"

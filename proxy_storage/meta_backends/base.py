@@ -221,11 +221,11 @@ class MetaBackendBase(ABC):
         """
         return self.get_identity(record)
 
-    def get_after_error(self, path: str) -> MetaBackendObject:
+    def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record as `get` does, after a write that may have been done or not.
 
-        Override it where a connection that broke has to be opened anew, or where an answer
-        could take long.
+        Override it where a connection that broke has to be opened anew, or where the error
+        has used up all the time that there is.
         """
         return self.get(path)
 

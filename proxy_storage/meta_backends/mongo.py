@@ -15,6 +15,7 @@ from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.mongo import (
     AnyDatabase,
     LazyDatabase,
+    NetworkTimeout,
     UpdateMany,
     UpdateOne,
     get_collection,
@@ -24,7 +25,7 @@ from proxy_storage.mongo import (
 
 # who deletes a file at the moment; nobody else gets to see it
 CLAIM = "_claim"
-# seconds to look for a record after an error, which has taken its own time already
+# seconds to look for a record after a time limit has passed
 LOOK_AGAIN_TIMEOUT = 0.4
 FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF
 
@@ -78,9 +79,10 @@ class MongoMetaBackend(MetaBackendBase):
         self.update(record["path"], claim, where=identity)
         return {**identity, **claim}
 
-    def get_after_error(self, path: str) -> MetaBackendObject:
-        """Return a record, or raise soon where the server still does not answer."""
-        with timeout(LOOK_AGAIN_TIMEOUT):
+    def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
+        """Return a record; ask for a moment only if waiting for the server took its time."""
+        waited = isinstance(error.__cause__, NetworkTimeout)
+        with timeout(LOOK_AGAIN_TIMEOUT if waited else None):
             return self.get(path)
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:

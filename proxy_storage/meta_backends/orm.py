@@ -106,7 +106,7 @@ class ORMMetaBackend(MetaBackendBase):
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
         return self.model._base_manager.using(self.get_transaction_alias())
 
-    def get_after_error(self, path: str) -> MetaBackendObject:
+    def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record, over a new connection where the old one has broken."""
         self._connection.close_if_unusable_or_obsolete()
         return self.get(path)

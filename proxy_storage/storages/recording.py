@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy_storage.exceptions import (
@@ -159,9 +160,9 @@ class Recording:
         A record that is there nevertheless was written before the connection broke.
         """
         try:
-            if not getattr(error, "is_certain", False) and self._is_recorded(
-                self.storage.meta_backend.get_after_error, path, original_storage_path
-            ):
+            get = partial(self.storage.meta_backend.get_after_error, error=error)
+            is_certain = getattr(error, "is_certain", False)
+            if not is_certain and self._is_recorded(get, path, original_storage_path):
                 return
         except Exception as failure:  # noqa: BLE001  (nobody can be asked; no path is given out)
             error.add_note(f"Whether {path!r} has a record cannot be told: {failure}")

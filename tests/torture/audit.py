@@ -1,0 +1,167 @@
+"""What is in the meta backend and in the original storages, next to what should be there."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage, Storage
+
+from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
+from tests.torture.journal import make_content, read_journals, read_token
+
+# how a save may end and leave bytes without record: killed, or the transaction rolled back
+EXCUSES = {"begin", "rollback", "delete"}
+
+
+def list_files(original: Storage) -> Iterator[str]:
+    """Give out the paths of everything that is in an original storage."""
+    if isinstance(original, FileSystemStorage):
+        root = Path(original.location)
+        for folder, _, names in os.walk(root):
+            for name in names:
+                yield str((Path(folder) / name).relative_to(root))
+    elif hasattr(original, "bucket"):  # S3
+        for item in original.bucket.objects.all():
+            yield item.key
+    else:
+        for grid_out in original._bucket.find({}):
+            yield grid_out.filename
+
+
+def audit(storage_name: str, folder: Path) -> dict[str, Any]:
+    """Compare the journals of all processes with what there is.
+
+    Returns:
+        Counts by column, and ``findings``: each thing that should not be, in words.
+    """
+    storage = get_proxy_storage(storage_name)
+    files: dict[str, dict[str, Any]] = {}
+    events: Counter[str] = Counter()
+    for entry in read_journals(folder):
+        events[entry["event"]] += 1
+        known = files.setdefault(entry["token"], {})
+        known.update({key: value for key, value in entry.items() if value is not None})
+    report = _Report(storage, files)
+    report.look_at_records()
+    report.look_at_files()
+    report.look_for_saved()
+    return {
+        "faults": sum(count for event, count in events.items() if event.startswith("fault")),
+        "saves": events["saved"],
+        "failed": events["failed"],
+        "deletes": events["deleted"],
+        "records": len(report.records),
+        "files": report.file_count,
+        "lost": report.lost,
+        "mixed up": report.mixed_up + events["mixed up"],
+        "left over": report.left_over,
+        "orphaned": report.orphaned,
+        "findings": report.findings,
+    }
+
+
+class _Report:
+    """What is found, one look after the other."""
+
+    def __init__(self, storage: Any, files: dict[str, dict[str, Any]]) -> None:
+        self.storage = storage
+        self.files = files
+        where = {"proxy_storage_name": get_proxy_storage_name(storage)}
+        self.records = list(storage.meta_backend.filter(where))
+        self.tokens: dict[str, str] = {}  # path -> whose bytes a record leads to
+        self.findings: list[str] = []
+        self.file_count = self.lost = self.mixed_up = self.left_over = self.orphaned = 0
+
+    def get_event(self, token: str) -> str:
+        return str(self.files.get(token, {}).get("event", ""))
+
+    def look_at_records(self) -> None:
+        """Every record leads to the bytes of one file, all of them, which no other has."""
+        places: Counter[Any] = Counter()
+        for record in self.records:
+            path = record["path"]
+            places[self._get_place(record)] += 1
+            try:
+                with self.storage.open(path) as file:
+                    content = file.read()
+            except FileNotFoundError:
+                self._miss(record)
+                continue
+            token = self.tokens[path] = read_token(content)
+            if content != make_content(token, self.files.get(token, {}).get("size", -1)):
+                self.lost += 1
+                self.findings.append(f"cut or spoilt: {path}: {content[:40]!r}, {len(content)}")
+        for place, count in places.items():
+            if count > 1:
+                self.mixed_up += 1
+                self.findings.append(f"{count} records have the bytes at {place}")
+
+    def _get_place(self, record: Any) -> tuple[Any, str]:
+        return record.get("original_storage_name") or None, record["original_storage_path"]
+
+    def _miss(self, record: Any) -> None:
+        """A record without bytes is one of a delete that was killed between the two.
+
+        Or its write was done, the answer got lost, and nobody could be asked afterwards.
+        """
+        path = record["path"]
+        owners = [token for token, facts in self.files.items() if facts.get("path") == path]
+        untold = f"Whether {path!r} has a record cannot be told"
+        if any(self.get_event(token) == "delete" for token in owners) or any(
+            untold in note for facts in self.files.values() for note in facts.get("notes", ())
+        ):
+            self.left_over += 1
+            return
+        self.lost += 1
+        self.findings.append(f"record without bytes: {record}, {[self.files[t] for t in owners]}")
+
+    def look_at_files(self) -> None:
+        """Every file has a record, unless its save or delete was killed or rolled back."""
+        known = {self._get_place(record) for record in self.records}
+        for original in self._get_originals():
+            for path in list_files(original.storage):
+                if (original.name, path) in known:
+                    self.file_count += 1
+                    continue
+                with original.storage.open(path) as file:
+                    token = read_token(file.read())
+                if token and token not in self.files:
+                    continue  # of another proxy storage, which has files here as well
+                self.file_count += 1
+                # of a save that was killed before its first byte nothing can be read
+                if not token or self.get_event(token) in EXCUSES:
+                    self.left_over += 1
+                else:
+                    self.orphaned += 1
+                    self.findings.append(f"no record: {path}: {self.files.get(token)}")
+
+    def _get_originals(self) -> Any:
+        several = getattr(self.storage, "get_original_storages", None)
+        if several is None:
+            return self.storage.get_originals()
+        original = type(self.storage.get_originals()[0])
+        return [original(storage, name) for name, storage in several().items()]
+
+    def look_for_saved(self) -> None:
+        """Every file that was saved and not deleted is at its path, in the place it names."""
+        by_path = {record["path"]: record for record in self.records}
+        for token, facts in self.files.items():
+            if facts["event"] in ("saved", "kept"):
+                record = by_path.get(facts["path"])
+                if record is None:
+                    self.lost += 1
+                    self.findings.append(f"no record of {facts}")
+                elif self.tokens.get(facts["path"], token) != token:
+                    self.mixed_up += 1
+                    self.findings.append(f"{facts} has bytes of {self.tokens[facts['path']]}")
+                elif facts.get("using") not in (None, record.get("original_storage_name")):
+                    self.mixed_up += 1
+                    self.findings.append(f"{facts} is in {record.get('original_storage_name')}")
+            elif facts["event"] == "deleted":
+                if self.tokens.get(facts["path"]) == token:
+                    self.lost += 1
+                    self.findings.append(f"{facts} is still there")

@@ -1,0 +1,162 @@
+"""What the processes of a world do; run as ``python -m tests.torture.work FUNCTION JSON``."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+from django.core.files.base import ContentFile
+
+# a process that forks has no connection and no thread yet, and its children start at once
+processes = multiprocessing.get_context("fork")
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def function(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a world call a function by its name."""
+    FUNCTIONS[work.__name__] = work
+    return work
+
+
+@function
+def prepare(s3: bool) -> None:
+    """Make the tables and the bucket."""
+    from django.apps import apps
+    from django.conf import settings
+    from django.core.management import call_command
+
+    # tables of the test app, which has no migrations, refer to those of apps that have
+    settings.MIGRATION_MODULES = {config.label: None for config in apps.get_app_configs()}
+    in_child(call_command, "migrate", run_syncdb=True, verbosity=0)
+    if s3:
+        in_child(_make_bucket)
+
+
+def _make_bucket() -> None:
+    from proxy_storage.registry import get_proxy_storage
+
+    get_proxy_storage("orm-s3").get_original_storage().bucket.create()
+
+
+@function
+def drop_mongo_database() -> None:
+    """Leave nothing on a server that others use as well."""
+    from tests.testapp.storages import get_mongo_db
+
+    database = get_mongo_db()
+    database.client.drop_database(database.name)
+
+
+@function
+def audit(storage: str, journals: str) -> dict[str, Any]:
+    """Compare what there is with the journals; see `tests.torture.audit`."""
+    from tests.torture.audit import audit
+
+    return audit(storage, Path(journals))
+
+
+def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Call a function in a process of its own, which takes its connections with it."""
+    child = processes.Process(target=work, args=args, kwargs=kwargs)
+    child.start()
+    child.join()
+    if child.exitcode != 0:
+        raise SystemExit(f"{work.__name__} ended with {child.exitcode}")
+
+
+@function
+def save_one_name(
+    storage: str, journals: str, workers: int, threads: int, saves: int, using: list[str | None]
+) -> None:
+    """Save one name from many threads of many processes; every save has to succeed.
+
+    Args:
+        storage: the name of the proxy storage.
+        journals: folder for what the processes did.
+        workers: how many processes.
+        threads: of each process.
+        saves: of each thread.
+        using: names of original storages; thread after thread takes the next one.
+    """
+    children = [
+        processes.Process(
+            target=_save_in_threads,
+            args=(storage, journals, f"{Path(journals).name}-{workers}-{number}")
+            + (threads, saves, using),
+        )
+        for number in range(workers)
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    if any(child.exitcode for child in children):
+        raise SystemExit("a process failed")
+
+
+def _save_in_threads(
+    storage_name: str,
+    journals: str,
+    process: str,
+    threads: int,
+    saves: int,
+    using: list[str | None],
+) -> None:
+    from django.db import connections
+
+    from proxy_storage.registry import get_proxy_storage
+    from tests.torture.journal import Journal, make_content
+
+    storage: Any = get_proxy_storage(storage_name)
+    journal = Journal(Path(journals), process)
+    ready = threading.Barrier(threads, timeout=60)
+    errors: list[BaseException] = []
+
+    def save(number: int) -> None:
+        place = using[number % len(using)]
+        options = {} if place is None else {"using": place}
+        try:
+            ready.wait()
+            for count in range(saves):
+                token = f"{process}-{number}-{count}"
+                content = make_content(token, 50 + 7 * count)
+                journal.note("begin", token, size=len(content), using=place)
+                path = storage.save("same.txt", ContentFile(content), **options)
+                journal.note("saved", token, path=path)
+        except BaseException as error:
+            errors.append(error)
+            raise
+        finally:
+            connections.close_all()
+
+    running = [threading.Thread(target=save, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def main() -> None:
+    """Call the function that the command line names, and print what it returns as JSON."""
+    django.setup()
+    # the functions of other modules
+    from tests.torture import chaos, limits, moments  # noqa: F401
+
+    name, arguments = sys.argv[1:]
+    print(json.dumps(FUNCTIONS[name](**json.loads(arguments))))
+
+
+if __name__ == "__main__":
+    # under its own name, which other modules import
+    from tests.torture.work import main
+
+    main()
