@@ -153,5 +153,5 @@ def mapped_errors(path: str) -> Iterator[None]:
         raise MetaBackendUnavailable(
             f"MongoDB did not answer: {error}", path=path, is_certain=is_certain
         ) from error
-    except (PyMongoError, BSONError, OverflowError) as error:
+    except (PyMongoError, BSONError, OverflowError, UnicodeEncodeError) as error:
         raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 
-from proxy_storage.paths import SHORT_TOKEN_LENGTH, unique_name
+from proxy_storage.paths import SHORT_TOKEN_LENGTH, clean_path, unique_name
 
 
 class Original(NamedTuple):
@@ -32,6 +32,15 @@ def get_local_path(storage: Storage, original_storage_path: str) -> str | None:
         return storage.path(original_storage_path)
     except NotImplementedError:
         return None
+
+
+def get_full_path(storage: Storage, original_storage_path: str) -> str:
+    """Return the full path of an object of a storage, cleaned.
+
+    That is what its ``path()`` says, or the path under ``/`` where it has no ``path()``.
+    """
+    local_path = get_local_path(storage, original_storage_path)
+    return clean_path(original_storage_path if local_path is None else local_path)
 
 
 def saves_exclusively(storage: Storage) -> bool:

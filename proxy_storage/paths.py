@@ -4,6 +4,7 @@ import os
 import pathlib
 import posixpath
 import unicodedata
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -51,7 +52,8 @@ def validate_name(name: Any) -> str:
     repeat this (CVE-2024-39330).
     """
     if isinstance(name, os.PathLike):
-        name = os.fspath(name)
+        with suppress(TypeError):  # a path that is no text; it is refused below
+            name = os.fspath(name)
     if not is_literal_path(name):
         raise InvalidNameError(f"A file name must be text without NUL, not {name!r}.", name=name)
     if strip_control_characters(name) != name:
@@ -72,9 +74,11 @@ def validate_original_storage_path(path: Any) -> str:
     Raises:
         InvalidNameError: as `validate_name`.
     """
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
-    validate_name(text.lstrip("/") if isinstance(text, str) else text)
-    return str(text)
+    if isinstance(path, os.PathLike):
+        with suppress(TypeError):
+            path = os.fspath(path)
+    validate_name(path.lstrip("/") if isinstance(path, str) else path)
+    return str(path)
 
 
 def strip_control_characters(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -56,8 +55,23 @@ def after_commit(callback: Callable[[], object]) -> None:
     After a rollback of any of them it is never called. Which of them has the row that
     points to a file is not known here, so all of them count.
     """
-    open_transactions = get_open_transactions()
-    if not open_transactions:
+    waiting_for = set(get_open_transactions())
+    if not waiting_for:
         callback()
         return
-    transaction.on_commit(partial(after_commit, callback), using=open_transactions[0], robust=True)
+    for alias in sorted(waiting_for):
+        note_commit = _get_note_of(alias, waiting_for, callback)
+        transaction.on_commit(note_commit, using=alias, robust=True)
+
+
+def _get_note_of(
+    alias: str, waiting_for: set[str], callback: Callable[[], object]
+) -> Callable[[], None]:
+    """Return what the commit of one database calls: the last of them calls back."""
+
+    def note_commit() -> None:  # a function: Django asks for its name where it fails
+        waiting_for.discard(alias)
+        if not waiting_for:
+            callback()
+
+    return note_commit

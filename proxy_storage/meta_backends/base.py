@@ -163,6 +163,8 @@ class MetaBackendBase(ABC):
         Raises:
             MetaBackendUnavailable: the database does not answer.
         """
+        if not is_literal_path(path_prefix):
+            return
         for data in self._filter(dict(where or {}), path_prefix):
             # a database may compare without case
             if data["path"].startswith(path_prefix):
@@ -209,9 +211,9 @@ class MetaBackendBase(ABC):
     def claim(self, record: MetaBackendObject) -> dict[str, Any]:
         """Take a record for oneself, right before its bytes are deleted.
 
-        Override it where records take part in no transaction. Then of several who delete
-        one file only the last to claim it may delete the record: as long as one of them is
-        at the bytes the record stays, and keeps the path from being used again.
+        It is asked where records take part in no transaction. Override it so that of
+        several who delete one file at once the others wait: as long as one of them is at the
+        bytes the record stays, and keeps the path from being used again.
 
         Returns:
             What the record has as long as nobody else claims it, for ``where``.
@@ -219,7 +221,13 @@ class MetaBackendBase(ABC):
         Raises:
             MetaBackendObjectDoesNotExist: the record is gone.
         """
-        return self.get_identity(record)
+        identity = self.get_identity(record)
+        if self.get_identity(self.get(record["path"])) != identity:
+            raise self._does_not_exist(record["path"])
+        return identity
+
+    def release(self, record: MetaBackendObject) -> None:  # noqa: B027  (there may be nothing to do)
+        """Give a record back that was claimed, since its bytes cannot be deleted."""
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record as `get` does, after a write that may have been done or not.

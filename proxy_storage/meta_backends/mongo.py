@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils import timezone
 
+from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectAlreadyExists
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.mongo import (
     AnyDatabase,
@@ -23,8 +25,10 @@ from proxy_storage.mongo import (
     timeout,
 )
 
-# who deletes a file at the moment; nobody else gets to see it
-CLAIM = "_claim"
+# who deletes a file at the moment, and until when that is believed; nobody else sees it
+CLAIM, CLAIMED_UNTIL = "_claim", "_claimed_until"
+CLAIM_SECONDS = 30.0
+CLAIM_PAUSE = 0.05  # seconds to wait for who deletes the same file
 # seconds to look for a record after a time limit has passed
 LOOK_AGAIN_TIMEOUT = 0.4
 FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF
@@ -73,11 +77,27 @@ class MongoMetaBackend(MetaBackendBase):
         return {"_id": record["_id"]}
 
     def claim(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Write a mark of one's own into the document, in place of anybody else's."""
+        """Write a mark of one's own into the document, once nobody else's is there.
+
+        A mark is good for `CLAIM_SECONDS`: who left it may have been killed.
+        """
         identity = self.get_identity(record)
-        claim = {CLAIM: uuid4().hex}
-        self.update(record["path"], claim, where=identity)
-        return {**identity, **claim}
+        while True:
+            now = time.time()
+            claim = {CLAIM: uuid4().hex, CLAIMED_UNTIL: now + CLAIM_SECONDS}
+            for free in (None, {"$lte": now}):
+                query = {**_literal(identity), CLAIMED_UNTIL: free}
+                with mapped_errors(record["path"]):
+                    if self._collection.update_one(query, {"$set": claim}).matched_count:
+                        return {**identity, CLAIM: claim[CLAIM]}
+            super().claim(record)  # raises if the record is gone
+            time.sleep(CLAIM_PAUSE)
+
+    def release(self, record: MetaBackendObject) -> None:
+        """Take the mark away."""
+        identity = _literal(self.get_identity(record))
+        with mapped_errors(record["path"]):
+            self._collection.update_one(identity, {"$unset": {CLAIM: "", CLAIMED_UNTIL: ""}})
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record; ask for a moment only if waiting for the server took its time."""
@@ -87,9 +107,20 @@ class MongoMetaBackend(MetaBackendBase):
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
         data = _to_mongo(data)
-        with mapped_errors(data["path"]):
-            self._collection.insert_one(data)  # adds _id to the dict
-        return _from_mongo(data)
+        path = data["path"]
+        for _attempt in range(2):
+            try:
+                with mapped_errors(path):
+                    self._collection.insert_one(data)  # adds _id to the dict
+                return _from_mongo(data)
+            except MetaBackendObjectAlreadyExists as error:
+                # or else it has gone by now, and the second attempt succeeds
+                if self._exists(path):
+                    raise
+                refused = error
+        raise MetaBackendError(
+            f"The record of {path!r} was refused: {refused.__cause__}", path=path, is_certain=True
+        ) from refused.__cause__
 
     def _get(self, path: str) -> dict[str, Any] | None:
         with mapped_errors(path):
@@ -157,7 +188,8 @@ def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
 
 def _from_mongo(record: dict[str, Any]) -> dict[str, Any]:
     """Leave the mark of a deletion out, and the zone of times where the project uses none."""
-    record.pop(CLAIM, None)
+    for key in (CLAIM, CLAIMED_UNTIL):
+        record.pop(key, None)
     return _convert(record, timezone.is_aware, timezone.make_naive)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import (
     DatabaseError,
     IntegrityError,
@@ -152,14 +152,14 @@ class ORMMetaBackend(MetaBackendBase):
 
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
         self.check_keys(criteria)
-        rows = self._rows.filter(**criteria).order_by("path")
-        if path_prefix:
-            rows = rows.filter(path__startswith=path_prefix)
         with self._mapped_errors(path_prefix):
+            rows = self._rows.filter(**criteria).order_by("path")
+            if path_prefix:
+                rows = rows.filter(path__startswith=path_prefix)
             yield from rows.values().iterator()
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
-        self.check_keys(update_data)
+        self.check_keys([*criteria, *update_data])
         # only a new path can be taken
         savepoint = self._savepoint() if "path" in update_data else nullcontext()
         try:
@@ -169,6 +169,7 @@ class ORMMetaBackend(MetaBackendBase):
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
+        self.check_keys(criteria)
         with self._mapped_errors(criteria["path"]):
             return bool(self._rows.filter(**criteria).delete()[0])
 
@@ -220,7 +221,7 @@ class ORMMetaBackend(MetaBackendBase):
             raise MetaBackendUnavailable(
                 f"The database of {self.model._meta.label} did not answer: {error}", path=path
             ) from error
-        except (DatabaseError, ValueError) as error:
+        except (DatabaseError, ValidationError, ValueError, TypeError) as error:
             raise MetaBackendError(
                 f"The record of {path!r} was refused: {error}", path=path
             ) from error

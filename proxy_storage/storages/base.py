@@ -17,7 +17,7 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.originals import Original, get_local_path
+from proxy_storage.originals import Original, get_full_path
 from proxy_storage.paths import clean_path, validate_name
 from proxy_storage.storages import saving
 from proxy_storage.storages.deleting import DeleteOperation
@@ -80,7 +80,7 @@ class ProxyStorageBase(Storage):
             What the original's ``path()`` says, or the path under ``/`` where it has no
             ``path()``; cleaned.
         """
-        return _get_full_path(self.get_original_storage(meta_backend_obj), path)
+        return get_full_path(self.get_original_storage(meta_backend_obj), path)
 
     def get_path(self, original_storage: Storage, original_storage_path: str) -> str:
         """Compute the path of a new record. Override it for paths of another kind.
@@ -91,7 +91,7 @@ class ProxyStorageBase(Storage):
         """
         if self.path_prefix is not None:
             return clean_path(f"{self.path_prefix}/{original_storage_path}")
-        return _get_full_path(original_storage, original_storage_path)
+        return get_full_path(original_storage, original_storage_path)
 
     def get_data_for_meta_backend_save(
         self, path: str, original_storage_path: str, original_name: str, content: File[Any]
@@ -149,10 +149,11 @@ class ProxyStorageBase(Storage):
     ) -> str:
         name = validate_name(getattr(content, "name", None) if name is None else name)
         registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
-        if original_storage_path is None:
-            return saving.save(self, originals, name, content, max_length)
-        recording = Recording(self, originals[0], name, max_length)
-        return recording.record_existing(original_storage_path, content)
+        with saving.refused_names(name):
+            if original_storage_path is None:
+                return saving.save(self, originals, name, content, max_length)
+            recording = Recording(self, originals[0], name, max_length)
+            return recording.record_existing(original_storage_path, content)
 
     def get_valid_name(self, name: str) -> str:
         """Return a name that the original storage finds acceptable."""
@@ -285,8 +286,3 @@ class ProxyStorageBase(Storage):
         """Return the original storage of a file, and its path there."""
         record = self.get_meta_backend_obj(name)
         return self.get_original_storage(record), record["original_storage_path"]
-
-
-def _get_full_path(original_storage: Storage, original_storage_path: str) -> str:
-    local_path = get_local_path(original_storage, original_storage_path)
-    return clean_path(original_storage_path if local_path is None else local_path)

@@ -34,10 +34,11 @@ class DeleteOperation:
     def delete(self) -> None:
         """Delete now what can be rolled back or has no transaction, the rest after commit."""
         check_can_wait()
+        self.storage.get_original_storage(self.record)  # raises while nothing has been done
         if get_open_transactions() != [self.storage.meta_backend.get_transaction_alias()]:
             after_commit(self._delete_now)
         elif self._delete_record():
-            after_commit(self._delete_bytes)
+            after_commit(self._delete_unless_replaced)
 
     def _delete_now(self) -> None:
         meta_backend = self.storage.meta_backend
@@ -54,8 +55,26 @@ class DeleteOperation:
         except MetaBackendObjectDoesNotExist:
             self._log_somebody_else()
             return
-        self._delete_bytes()
+        try:
+            self._delete_bytes()
+        except BaseException:
+            meta_backend.release(self.record)
+            raise
         self._delete_record(claim)
+
+    def _delete_unless_replaced(self) -> None:
+        """Delete the bytes, unless a file that was saved in the same transaction has their place.
+
+        That takes bytes that had vanished before.
+        """
+        try:
+            record = self.storage.meta_backend.get(self.record["path"])
+        except MetaBackendObjectDoesNotExist:
+            self._delete_bytes()
+            return
+        keys = ("proxy_storage_name", "original_storage_name", "original_storage_path")
+        if any(record.get(key) != self.record.get(key) for key in keys):
+            self._delete_bytes()
 
     def _delete_bytes(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy_storage.exceptions import ProxyFileNotFoundError
-from proxy_storage.paths import clean_path
+from proxy_storage.paths import clean_path, is_literal_path
 from proxy_storage.registry import get_proxy_storage_name
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ def list_folder(storage: ProxyStorageBase, path: str) -> tuple[list[str], list[s
     Raises:
         ProxyFileNotFoundError: the storage has no record below this path.
     """
+    if not is_literal_path(path):
+        raise ProxyFileNotFoundError(f"A path is text; {path!r} is none.", path=path)
     folder = clean_path(path).rstrip("/") + "/"
     folders: set[str] = set()
     files: set[str] = set()

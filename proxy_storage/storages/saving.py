@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage
 
 from proxy_storage.exceptions import InvalidNameError, MetaBackendObjectAlreadyExists
-from proxy_storage.originals import Original, remove_bytes, saves_exclusively, watch_names
+from proxy_storage.originals import (
+    Original,
+    get_full_path,
+    remove_bytes,
+    saves_exclusively,
+    watch_names,
+)
 from proxy_storage.paths import SHORT_TOKEN_LENGTH, unique_name, validate_original_storage_path
 from proxy_storage.storages.content import MeasuredFile
 from proxy_storage.storages.recording import Recording
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
 
 logger = logging.getLogger("proxy_storage")
+
+# how many names are tried before the bytes are written; a project may make one path of all
+MAX_NAMES = 20
 
 
 def save(
@@ -38,23 +49,51 @@ def save(
     """
     measured = MeasuredFile(content, name, storage.checksum_algorithm)
     failures: list[str] = []
-    for original in originals:
-        operation = SaveOperation(storage, original, name, max_length)
+    try:
+        operation, original_storage_path = _write(
+            [SaveOperation(storage, original, name, max_length) for original in originals],
+            measured,
+            failures,
+        )
+        return operation.record(original_storage_path, measured)
+    except BaseException as error:
+        for failure in failures:
+            error.add_note(failure)
+        raise
+
+
+def _write(
+    operations: Sequence[SaveOperation], content: MeasuredFile, failures: list[str]
+) -> tuple[SaveOperation, str]:
+    """Write to the first that works; return it and what it says, and note what failed."""
+    for operation in operations[:-1]:
         wanted_name = operation.choose_name()
         try:
-            original_storage_path = operation.write(wanted_name, measured)
-            break
+            return operation, operation.write(wanted_name, content)
         except BaseException as error:
-            for failure in failures:
-                error.add_note(failure)
-            if original is originals[-1] or not operation.lets_next_try(error, measured):
-                if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-                    raise InvalidNameError(
-                        f"{name!r} is longer than the original storage allows.", name=name
-                    ) from error
+            if not operation.lets_next_try(error, content):
                 raise
-            failures.append(f"The original storage {original.name!r} failed before: {error!r}")
-    return operation.record(original_storage_path, measured)
+            name = operation.original.name
+            failures.append(f"The original storage {name!r} failed before: {error!r}")
+    last = operations[-1]
+    return last, last.write(last.choose_name(), content)
+
+
+@contextmanager
+def refused_names(name: str) -> Iterator[None]:
+    """Turn what an original storage says of a name that it cannot take into our own error."""
+    try:
+        yield
+    except InvalidNameError:
+        raise
+    except SuspiciousFileOperation as error:
+        raise InvalidNameError(f"{name!r} cannot be saved: {error}", name=name) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise InvalidNameError(
+            f"{name!r} is longer than the original storage allows.", name=name
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -79,7 +118,9 @@ class SaveOperation:
         if not saves_exclusively(self.original.storage):
             return unique_name(self.name, max_length)
         name = self.name
-        while self._is_taken(name):
+        for _attempt in range(MAX_NAMES):
+            if not self._is_taken(name):
+                break
             name = unique_name(self.name, max_length, SHORT_TOKEN_LENGTH)
         return name
 
@@ -144,7 +185,10 @@ class SaveOperation:
         The bytes of such a record may have vanished from the original storage. New bytes
         under the same name would be handed to the owner of the old ones.
         """
-        return self.storage.meta_backend.exists(self.storage.get_path(self.original.storage, name))
+        path = self.storage.get_path(self.original.storage, name)
+        # records from before paths were of another kind may have the full path
+        full_path = get_full_path(self.original.storage, name)
+        return any(map(self.storage.meta_backend.exists, {path, full_path}))
 
     def record(self, original_storage_path: str, content: MeasuredFile) -> str:
         """Write the record of the bytes that have just been written; return its path."""

@@ -1,12 +1,10 @@
 """Original storages that fail: nothing is left in them, and the next one gets all or nothing."""
 
-import errno
 import io
 import os
 
 import pytest
 from django.conf import settings
-from django.core.files import locks
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
@@ -191,17 +189,6 @@ class TestAttemptThatFails:
         path = storage.save("hello.bin", Stream(DATA))
         assert saved_by(storage, path) == "number 3"
         assert read(storage, path) == DATA
-
-    def test_before_the_first_byte_leaves_nothing(self, chain, tmp_path, monkeypatch):
-        """As on a network file system without locks: the file is there by then."""
-
-        def fail(*args):
-            raise OSError(errno.ENOLCK, "No locks available")
-
-        monkeypatch.setattr(locks, "lock", fail)
-        storage = chain(Disk(tmp_path), Memory())
-        assert read(storage, storage.save("hello.bin", ContentFile(DATA))) == DATA
-        assert get_files(Disk(tmp_path)) == []
 
 
 class TestErrorThatIsRaised:

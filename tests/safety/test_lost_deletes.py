@@ -1,5 +1,7 @@
 """Deletes that lose a race for certain: somebody else deletes the file, and saves another."""
 
+import threading
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -11,7 +13,7 @@ from django.db import transaction
 from gridfs import GridFSBucket, NoFile
 
 from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
-from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends import mongo
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.deleting import DeleteOperation
 from proxy_storage.storages.gridfs import GridFSStorage
@@ -53,54 +55,76 @@ class TestTwoDeletes:
         assert read(storage, new_path) == b"new"
 
     @pytest.mark.parametrize("storage", ["mongo-disk", "mongo-gridfs", "simple"], indirect=True)
-    @pytest.mark.parametrize("is_deleted_by_another", [False, True])
-    def test_new_file_that_comes_before_the_record_goes(
-        self, storage, monkeypatch, is_deleted_by_another
-    ):
+    def test_new_file_that_comes_before_the_record_goes(self, storage, monkeypatch):
         path = save(storage, b"old")
         delete, new_paths = storage.original_storage.delete, []
 
         def delete_and_lose_time(name):
             delete(name)
             monkeypatch.setattr(storage.original_storage, "delete", delete)
-            if is_deleted_by_another:
-                storage.delete(path)
             new_paths.append(save(storage, b"new"))
 
         # saves take their names without a look for records
         monkeypatch.setattr(SaveOperation, "_is_taken", lambda self, name: False)
         monkeypatch.setattr(storage.original_storage, "delete", delete_and_lose_time)
         storage.delete(path)
-        assert (new_paths == [path]) == is_deleted_by_another
-        assert storage.exists(path) == is_deleted_by_another
+        assert storage.exists(path) == (new_paths == [path])
         assert read(storage, new_paths[0]) == b"new"
 
     @pytest.mark.parametrize("storage", ["mongo-disk", "mongo-gridfs"], indirect=True)
-    def test_new_file_that_comes_before_the_bytes_go(self, storage, monkeypatch):
+    def test_second_one_waits_for_the_first(self, storage, monkeypatch):
         path = save(storage, b"old")
-        delete = storage.original_storage.delete
+        delete, sleep = storage.original_storage.delete, time.sleep
+        waits, new_paths = threading.Event(), []
+
+        def note_and_sleep(seconds):
+            waits.set()
+            sleep(seconds)
 
         def lose_time_and_delete(name):
             monkeypatch.setattr(storage.original_storage, "delete", delete)
-            storage.delete(path)
+            second.start()
+            assert waits.wait(30)
             new_paths.append(save(storage, b"new"))
             delete(name)
 
-        new_paths = []
+        second = threading.Thread(target=storage.delete, args=[path])
+        monkeypatch.setattr(mongo.time, "sleep", note_and_sleep)
         monkeypatch.setattr(storage.original_storage, "delete", lose_time_and_delete)
         storage.delete(path)
+        second.join()
+        assert not storage.exists(path)
         assert read(storage, new_paths[0]) == b"new"
 
     @pytest.mark.parametrize("storage", ["mongo-disk"], indirect=True)
-    def test_record_stays_until_the_last_one_is_done(self, storage):
-        backend, path = storage.meta_backend, save(storage, b"old")
-        first, last = backend.claim(backend.get(path)), backend.claim(backend.get(path))
+    def test_claim_of_a_process_that_was_killed_passes(self, storage, monkeypatch):
+        path = save(storage, b"old")
+        record = storage.meta_backend.get(path)
+        monkeypatch.setattr(mongo, "CLAIM_SECONDS", 0.2)
+        of_the_dead = storage.meta_backend.claim(record)
+        storage.delete(path)
+        assert not storage.exists(path)
+        for late in (of_the_dead, None):
+            with pytest.raises(MetaBackendObjectDoesNotExist):
+                storage.meta_backend.delete(path, where=late)
         with pytest.raises(MetaBackendObjectDoesNotExist):
-            backend.delete(path, where=first)
-        assert backend.get_identity(backend.get(path)).items() <= last.items()
-        backend.delete(path, where=last)
-        with pytest.raises(MetaBackendObjectDoesNotExist):
-            backend.claim(MetaBackendObject(path=path, **backend.get_identity(first)))
+            storage.meta_backend.claim(record)
+
+    @pytest.mark.parametrize("storage", ["mongo-disk", "simple"], indirect=True)
+    def test_file_that_cannot_be_deleted_now_can_be_deleted_later(self, storage, monkeypatch):
+        path = save(storage, b"old")
+        before = storage.meta_backend.get(path)
+
+        def fail(name):
+            raise PermissionError(name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(storage.original_storage, "delete", fail)
+            with pytest.raises(PermissionError):
+                storage.delete(path)
+        assert storage.meta_backend.get(path) == before
+        storage.delete(path)
+        assert not storage.exists(path)
 
 
 class TestNameInGridFS:

@@ -101,9 +101,7 @@ class Relay:
             self.faults += decision != "pass"
         return decision
 
-    def _forward(
-        self, client: socket.socket, server: socket.socket, state: dict[str, str]
-    ) -> None:
+    def _forward(self, client: socket.socket, server: socket.socket, state: dict[str, str]) -> None:
         with suppress(OSError):
             while data := client.recv(1 << 20):
                 decision = self._decide(data)
