@@ -38,10 +38,10 @@ def validate_name(name: Any) -> str:
     """Check a name that a file is to be saved under.
 
     Args:
-        name: a relative path with forward slashes, as text or ``os.PathLike``.
+        name: a relative path, as text or ``os.PathLike``.
 
     Returns:
-        The name as text, unchanged.
+        The name as text, with forward slashes only.
 
     Raises:
         InvalidNameError: the name is empty, absolute, climbs with ``..``, has control
@@ -58,6 +58,7 @@ def validate_name(name: Any) -> str:
         raise InvalidNameError(f"A file name must be text without NUL, not {name!r}.", name=name)
     if strip_control_characters(name) != name:
         raise InvalidNameError(f"The file name {name!r} has control characters.", name=name)
+    name = name.replace("\\", "/")  # as Django's storages do later on
     try:
         return str(validate_file_name(name, allow_relative_path=True))
     except SuspiciousFileOperation as error:

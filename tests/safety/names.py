@@ -1,6 +1,8 @@
 """Names as people, programs and attackers make them, for properties to be tried with."""
 
+import os
 import unicodedata
+from pathlib import PurePosixPath
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -68,3 +70,24 @@ names = st.one_of(
     ).map("".join),
     st.tuples(mixtures, st.sampled_from(["/", "\\", "\\.", "/..", "\\..", ".", " "])).map("".join),
 )
+# what a caller may hold instead of a name
+no_names = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.binary(),
+    st.lists(st.text()),
+    st.dictionaries(st.text(), st.text()),
+    st.sampled_from([object(), str, len, ..., PurePosixPath, memoryview(b"a.txt")]),
+)
+
+
+class Somewhere(os.PathLike):
+    """Says something that may be no path."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return self.path

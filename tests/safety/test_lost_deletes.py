@@ -127,6 +127,19 @@ class TestTwoDeletes:
         assert not storage.exists(path)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_new_file_at_the_old_path_keeps_no_old_bytes(monkeypatch):
+    """Deleted and saved in one transaction, where a path does not tell two names apart."""
+    storage = get_proxy_storage("orm-disk")
+    monkeypatch.setattr(storage, "get_path", lambda original, name: f"/{name[:4]}")
+    path = save(storage, b"old")
+    with transaction.atomic():
+        storage.delete(path)
+        assert save(storage, b"new") == path
+    assert read(storage, path) == b"new"
+    assert len(storage.original_storage.listdir("")[1]) == 1
+
+
 class TestNameInGridFS:
     """Who deletes a file gives its name back, and nobody else's."""
 

@@ -10,7 +10,7 @@ from django.core.files.storage import FileSystemStorage
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proxy_storage.exceptions import InvalidNameError, ProxyStorageError
+from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.paths import (
     clean_path,
     is_literal_path,
@@ -20,31 +20,18 @@ from proxy_storage.paths import (
 )
 from tests.contract.proxy_storages import read
 from tests.safety.leftovers import get_files, get_names, get_paths
-from tests.safety.names import EXAMPLES, VARIATIONS, long_names, mixtures, names
+from tests.safety.names import (
+    EXAMPLES,
+    VARIATIONS,
+    Somewhere,
+    long_names,
+    mixtures,
+    names,
+    no_names,
+)
 
 ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
-# what a caller may hold instead of a name
-no_names = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.binary(),
-    st.lists(st.text()),
-    st.dictionaries(st.text(), st.text()),
-    st.sampled_from([object(), str, len, ..., PurePosixPath, memoryview(b"a.txt")]),
-)
-
-
-class Somewhere(os.PathLike):
-    """Says something that may be no path."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __fspath__(self):
-        return self.path
 
 
 def with_slashes(name):
@@ -209,15 +196,4 @@ class TestEveryStorage:
     def test_refuses_what_is_no_name(self, storage, value):
         with pytest.raises(InvalidNameError):
             storage.save(value, ContentFile(b"mine"))
-        assert look(storage) == ([], [], [])
-
-    @EXAMPLES
-    @given(known=st.one_of(names, no_names, names.map(lambda name: f"/{name}")))
-    @example(known="/etc/hostname")
-    def test_has_no_known_bytes_under_any_name(self, storage, known):
-        if known is None:
-            return  # says that the bytes are new
-        with pytest.raises((InvalidNameError, FileNotFoundError)) as caught:
-            storage.save("a.txt", None, original_storage_path=known)
-        assert isinstance(caught.value, ProxyStorageError)
         assert look(storage) == ([], [], [])

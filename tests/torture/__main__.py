@@ -1,3 +1,4 @@
+# ruff: noqa: T201  (a command that prints its findings)
 """Let many processes save and delete while everything fails around them, and count what is lost.
 
 Each line is one meta backend in front of one original storage. Exit status 0 only where nothing
@@ -56,7 +57,8 @@ def torture(world: World, original: str, seed: int, seconds: float, small: bool)
     try:
         if world.relay:
             world.relay.follow(break_some(seed, 0.05))
-        world.run("torture", world.impatient, **common, seed=seed, seconds=seconds, using=places)
+        env = world.get_impatient(1)
+        world.run("torture", env, **common, seed=seed, seconds=seconds, using=places)
     finally:
         if world.relay:
             world.relay.follow(let_pass)

@@ -175,7 +175,7 @@ class _Worker:
                     self.save(chance, token, mine)
                 else:
                     action(chance.choice(list(mine)), mine)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (work goes on, whatever failed)
                 self.journal.note("trouble", "", error=repr(error)[:300])
                 close_old_connections()
         connections.close_all()
@@ -224,7 +224,7 @@ class _Worker:
                 self.storage.delete(path)
             except FileNotFoundError:
                 pass  # the other one was faster
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (work goes on, whatever failed)
                 troubles.append(error)
             connections.close_all()
 

@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,31 @@ def audit(storage: str, journals: str) -> dict[str, Any]:
     return audit(storage, Path(journals))
 
 
+@function
+def count(storage: str) -> dict[str, int]:
+    """Count records and files; see `tests.torture.audit`."""
+    from tests.torture.audit import count
+
+    return count(storage)
+
+
+@function
+def import_everything() -> list[str]:
+    """Import all modules and build all storages; return the names of the storages."""
+    import pkgutil
+
+    import proxy_storage
+    import proxy_storage_api
+    import proxy_storage_permissions
+    from proxy_storage.registry import get_meta_backends, get_proxy_storage_names
+
+    for package in (proxy_storage, proxy_storage_api, proxy_storage_permissions):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    get_meta_backends()
+    return list(get_proxy_storage_names())
+
+
 def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Call a function in a process of its own, which takes its connections with it."""
     child = processes.Process(target=work, args=args, kwargs=kwargs)
@@ -88,8 +114,14 @@ def save_one_name(
     children = [
         processes.Process(
             target=_save_in_threads,
-            args=(storage, journals, f"{Path(journals).name}-{workers}-{number}")
-            + (threads, saves, using),
+            args=(
+                storage,
+                journals,
+                f"{Path(journals).name}-{workers}-{number}",
+                threads,
+                saves,
+                using,
+            ),
         )
         for number in range(workers)
     ]
@@ -152,7 +184,8 @@ def main() -> None:
     from tests.torture import chaos, limits, moments  # noqa: F401
 
     name, arguments = sys.argv[1:]
-    print(json.dumps(FUNCTIONS[name](**json.loads(arguments))))
+    # what the world reads
+    sys.stdout.write(json.dumps(FUNCTIONS[name](**json.loads(arguments))))
 
 
 if __name__ == "__main__":

@@ -49,13 +49,12 @@ class World:
         """The key of ``META_BACKENDS`` in the settings."""
         return "mongo" if self.name == "mongo" else "orm"
 
-    @property
-    def impatient(self) -> dict[str, str]:
-        """Variables for processes that wait for others no longer than a second."""
+    def get_impatient(self, seconds: int) -> dict[str, str]:
+        """Return variables for processes that wait for a lock no longer than this."""
         url = self.env["TEST_DATABASE_URL"]
         if self.name == "postgresql":
-            return {"TEST_DATABASE_URL": f"{url}?options=-c%20lock_timeout%3D1000"}
-        return {"TEST_DATABASE_URL": url.replace("timeout=20", "timeout=1")}
+            return {"TEST_DATABASE_URL": f"{url}?options=-c%20lock_timeout%3D{seconds * 1000}"}
+        return {"TEST_DATABASE_URL": url.replace("timeout=20", f"timeout={seconds}")}
 
     def start(self, function: str, env: dict[str, str] | None = None, **arguments: Any) -> Any:
         """Start a process that calls a function of `tests.torture.work`."""

@@ -1,0 +1,147 @@
+"""Several processes at once, killed, locked out, and cut off from their database."""
+
+from functools import cache
+
+import pytest
+from django.conf import settings as django_settings
+
+from tests.torture.__main__ import BAD, torture
+from tests.torture.relay import let_pass
+from tests.torture.world import WORLDS, running_world
+
+PROGRAMS = {"postgresql": "postgres"}
+TIME_LIMIT = 3  # seconds that processes wait for a database, where they are to wait in vain
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def world(request, need_database):
+    if request.param in PROGRAMS:
+        need_database(PROGRAMS[request.param])
+    with running_world(request.param) as world:
+        yield world
+
+
+@pytest.fixture
+def with_relay(world):
+    if world.relay is None:
+        pytest.skip("SQLite has no connection that could break")
+    yield world
+    world.relay.follow(let_pass)
+
+
+@cache
+def get_names():
+    """Give each test a folder of journals of its own."""
+    return iter(range(1000))
+
+
+def check(world, storage, work, **arguments):
+    """Do some work; return what is counted afterwards, of which nothing may be bad."""
+    journals = str(world.folder / f"journals-{next(get_names())}")
+    storage = f"{world.meta_backend}-{storage}"
+    world.run(work, storage=storage, journals=journals, **arguments)
+    report = world.run("audit", storage=storage, journals=journals)
+    assert {column: report[column] for column in BAD} == dict.fromkeys(BAD, 0), report["findings"]
+    return report
+
+
+class TestManyWriters:
+    @pytest.mark.parametrize("storage", ["disk", "overwriting"])
+    @pytest.mark.parametrize(("workers", "threads", "saves"), [(1, 16, 50), (4, 1, 100)])
+    def test_every_save_of_one_name_succeeds(self, world, storage, workers, threads, saves):
+        counts = {"workers": workers, "threads": threads, "saves": saves}
+        report = check(world, storage, "save_one_name", using=[None], **counts)
+        assert report["saves"] == workers * threads * saves
+        assert report["left over"] == 0
+
+    def test_each_file_is_where_its_thread_wanted_it(self, world):
+        using = [None, "disk", "gridfs"]
+        counts = {"workers": 1, "threads": 15, "saves": 6}
+        report = check(world, "multiple", "save_one_name", using=using, **counts)
+        assert report["saves"] == 90
+
+
+@pytest.mark.parametrize("original", ["disk", "multiple"])
+def test_nothing_is_lost_whatever_fails(world, original):
+    report = torture(world, original, seed=1, seconds=2, small=True)
+    assert {column: report[column] for column in BAD} == dict.fromkeys(BAD, 0), report["findings"]
+    assert report["faults"] > 0
+    assert report["saves"] > 120
+
+
+@pytest.mark.parametrize("action", ["save", "delete"])
+def test_process_that_is_killed_leaves_no_record_without_bytes(world, action):
+    report = check(world, "disk", "kill_at_moments", action=action, moments=40)
+    # the files of before each of the moments, and all of the one that was not killed
+    assert report["saves"] >= 41
+
+
+class TestRecordThatCannotBeWritten:
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    @pytest.mark.parametrize("storage", ["disk", "overwriting"])
+    def test_over_a_connection_that_breaks(self, with_relay, storage, moment):
+        storage = f"{with_relay.meta_backend}-{storage}"
+        before = with_relay.run("count", storage=storage)
+        with_relay.relay.follow(lambda number: moment if number == 1 else "pass")
+        result = with_relay.run("save_once", storage=storage)
+        with_relay.relay.follow(let_pass)
+        assert result["error"] == "MetaBackendUnavailable"
+        assert result["cause"] in ("OperationalError", "AutoReconnect")
+        assert result["notes"] == []
+        after = with_relay.run("count", storage=storage)
+        written = 1 if moment == "after" else 0
+        assert [after[key] - before[key] for key in ("records", "files")] == [written, written]
+
+    def test_to_a_server_that_says_nothing(self, with_relay):
+        storage = f"{with_relay.meta_backend}-overwriting"
+        if with_relay.name != "mongo":
+            pytest.skip("a time limit for an answer is one of the network, for PostgreSQL")
+        before = with_relay.run("count", storage=storage)
+        with_relay.relay.follow(lambda number: "silent")
+        uri = f"{with_relay.env['MONGODB_URI']}&timeoutMS={TIME_LIMIT * 1000}"
+        result = with_relay.run("save_once", {"MONGODB_URI": uri}, storage=storage, warm=True)
+        with_relay.relay.follow(let_pass)
+        assert result["error"] == "MetaBackendUnavailable"
+        # it waited once
+        assert TIME_LIMIT <= result["seconds"] < 2 * TIME_LIMIT
+        assert with_relay.run("count", storage=storage) == before
+
+    def test_while_somebody_else_has_the_table(self, world):
+        if world.meta_backend == "mongo":
+            pytest.skip("MongoDB locks no collection for its clients")
+        before = world.run("count", storage="orm-overwriting")
+        env = world.get_impatient(TIME_LIMIT)
+        result = world.run("wait_for_lock", env, storage="orm-overwriting")
+        assert (result["error"], result["cause"]) == ("MetaBackendUnavailable", "OperationalError")
+        assert TIME_LIMIT * 0.9 <= result["seconds"] < 2 * TIME_LIMIT
+        assert world.run("count", storage="orm-overwriting") == before
+
+
+def test_fork_while_threads_save(world):
+    if world.name == "sqlite":
+        pytest.skip("SQLite itself cannot be forked while a thread is in it")
+    assert world.run("fork_under_load", storage=f"{world.meta_backend}-disk", forks=100) == 100
+
+
+def test_large_file_takes_no_memory(world):
+    if world.name != "sqlite":
+        pytest.skip("a matter of the bytes, which no record has")
+    grown = world.run("save_and_open", storage="orm-facts", size=1 << 30)
+    assert grown["is_whole"]
+    assert max(grown["save"], grown["open"]) < 32 << 20
+
+
+def test_nothing_is_asked_of_a_server_before_it_is_needed():
+    from tests.torture.world import World
+
+    nowhere = {
+        "TEST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "MONGODB_URI": "mongodb://127.0.0.1:1/?connectTimeoutMS=1",
+        "TEST_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONPATH": "example_project",
+    }
+    world = World("mongo", django_settings.FOLDER, nowhere)
+    names = world.run("import_everything")
+    assert "mongo-gridfs" in names
+    assert "orm-s3" in names
