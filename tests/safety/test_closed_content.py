@@ -1,3 +1,4 @@
+# ruff: noqa: SIM115  (files that are closed already)
 """Content that cannot be read any more, or never could: refused, and looked for nowhere else."""
 
 import io

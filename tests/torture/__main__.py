@@ -45,7 +45,7 @@ def torture(world: World, original: str, seed: int, seconds: float, small: bool)
         small: fewer writers, for a run of the tests.
     """
     storage = f"{world.meta_backend}-{original}"
-    journals = str(world.folder / f"journals-{original}")
+    journals = str(world.folder / f"{storage}-torture")
     places = ["gridfs", "disk"] if original == "multiple" else []
     common = {"storage": storage, "journals": journals}
     # first without faults: every save has to succeed

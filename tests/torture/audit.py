@@ -51,10 +51,13 @@ def audit(storage_name: str, folder: Path) -> dict[str, Any]:
     storage = get_proxy_storage(storage_name)
     files: dict[str, dict[str, Any]] = {}
     events: Counter[str] = Counter()
-    # what other work in this world has left behind is known as well, but not counted
-    for path in sorted(folder.parent.glob("journals-*")):
+    findings: list[str] = []
+    # what earlier work on this storage has left behind is known as well, but not counted
+    for path in sorted(folder.parent.glob(f"{storage_name}-*")):
         for entry in read_journals(path):
             events[entry["event"]] += path == folder
+            if entry["event"] == "mixed up" and path == folder:
+                findings.append(f"read as something else: {entry}")
             known = files.setdefault(entry["token"], {})
             known.update({key: value for key, value in entry.items() if value is not None})
     report = _Report(storage, files)
@@ -72,7 +75,7 @@ def audit(storage_name: str, folder: Path) -> dict[str, Any]:
         "mixed up": report.mixed_up + events["mixed up"],
         "left over": report.left_over,
         "orphaned": report.orphaned,
-        "findings": report.findings,
+        "findings": findings + report.findings,
     }
 
 
