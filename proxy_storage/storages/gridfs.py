@@ -148,9 +148,17 @@ class GridFSStorage(Storage):
     def _release(self, name: str, file_id: ObjectId) -> None:
         self._names.delete_one({"_id": name, "file_id": str(file_id)})
 
+    def _release_unless_there(self, name: str, file_id: ObjectId) -> None:
+        if not list(self._bucket.find({"_id": file_id}, limit=1)):
+            self._release(name, file_id)
+
     def _give_up(self, file_id: ObjectId, name: str, grid_in: Any, error: BaseException) -> None:
-        """Remove what a failed upload has left: its chunks, then its claim."""
-        for remove in (grid_in.abort, partial(self._release, name, file_id)):
+        """Remove what a failed upload has left: its chunks, then its claim.
+
+        The upload may have been done, and its answer lost. As long as there is such a file
+        its name is not given to another one.
+        """
+        for remove in (grid_in.abort, partial(self._release_unless_there, name, file_id)):
             try:
                 remove()
             except PyMongoError as failure:

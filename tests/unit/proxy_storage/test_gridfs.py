@@ -93,6 +93,16 @@ class TestGridFSStorage:
         storage._give_up(ObjectId(), "a.txt", GridIn(), error)
         assert error.__notes__ == ["A part of 'a.txt' may be left in GridFS: no answer"]
 
+    def test_name_of_an_upload_that_was_done_after_all_stays_taken(self, storage):
+        class GridIn:
+            def abort(self):
+                raise PyMongoError("no answer")
+
+        storage.save("a.txt", ContentFile(b"x"))
+        grid_out = storage.get_grid_out("a.txt")
+        storage._give_up(grid_out._id, "a.txt", GridIn(), OSError("connection lost"))
+        assert storage._names.find_one({"_id": "a.txt"}) is not None
+
 
 class TestLazyDatabase:
     def test_sources(self):
