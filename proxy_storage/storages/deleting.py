@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
+from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.transactions import after_commit, check_can_wait, get_open_transactions
 
@@ -58,7 +59,8 @@ class DeleteOperation:
         try:
             self._delete_bytes()
         except BaseException:
-            meta_backend.release(self.record)
+            with suppress(MetaBackendError):  # a claim passes by itself as well
+                meta_backend.release(self.record)
             raise
         self._delete_record(claim)
 

@@ -2,6 +2,7 @@
 """Content that cannot be read any more, or never could: refused, and looked for nowhere else."""
 
 import io
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -10,10 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploaded
 from django.db.models.fields.files import FieldFile
 
 from tests.contract.proxy_storages import read
-from tests.safety.contents import check_is_refused
+from tests.safety.contents import STORAGES, check_is_refused
 from tests.testapp.models import PlainDocument
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.parametrize("storage", STORAGES, indirect=True),
+]
 
 # a file on this machine that has the name of the content
 LOCAL = "local.txt"
@@ -49,10 +53,10 @@ def read_and_close(content):
 
 
 CLOSED = {
-    "file": lambda: close(open(LOCAL, "rb")),
-    "text file": lambda: close(open(LOCAL, encoding="utf-8")),
-    "File": lambda: close(File(open(LOCAL, "rb"))),
-    "named File": lambda: close(File(open("other.txt", "w+b"), LOCAL)),
+    "file": lambda: close(Path(LOCAL).open("rb")),
+    "text file": lambda: close(Path(LOCAL).open(encoding="utf-8")),
+    "File": lambda: close(File(Path(LOCAL).open("rb"))),
+    "named File": lambda: close(File(Path("other.txt").open("w+b"), LOCAL)),
     "BytesIO": lambda: close(io.BytesIO(b"mine")),
     "StringIO": lambda: close(io.StringIO("mine")),
     "ContentFile": lambda: close_inside(ContentFile(b"mine", LOCAL)),
@@ -78,7 +82,7 @@ def test_file_of_a_field_is_opened_by_its_own_storage(storage):
         assert read(storage, storage.save("a.txt", file)) == b"secret"
 
 
-@pytest.mark.parametrize("content", [None, b"mine", "mine", 1, ["mine"], LOCAL], ids=repr)
+@pytest.mark.parametrize("content", [None, b"mine", "mine", LOCAL, {"mine": 1}], ids=repr)
 def test_what_is_no_file_is_refused(storage, content):
     check_is_refused(storage, content)
 

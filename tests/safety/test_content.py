@@ -6,9 +6,12 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
-from tests.safety.contents import check_is_refused, check_is_saved
+from tests.safety.contents import STORAGES, check_is_refused, check_is_saved
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.parametrize("storage", STORAGES, indirect=True),
+]
 
 DATA = bytes(range(256)) * 3
 TEXT = "straße, \u2028 é e\u0301 \U0001f4f7\n" * 100
