@@ -8,6 +8,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from proxy_storage.registry import get_proxy_storage
 
+pytest.register_assert_rewrite("tests.safety.contents", "tests.safety.leftovers")
+
 # what hypothesis keeps of Unicode goes neither into the tree nor to the files of the tests
 HYPOTHESIS = tempfile.mkdtemp(prefix="proxy-storage-tests-hypothesis-")
 atexit.register(shutil.rmtree, HYPOTHESIS, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Any name at all: it is refused, or its bytes lie inside the storage and come back."""
 
+import enum
 import os
 import posixpath
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,10 @@ from tests.safety.names import (
 
 ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
+
+
+class Member(str, enum.Enum):  # noqa: UP042  (those who still write it say so in str())
+    NAME = "a.txt"
 
 
 def with_slashes(name):
@@ -87,6 +92,13 @@ def test_what_is_no_name_is_refused_in_one_way(value):
 def test_path_object_is_taken_for_what_it_says(name):
     for validate in (validate_name, validate_original_storage_path):
         assert outcome(validate, Somewhere(name)) == outcome(validate, name)
+
+
+def test_text_of_a_class_of_its_own_is_its_text():
+    for validate in (validate_name, validate_original_storage_path):
+        accepted = validate(Member.NAME)
+        assert type(accepted) is str
+        assert accepted == "a.txt"
 
 
 @EXAMPLES
