@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
+import posixpath
 from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 
+from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.paths import SHORT_TOKEN_LENGTH, clean_path, unique_name
 
 
@@ -32,6 +34,19 @@ def get_local_path(storage: Storage, original_storage_path: str) -> str | None:
         return storage.path(original_storage_path)
     except NotImplementedError:
         return None
+
+
+def get_own_path(storage: Storage, path: str) -> str:
+    """Return the path of an object in the one form in which records have it.
+
+    Raises:
+        InvalidNameError: the storage has no paths of its own, and this is no plain one.
+    """
+    if isinstance(storage, FileSystemStorage | InMemoryStorage):
+        return os.path.relpath(storage.path(path), storage.location)
+    if path.lstrip("/") != posixpath.normpath(path.lstrip("/")):
+        raise InvalidNameError(f"{path!r} has empty or dot parts.", name=path)
+    return path
 
 
 def get_full_path(storage: Storage, original_storage_path: str) -> str:

@@ -79,7 +79,7 @@ def validate_original_storage_path(path: Any) -> str:
         with suppress(TypeError):
             path = os.fspath(path)
     validate_name(path.lstrip("/") if isinstance(path, str) else path)
-    return str(path)
+    return str.__str__(path)
 
 
 def strip_control_characters(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from django.core.files.base import ContentFile, File
+from django.core.files.base import File
 
 from proxy_storage.exceptions import ContentError
 
@@ -25,6 +25,23 @@ NOT_SEEKABLE = (AttributeError, OSError, ValueError)
 # first and renames then, and another save may come in between
 HIDDEN = frozenset({"temporary_file_path"})
 UNSEEN = frozenset({"read1", "readall", "readinto", "readinto1", "readlines", "peek", "detach"})
+
+
+def encode(data: Any) -> bytes:
+    """Return data as the bytes that are stored."""
+    try:
+        return data.encode() if isinstance(data, str) else bytes(data)
+    except UnicodeEncodeError as error:
+        raise ContentError(f"Text that cannot be UTF-8: {error}") from error
+
+
+def is_text(content: Any) -> bool:
+    """Tell whether content is a stream of text, whose positions are none of bytes."""
+    while not isinstance(content, io.TextIOBase):
+        content = getattr(content, "file", None)
+        if content is None:
+            return False
+    return True
 
 
 class _Meter:
@@ -57,7 +74,7 @@ class _Meter:
 
         Text is UTF-8, whatever the locale of the process says, and so it is on every storage.
         """
-        raw = data.encode() if isinstance(data, str) else data
+        raw = encode(data)
         if self._position <= self.length:
             new = raw[self.length - self._position :]
             self.length += len(new)
@@ -69,9 +86,17 @@ class _Meter:
     def read(self, size: int | None = -1) -> Any:
         """Read, and measure what came."""
         self.touched = True
-        data = self._content.read(-1 if size is None else size)
-        self.complete |= not data and size != 0 and self._position == self.length
-        return self.note(data)
+        size = -1 if size is None else size
+        pieces: list[bytes] = []
+        length = 0
+        while size < 0 or length < size:
+            piece = self._content.read(size - length if size > 0 else size)
+            if not piece:
+                self.complete |= self._position + length >= self.length
+                break
+            pieces.append(encode(piece))
+            length += len(pieces[-1])
+        return self.note(b"".join(pieces))
 
     def readline(self, size: int = -1) -> Any:
         """Read a line, and measure it."""
@@ -83,6 +108,11 @@ class _Meter:
         self._content.seek(offset, whence)
         self._position = offset if whence == io.SEEK_SET else self._content.tell()
         return self._position
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be read any more."""
+        return bool(getattr(self._content, "closed", False))
 
     def __getattr__(self, name: str) -> Any:
         # other ways to read would go unseen; who finds none does without
@@ -110,19 +140,34 @@ class MeasuredFile(AnyFile):
     file: Any
 
     def __init__(self, content: Any, name: str, algorithm: str | None = None) -> None:
-        if isinstance(getattr(content, "file", content), io.StringIO):
-            text = getattr(content, "file", content)
-            content = ContentFile(text.getvalue().encode(), getattr(content, "name", None))
+        if not (hasattr(content, "chunks") or hasattr(content, "read")):
+            raise ContentError(f"The content of {name!r} is no file: {type(content).__name__}.")
         self._content = content if hasattr(content, "chunks") else File(content, name)
-        meter: Any = _Meter(self._content, algorithm)
-        super().__init__(meter, getattr(content, "name", None) or name)
+        self._seekable = True
         try:
             self._content.seek(0)
         except NOT_SEEKABLE as error:
-            if isinstance(error, ValueError) and getattr(self._content, "closed", False):
+            self._seekable = False
+            reads = getattr(type(self._content), "chunks", None) is not File.chunks
+            if getattr(self._content, "closed", False) and (
+                isinstance(error, ValueError) or not reads
+            ):
                 raise ContentError(
                     f"The content of {name!r} is closed. Save it before it is closed."
                 ) from error
+        if is_text(self._content):
+            spool: Any = io.BytesIO()
+            while piece := self._content.read(self.DEFAULT_CHUNK_SIZE):
+                spool.write(encode(piece))
+            self._content = File(spool, getattr(content, "name", None) or name)
+            self._seekable = True
+            self._content.seek(0)
+        meter: Any = _Meter(self._content, algorithm)
+        super().__init__(meter, getattr(content, "name", None) or name)
+
+    def seekable(self) -> bool:
+        """Tell whether the content can be read from another place."""
+        return self._seekable
 
     def __getattr__(self, name: str) -> Any:
         if name == "_content" or name in HIDDEN:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from proxy_storage.exceptions import (
@@ -15,7 +16,13 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.originals import Original, get_local_path, remove_bytes, saves_exclusively
+from proxy_storage.originals import (
+    Original,
+    get_local_path,
+    get_own_path,
+    remove_bytes,
+    saves_exclusively,
+)
 from proxy_storage.paths import (
     SHORT_TOKEN_LENGTH,
     clean_path,
@@ -70,8 +77,8 @@ class Recording:
 
     def record_existing(self, original_storage_path: Any, content: Any) -> str:
         """Write a record of bytes that are there already. They are never removed."""
-        known = validate_original_storage_path(original_storage_path)
         original = self.original.storage
+        known = get_own_path(original, validate_original_storage_path(original_storage_path))
         local_path = get_local_path(original, known)
         is_folder = local_path is not None and os.path.isdir(local_path)
         if is_folder or not original.exists(known):
@@ -91,13 +98,14 @@ class Recording:
 
     def _check_has_no_record(self, original_storage_path: str) -> None:
         """Find a record of these bytes under a path that is not the usual one."""
-        where = {
-            "proxy_storage_name": get_proxy_storage_name(self.storage),
-            "original_storage_path": original_storage_path,
-        }
+        where = {"proxy_storage_name": get_proxy_storage_name(self.storage)}
         if self.original.name is not None:
             where["original_storage_name"] = self.original.name
-        for record in self.storage.meta_backend.filter(where):
+        relative = original_storage_path.lstrip("/")
+        for record in chain.from_iterable(
+            self.storage.meta_backend.filter({**where, "original_storage_path": path})
+            for path in (relative, f"/{relative}")
+        ):
             raise MetaBackendObjectAlreadyExists(
                 f"The bytes at {original_storage_path!r} have a record already.",
                 path=record["path"],
