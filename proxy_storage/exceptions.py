@@ -41,7 +41,7 @@ class DuplicateRegistrationError(ConfigurationError):
 
 
 class ContentError(ProxyStorageError, ValueError):
-    """Content that cannot be read: it was closed before it came."""
+    """Content that cannot be read: closed before it came, no file, or text that is not UTF-8."""
 
 
 class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):

@@ -6,13 +6,16 @@ from functools import cache
 
 import pytest
 from django.conf import settings
-from django.core.files.storage import storages
+from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 from gridfs import GridFSBucket
 from pymongo import monitoring
 
 from demo import services
+from proxy_storage.registry import get_proxy_storage
 from tests import servers
+from tests.contract.special_storages import put_in_front_of
+from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
 
@@ -120,6 +123,23 @@ def empty_storages(db, mongodb_uri, request):
             memory.clear()
     if "s3_endpoint" in request.fixturenames:
         _get_bucket().objects.delete()
+
+
+@pytest.fixture(params=settings.CONTRACT)
+def storage(request):
+    """Each storage of the contract, or one that the test names, without files.
+
+    The meta backend of the one named "simple" has nothing but what each has to have.
+    """
+    if request.param.endswith("s3"):
+        request.getfixturevalue("s3_endpoint")
+    request.getfixturevalue("empty_storages")
+    if request.param != "simple":
+        return get_proxy_storage(request.param)
+    changed_settings = request.getfixturevalue("settings")
+    changed_settings.META_BACKENDS = {"simple": MemoryMetaBackend()}
+    original = FileSystemStorage(settings.TEST_FILES_ROOT)
+    return put_in_front_of(original, "simple", changed_settings)
 
 
 @pytest.fixture(scope="session")

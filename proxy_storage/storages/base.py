@@ -133,6 +133,7 @@ class ProxyStorageBase(Storage):
 
         Raises:
             InvalidNameError: the name is not acceptable, or no path fits ``max_length``.
+            ContentError: the content is closed, or no file.
             ProxyFileNotFoundError: nothing is at ``original_storage_path``.
             MetaBackendObjectAlreadyExists: what is there has a record already.
             MetaBackendError: the record could not be written.

@@ -6,8 +6,10 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import suppress
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.core.files.base import File
 
 from proxy_storage.exceptions import ContentError
@@ -26,6 +28,9 @@ NOT_SEEKABLE = (AttributeError, OSError, ValueError)
 HIDDEN = frozenset({"temporary_file_path"})
 UNSEEN = frozenset({"read1", "readall", "readinto", "readinto1", "readlines", "peek", "detach"})
 
+# a File has a file, which may have one; some have themselves
+MAX_WRAPPERS = 5
+
 
 def encode(data: Any) -> bytes:
     """Return data as the bytes that are stored."""
@@ -37,11 +42,11 @@ def encode(data: Any) -> bytes:
 
 def is_text(content: Any) -> bool:
     """Tell whether content is a stream of text, whose positions are none of bytes."""
-    while not isinstance(content, io.TextIOBase):
+    for _wrapper in range(MAX_WRAPPERS):
+        if isinstance(content, io.TextIOBase):
+            return True
         content = getattr(content, "file", None)
-        if content is None:
-            return False
-    return True
+    return False
 
 
 class _Meter:
@@ -133,8 +138,9 @@ class MeasuredFile(AnyFile):
         algorithm: of ``hashlib``, such as ``"sha256"``; ``None`` to compute no checksum.
 
     Raises:
-        ContentError: the content is closed. A closed ``File`` is not opened again: that
-            would read whatever lies under its name on this machine.
+        ContentError: the content is closed, no file at all, or text that cannot be UTF-8.
+            A closed ``File`` is not opened again: that would read whatever lies under its
+            name on this machine.
     """
 
     file: Any
@@ -155,15 +161,32 @@ class MeasuredFile(AnyFile):
                 raise ContentError(
                     f"The content of {name!r} is closed. Save it before it is closed."
                 ) from error
+        self._bytes_of_text: Any = None
         if is_text(self._content):
-            spool: Any = io.BytesIO()
-            while piece := self._content.read(self.DEFAULT_CHUNK_SIZE):
-                spool.write(encode(piece))
-            self._content = File(spool, getattr(content, "name", None) or name)
+            self._content = self._get_bytes_of_text()
             self._seekable = True
-            self._content.seek(0)
         meter: Any = _Meter(self._content, algorithm)
         super().__init__(meter, getattr(content, "name", None) or name)
+
+    def _get_bytes_of_text(self) -> AnyFile:
+        """Return a file of bytes in place of one of text; in memory as long as it is small."""
+        spool = SpooledTemporaryFile(  # noqa: SIM115  (closed by `discard`)
+            settings.FILE_UPLOAD_MAX_MEMORY_SIZE
+        )
+        self._bytes_of_text = spool
+        try:
+            while piece := self._content.read(self.DEFAULT_CHUNK_SIZE):
+                spool.write(encode(piece))
+            spool.seek(0)
+        except BaseException:
+            spool.close()
+            raise
+        return File(spool)
+
+    def discard(self) -> None:
+        """Give back what was needed to read the content; it is not read any more."""
+        if self._bytes_of_text is not None:
+            self._bytes_of_text.close()
 
     def seekable(self) -> bool:
         """Tell whether the content can be read from another place."""

@@ -60,6 +60,8 @@ def save(
         for failure in failures:
             error.add_note(failure)
         raise
+    finally:
+        measured.discard()
 
 
 def _write(

@@ -16,14 +16,6 @@ def backend(meta_backend_name, empty_storages):
     return get_proxy_storage(f"{meta_backend_name}-disk").meta_backend
 
 
-@pytest.fixture(params=settings.CONTRACT)
-def storage(request):
-    if request.param.endswith("s3"):
-        request.getfixturevalue("s3_endpoint")
-    request.getfixturevalue("empty_storages")
-    return get_proxy_storage(request.param)
-
-
 @pytest.fixture(params=["orm_file", "mongo_file"])
 def field(request):
     """The field of a document, whose records are in one meta backend or the other."""

@@ -2,9 +2,7 @@
 
 import pytest
 from bson.errors import InvalidDocument
-from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, connection
 from pymongo.errors import DuplicateKeyError
 
@@ -14,9 +12,7 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.registry import get_proxy_storage
 from tests.contract.proxy_storages import is_in_original, read
-from tests.contract.special_storages import put_in_front_of
 from tests.safety.originals import ORIGINALS, get_files
-from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = [
@@ -160,15 +156,7 @@ def test_document_that_breaks_an_index_of_the_project(monkeypatch):
     assert [str(file) for file in get_files(storage.original_storage)] == [path]
 
 
-@pytest.fixture(params=[f"{name}-disk" for name in settings.META_BACKENDS] + ["simple"])
-def storage(request, settings):
-    """On disk. The simple meta backend has nothing but what each has to have."""
-    if request.param != "simple":
-        return get_proxy_storage(request.param)
-    settings.META_BACKENDS = {"simple": MemoryMetaBackend()}
-    return put_in_front_of(FileSystemStorage(settings.TEST_FILES_ROOT), "simple", settings)
-
-
+@pytest.mark.parametrize("storage", ["orm-disk", "mongo-disk", "simple"], indirect=True)
 class TestSaveThatIsInterrupted:
     """While its record is being written: it is there, or it is not."""
 

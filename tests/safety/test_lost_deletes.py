@@ -8,7 +8,6 @@ import pytest
 from bson import ObjectId
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 from gridfs import GridFSBucket, NoFile
 
@@ -19,22 +18,11 @@ from proxy_storage.storages.deleting import DeleteOperation
 from proxy_storage.storages.gridfs import GridFSStorage
 from proxy_storage.storages.saving import SaveOperation
 from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
-from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
-
-
-@pytest.fixture
-def storage(request, settings):
-    """A configured storage, or one whose meta backend has only what each has to have."""
-    if request.param != "simple":
-        return get_proxy_storage(request.param)
-    settings.META_BACKENDS = {"simple": MemoryMetaBackend()}
-    return put_in_front_of(FileSystemStorage(settings.TEST_FILES_ROOT), "simple", settings)
 
 
 def save(storage, content):
@@ -109,22 +97,6 @@ class TestTwoDeletes:
                 storage.meta_backend.delete(path, where=late)
         with pytest.raises(MetaBackendObjectDoesNotExist):
             storage.meta_backend.claim(record)
-
-    @pytest.mark.parametrize("storage", ["mongo-disk", "simple"], indirect=True)
-    def test_file_that_cannot_be_deleted_now_can_be_deleted_later(self, storage, monkeypatch):
-        path = save(storage, b"old")
-        before = storage.meta_backend.get(path)
-
-        def fail(name):
-            raise PermissionError(name)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(storage.original_storage, "delete", fail)
-            with pytest.raises(PermissionError):
-                storage.delete(path)
-        assert storage.meta_backend.get(path) == before
-        storage.delete(path)
-        assert not storage.exists(path)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,13 +10,11 @@ from django.db import transaction
 
 from proxy_storage.exceptions import MetaBackendObjectAlreadyExists
 from proxy_storage.meta_backends.orm import ORMMetaBackend
-from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.gridfs import GridFSStorage
 from proxy_storage.storages.saving import SaveOperation
 from tests.contract.proxy_storages import read
 from tests.contract.special_storages import put_in_front_of
 from tests.safety.originals import get_files
-from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -26,15 +24,6 @@ ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
 EXCLUSIVE = ["orm-disk", "orm-gridfs", "mongo-disk", "mongo-gridfs"]
 # more questions than any save has to ask
 MANY = 50
-
-
-@pytest.fixture
-def storage(request, settings):
-    """A configured storage, or one whose meta backend has only what each has to have."""
-    if request.param != "simple":
-        return get_proxy_storage(request.param)
-    settings.META_BACKENDS = {"simple": MemoryMetaBackend()}
-    return put_in_front_of(FileSystemStorage(settings.TEST_FILES_ROOT), "simple", settings)
 
 
 def save(storage, content=b"world"):

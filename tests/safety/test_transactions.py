@@ -233,10 +233,12 @@ class TestDeleteOutsideOfTransactions:
         def fail(name):
             raise PermissionError(name)
 
+        record = storage.meta_backend.get(path)
         with monkeypatch.context() as patch:
             patch.setattr(storage.original_storage, "delete", fail)
             with pytest.raises(PermissionError):
                 storage.delete(path)
+        assert storage.meta_backend.get(path) == record
         assert read(storage, path) == b"world"
         storage.delete(path)
         assert not storage.exists(path)

@@ -180,8 +180,7 @@ def _save_in_threads(
 def main() -> None:
     """Call the function that the command line names, and print what it returns as JSON."""
     django.setup()
-    # the functions of other modules
-    from tests.torture import chaos, limits, moments  # noqa: F401
+    from tests.torture import chaos, limits, moments  # noqa: F401  (they name their functions)
 
     name, arguments = sys.argv[1:]
     # what the world reads

@@ -134,6 +134,7 @@ def test_text_is_measured_as_the_bytes_that_are_stored(content):
     assert file.read() == "é\n".encode() * 50
     file.finish()
     assert file.length == 150
+    file.discard()
 
 
 def test_chunks_of_text():
