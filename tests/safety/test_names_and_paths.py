@@ -135,12 +135,6 @@ def test_two_unique_names_differ(name):
     assert unique_name(name) != unique_name(name)
 
 
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """An empty working directory, for what a relative name might be written to."""
-    monkeypatch.chdir(tmp_path)
-
-
 def lies_outside(storage, name):
     """Tell whether there is something where a name would lead if nobody looked at it."""
     location = getattr(storage.get_original_storage(), "location", ROOT)
@@ -176,7 +170,6 @@ def save(storage, name, content):
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
 class TestEveryStorage:
     @EXAMPLES
