@@ -108,7 +108,9 @@ class ORMMetaBackend(MetaBackendBase):
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record, over a new connection where the old one has broken."""
-        self._connection.close_if_unusable_or_obsolete()
+        # never inside of a transaction, which would go with its connection
+        if not (self._connection.in_atomic_block or self._is_answering()):
+            self._connection.close()
         return self.get(path)
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -132,12 +134,7 @@ class ORMMetaBackend(MetaBackendBase):
             raise self._refused(data["path"], error) from error
         except MetaBackendError as error:
             # a database that still answers has refused; a transaction goes with its connection
-            connection = self._connection
-            error.is_certain = (
-                connection.in_atomic_block
-                or connection.connection is None
-                or connection.is_usable()
-            )
+            error.is_certain = self._connection.in_atomic_block or self._is_answering()
             raise
 
     def _get(self, path: str) -> dict[str, Any] | None:
@@ -203,6 +200,11 @@ class ORMMetaBackend(MetaBackendBase):
     @property
     def _connection(self) -> BaseDatabaseWrapper:
         return connections[self.get_transaction_alias()]
+
+    def _is_answering(self) -> bool:
+        """Tell whether there is no connection that has broken."""
+        connection = self._connection
+        return connection.connection is None or bool(connection.is_usable())
 
     def _savepoint(self) -> Any:
         """Keep an open transaction usable when the statement inside fails."""

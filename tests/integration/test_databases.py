@@ -19,6 +19,8 @@ TESTS = [
 FILES = [
     *(f"tests/contract/test_{name}.py" for name in TESTS),
     *(f"tests/unit/proxy_storage/test_{name}.py" for name in ("meta_backends", "storages")),
+    *(f"tests/safety/test_{name}.py" for name in ("lost_races", "lost_deletes")),
+    *(f"tests/safety/test_{name}.py" for name in ("transactions", "transactions_of_fields")),
 ]
 # those that the database has a part in; the others ask MongoDB, S3 or an SQLite of their own
 CHOICE = "mongo_file or not (mongo or s3 or test_migrations)"

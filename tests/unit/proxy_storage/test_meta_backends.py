@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 from pymongo import MongoClient
@@ -10,6 +12,7 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.registry import get_proxy_storage
 
 RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
 
@@ -68,3 +71,18 @@ class TestORMMetaBackend:
         backend = ORMMetaBackend("testapp.PlainStoredFile")
         with pytest.raises(ConfigurationError, match="has no field 'original_storage_name'"):
             backend.create({"path": "/a", "original_storage_name": "disk"})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_connection_that_has_broken_is_opened_anew_outside_of_a_transaction(
+    is_inside, monkeypatch, empty_storages
+):
+    backend, closed = get_proxy_storage("orm-disk").meta_backend, []
+    backend.create(RECORD)
+    # a connection to SQLite never breaks
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+    with transaction.atomic() if is_inside else nullcontext():
+        assert backend.get_after_error("/a", OSError())["original_storage_path"] == "c"
+    assert closed == ([] if is_inside else [True])
