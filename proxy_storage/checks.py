@@ -11,7 +11,7 @@ from django.core import checks
 from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.originals import get_public_address
-from proxy_storage.serving.base import get_servers
+from proxy_storage.serving.choice import get_servers
 from proxy_storage.settings import SETTING, ProxyStorageSettings
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin

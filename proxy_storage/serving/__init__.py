@@ -11,12 +11,17 @@ From a plain Django view::
 The caller decides who may have the file before it calls `serve`; `serve` asks nobody.
 """
 
-from proxy_storage.serving.base import ServerBase, get_server, serve
+from proxy_storage.serving.base import ServerBase
+from proxy_storage.serving.choice import get_server, serve
+from proxy_storage.serving.redirect import RedirectServer
+from proxy_storage.serving.sendfile import SendfileServer
 from proxy_storage.serving.streaming import StreamingServer
 from proxy_storage.serving.x_accel import XAccelRedirectServer
 from proxy_storage.serving.x_sendfile import XSendfileServer
 
 __all__ = [
+    "RedirectServer",
+    "SendfileServer",
     "ServerBase",
     "StreamingServer",
     "XAccelRedirectServer",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -26,6 +26,7 @@ from proxy_storage.mongo import (
     ObjectId,
     PyMongoError,
 )
+from proxy_storage.sources import Readable, Source
 
 if TYPE_CHECKING:
     BinaryFile = File[bytes]
@@ -68,6 +69,48 @@ class GridFSFile(BinaryFile):
         if mode != "rb":
             raise ValueError(f"A file in GridFS can only be opened as 'rb', not {mode!r}.")
         return self._storage.get_grid_out(name)
+
+
+class GridFSSource(Source):
+    """A file in GridFS. A part of it is read from the chunks that have the part.
+
+    Args:
+        grid_out: pymongo's reader of the file.
+    """
+
+    def __init__(self, grid_out: GridOut) -> None:
+        self._grid_out = grid_out
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return int(self._grid_out.length)
+
+    @property
+    def etag(self) -> str:
+        """The id of the file's document: another upload is another document."""
+        return f'"{self._grid_out._id}"'
+
+    @property
+    def last_modified(self) -> datetime:
+        """When the upload began, to the second."""
+        return get_generation_time(self._grid_out)
+
+    def open(self, start: int, stop: int) -> Readable:
+        """Go to the first byte that is wanted; nothing is asked for before it is read."""
+        readable: Any = self._grid_out
+        readable.seek(start)
+        return cast(Readable, readable)
+
+
+def get_generation_time(grid_out: GridOut) -> datetime:
+    """Return when an upload began.
+
+    It is taken from the ObjectId, which always has UTC; the driver gives uploadDate with or
+    without a zone, as the client was set up.
+    """
+    generation_time: datetime = grid_out._id.generation_time
+    return generation_time
 
 
 @deconstructible
@@ -122,6 +165,14 @@ class GridFSStorage(Storage):
 
     def _open(self, name: str, mode: str = "rb") -> GridFSFile:
         return GridFSFile(self, name, mode)
+
+    def get_source(self, name: str) -> GridFSSource:
+        """Return a file to be read from any place on; one query.
+
+        Raises:
+            ProxyFileNotFoundError: there is no file of this name.
+        """
+        return GridFSSource(self.get_grid_out(name))
 
     def _save(self, name: str, content: File[Any]) -> str:
         file_id = ObjectId()
@@ -184,9 +235,7 @@ class GridFSStorage(Storage):
 
     def get_created_time(self, name: str) -> datetime:
         """Return when the upload began, to the second."""
-        # from the ObjectId, always UTC; the driver gives uploadDate with or without a
-        # zone, as the client was set up
-        created: datetime = self.get_grid_out(name)._id.generation_time
+        created = get_generation_time(self.get_grid_out(name))
         return created if settings.USE_TZ else timezone.make_naive(created)
 
     def get_modified_time(self, name: str) -> datetime:

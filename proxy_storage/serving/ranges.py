@@ -1,0 +1,95 @@
+"""Which part of a file a request asks for (RFC 9110 section 14)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.utils.http import parse_http_date_safe
+
+_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
+
+# no file is longer; Python refuses to make numbers of thousands of digits
+_MAX_DIGITS = 18
+
+
+class Part(NamedTuple):
+    """Bytes from ``start`` up to ``stop``, which is not among them."""
+
+    start: int
+    stop: int
+
+
+class RangeNotSatisfiable(Exception):
+    """No byte of the file is within the range: 416."""
+
+
+def get_part(header: str | None, size: int) -> Part | None:
+    """Return the part of a file that the header ``Range`` asks for.
+
+    Args:
+        header: the header's value, if there is one.
+        size: the file's length in bytes.
+
+    Returns:
+        ``None`` for the whole file: without the header, with another unit, with a value
+        that is not valid, and for several ranges at once, which section 14.2 allows to
+        ignore. Answering those has cost others their memory (CVE-2011-3192,
+        CVE-2026-33658).
+
+    Raises:
+        RangeNotSatisfiable: the range begins beyond the end of the file.
+
+    Source: RFC 9110 sections 14.1.2 and 14.2.
+    """
+    match = _RANGE.fullmatch(header or "")
+    if match is None:
+        return None
+    first, last = (_to_number(digits) for digits in match.groups())
+    if first is None:
+        return _get_suffix(last, size)
+    if last is not None and last < first:
+        return None
+    if first >= size:
+        raise RangeNotSatisfiable
+    return Part(first, size if last is None else min(last + 1, size))
+
+
+def _get_suffix(length: int | None, size: int) -> Part | None:
+    if length is None:  # a bare hyphen
+        return None
+    if length == 0:
+        raise RangeNotSatisfiable
+    # of an empty file, the whole is the answer: Content-Range cannot say "no bytes"
+    return Part(max(size - length, 0), size) if size else None
+
+
+def _to_number(digits: str) -> int | None:
+    if not digits:
+        return None
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
+
+
+def allows_part(if_range: str | None, etag: str | None, last_modified: datetime | None) -> bool:
+    """Tell whether a part may be sent, or the client has a part of other bytes.
+
+    Args:
+        if_range: the header ``If-Range``, if there is one.
+        etag: the entity tag of the file as it is now.
+        last_modified: when it was changed, with a time zone.
+
+    Source: RFC 9110 section 13.1.5: a strong comparison of tags, or the exact date.
+    """
+    if if_range is None:
+        return True
+    if_range = if_range.strip()
+    if '"' in if_range:
+        return if_range == etag and not if_range.startswith("W/")
+    date = parse_http_date_safe(if_range)
+    if date is None or last_modified is None or int(last_modified.timestamp()) != date:
+        return False
+    # within its first second a file may change again, under the same date
+    return timezone.now() - last_modified >= timedelta(seconds=1)

@@ -1,0 +1,110 @@
+"""django-sendfile2 delivers the bytes, by the project's ``SENDFILE_*`` settings.
+
+Source: https://django-sendfile2.readthedocs.io/
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import Storage
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from proxy_storage.exceptions import ConfigurationError, ServingError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.serving.base import ServerBase
+from proxy_storage.serving.front import require_front
+from proxy_storage.serving.local import (
+    get_local_file,
+    get_local_problem,
+    require_local_file,
+)
+from proxy_storage.serving.streaming import StreamingServer
+from proxy_storage.serving.validators import get_validators
+
+# these two have Python deliver, one without ranges and with the whole file in memory
+_PYTHON_BACKENDS = ("django_sendfile.backends.simple", "django_sendfile.backends.development")
+_HANDOVER_HEADERS = ("X-Accel-Redirect", "X-Sendfile")
+
+
+class SendfileServer(ServerBase):
+    """Let django-sendfile2 say how a file below ``SENDFILE_ROOT`` is delivered.
+
+    Where ``SENDFILE_BACKEND`` has Python deliver, `StreamingServer` does so.
+    """
+
+    def get_problem(self, original_storage: Storage) -> str | None:
+        """Return why no file of a storage can be delivered, if none can."""
+        problem = get_local_problem(original_storage)
+        if problem is not None:
+            return problem
+        folder, root = original_storage.path(""), get_setting("SENDFILE_ROOT")
+        if not get_setting("SENDFILE_BACKEND") or root is None:
+            return "SendfileServer needs SENDFILE_BACKEND and SENDFILE_ROOT in the settings."
+        if not (is_below(folder, root) or is_below(root, folder)):
+            return f"The files in {folder!r} do not lie below SENDFILE_ROOT, which is {root!r}."
+        return None
+
+    def serve(
+        self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
+    ) -> HttpResponseBase:
+        """Answer as the backend of django-sendfile2 does, with our headers."""
+        file = require_local_file(meta_backend_obj)
+        problem = self.get_problem(file.storage)
+        if problem is not None or not is_below(file.path, get_setting("SENDFILE_ROOT")):
+            raise ServingError(problem or f"{file.path!r} does not lie below SENDFILE_ROOT.")
+        if get_setting("SENDFILE_BACKEND") in _PYTHON_BACKENDS:
+            return StreamingServer().serve(request, meta_backend_obj, headers)
+        response: Any = get_sendfile()(request, file.path, attachment_filename=False)
+        # it takes these two for granted: a length that no body has, and an unpacked content
+        del response["Content-Length"]
+        del response["Content-Encoding"]
+        for header in _HANDOVER_HEADERS:
+            if header in response:
+                require_front(request, header)
+        if "X-Sendfile" in response:
+            # bytes, since Django gives text beyond latin-1 a MIME encoding
+            response["X-Sendfile"] = os.fsencode(file.path)
+        validators = get_validators(meta_backend_obj, file)
+        for header, value in {**headers, **validators.headers}.items():
+            response[header] = value
+        handed_over: HttpResponseBase = response
+        return handed_over
+
+
+def is_set_up_for(meta_backend_obj: MetaBackendObject) -> bool:
+    """Tell whether the project has set django-sendfile2 up, and a file lies where it looks."""
+    root = get_setting("SENDFILE_ROOT")
+    if root is None or not get_setting("SENDFILE_BACKEND"):
+        return False
+    file = get_local_file(meta_backend_obj)
+    return file is not None and is_below(file.path, root)
+
+
+def get_setting(name: str) -> Any:
+    """Return a setting of django-sendfile2, or ``None``."""
+    return getattr(settings, name, None)
+
+
+def is_below(path: str, folder: str | os.PathLike[str]) -> bool:
+    """Tell whether a path lies in a folder, or is it."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+
+
+def get_sendfile() -> Any:
+    """Return the function of django-sendfile2.
+
+    Raises:
+        ConfigurationError: the package is not installed.
+    """
+    try:
+        from django_sendfile import sendfile
+    except ImportError as error:
+        raise ConfigurationError(
+            "SendfileServer needs django-sendfile2: pip install 'django-proxy-storage[api]'"
+        ) from error
+    return sendfile

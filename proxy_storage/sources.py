@@ -1,0 +1,173 @@
+"""The bytes of one file in an original storage, to be read from any place on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+from django.core.files.storage import Storage
+from django.utils import timezone
+
+from proxy_storage.exceptions import ServingError
+
+
+class Readable(Protocol):
+    """What is read from: ``read`` may give fewer bytes than asked for, none at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes."""
+        ...
+
+    def close(self) -> None:
+        """Give up what it holds."""
+        ...
+
+
+class Source(ABC):
+    """One file in an original storage, found but not yet opened.
+
+    A storage that can read a part of a file without what comes before has a method
+    ``get_source(name)``, which returns one of these or raises `FileNotFoundError`.
+    `StreamingServer` then moves no other bytes for a range.
+    """
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Length in bytes."""
+
+    @property
+    def etag(self) -> str | None:
+        """A strong entity tag with its quotes (RFC 9110 section 8.8.3), if there is one."""
+        return None
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """When the bytes were written, with a time zone, if anybody knows."""
+        return None
+
+    @abstractmethod
+    def open(self, start: int, stop: int) -> Readable:
+        """Open the bytes from ``start`` up to ``stop``, which is not among them.
+
+        More than these may come; they are not sent.
+
+        Raises:
+            FileNotFoundError: the file is gone.
+        """
+
+    def is_as_recorded(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether the facts of a record can be those of these bytes.
+
+        Only what is known without asking anybody is compared.
+        """
+        return True
+
+
+class StorageSource(Source):
+    """A file of any Django storage: the file is opened, and read from its place on.
+
+    Args:
+        storage: the storage.
+        name: the file's name there.
+    """
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self.storage = storage
+        self.name = name
+
+    @cached_property
+    def size(self) -> int:
+        """Length in bytes, as the storage says."""
+        return self.storage.size(self.name)
+
+    @property
+    def etag(self) -> str | None:
+        """An entity tag of time and size, as web servers make them of files."""
+        if self.last_modified is None:
+            return None
+        return make_etag(int(self.last_modified.timestamp() * 1_000_000), self.size)
+
+    @cached_property
+    def last_modified(self) -> datetime | None:
+        """The storage's own time of the file; many storages have none."""
+        try:
+            modified = self.storage.get_modified_time(self.name)
+        except NotImplementedError:
+            return None
+        return modified if timezone.is_aware(modified) else timezone.make_aware(modified)
+
+    def open(self, start: int, stop: int) -> Readable:
+        """Open the file and go to the first byte that is wanted."""
+        file = self.storage.open(self.name, "rb")
+        try:
+            go_to(file, start)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+def make_etag(time: int, size: int) -> str:
+    """Return the entity tag that time and size of a file make."""
+    return f'"{time:x}-{size:x}"'
+
+
+def go_to(file: Any, position: int) -> None:
+    """Go forward in a file that has just been opened, reading only where it cannot seek."""
+    if not position:
+        return
+    with suppress(AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+        file.seek(position, os.SEEK_SET)
+        return
+    while position:
+        skipped = len(file.read(min(position, 65536)))
+        if not skipped:
+            raise ServingError("The file ended before the part that was asked for.")
+        position -= skipped
+
+
+class Body:
+    """Exactly so many bytes of a readable. It is closed once, in whichever thread.
+
+    Args:
+        readable: what is read from; it becomes the body's to close.
+        length: how many bytes; should there be fewer, `read` raises, since whoever was
+            promised them must not take what came for the whole.
+    """
+
+    def __init__(self, readable: Readable, length: int) -> None:
+        self._readable = readable
+        self._left = length
+        #: that of the file, where the body is all of it and the kernel may copy it
+        self.fileno: Callable[[], int]
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def read(self, size: int) -> bytes:
+        """Return up to so many bytes, and none after the last one or after `close`.
+
+        Raises:
+            ServingError: the source ended early.
+        """
+        with self._lock:
+            if self.closed or not self._left:
+                return b""
+            data = self._readable.read(min(size, self._left))
+            if not data:
+                raise ServingError(f"The source ended {self._left} bytes too early.")
+            self._left -= len(data)
+            return data
+
+    def close(self) -> None:
+        """Close what is read from, after a read that another thread is in."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                self._readable.close()
