@@ -11,7 +11,7 @@ from django.core import checks
 from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.originals import get_public_address
-from proxy_storage.serving.choice import get_servers
+from proxy_storage.serving.choice import get_configured_server, get_servers
 from proxy_storage.settings import SETTING, ProxyStorageSettings
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
@@ -53,8 +53,9 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
             yield _get_storage_error(error)
             continue
         yield from _check_records(name, storage)
-        for original_name, original in originals.items():
-            yield from _check_public(original_name, original)
+        for original_name, (where, original) in originals.items():
+            yield from _check_public(where, original)
+            yield from _check_delivery(name, original_name, original)
         if isinstance(storage, FallbackProxyStorageMixin):
             yield from _check_fallback(name, originals)
 
@@ -67,13 +68,13 @@ def _get_storage_error(error: ConfigurationError) -> checks.CheckMessage:
     return checks.Error(str(error), hint=hint, id="proxy_storage.E002")
 
 
-def _get_original_storages(storage: ProxyStorageBase) -> dict[str, Any]:
-    """Return the original storages by a name that a reader finds them by."""
+def _get_original_storages(storage: ProxyStorageBase) -> dict[str | None, tuple[str, Any]]:
+    """Return the original storages by name, with words that a reader finds them by."""
     cls = type(storage).__qualname__
     if isinstance(storage, MultipleOriginalStoragesMixin):
         originals = storage.get_original_storages()
-        return {f"{cls}'s {name!r}": original for name, original in originals.items()}
-    return {f"{cls}'s original storage": storage.get_original_storage()}
+        return {name: (f"{cls}'s {name!r}", original) for name, original in originals.items()}
+    return {None: (f"{cls}'s original storage", storage.get_original_storage())}
 
 
 def _check_records(name: str, storage: ProxyStorageBase) -> Iterator[checks.CheckMessage]:
@@ -97,8 +98,27 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
         )
 
 
-def _check_fallback(name: str, originals: dict[str, Any]) -> Iterator[checks.CheckMessage]:
-    for where, original in list(originals.items())[:-1]:
+def _check_delivery(
+    name: str, original_name: str | None, original: Any
+) -> Iterator[checks.CheckMessage]:
+    try:
+        server = get_configured_server(name, original_name)
+    except ConfigurationError:
+        return  # reported once, for all of them
+    problem = None if server is None else server.get_problem(original)
+    if problem is not None:
+        key = name if original_name is None else f"{name}/{original_name}"
+        yield checks.Error(
+            f"{type(server).__name__} cannot deliver the files of {key!r}. {problem}",
+            hint=f"Set {SETTING}['SERVERS'][{key!r}] to a server that can: StreamingServer does.",
+            id="proxy_storage.E006",
+        )
+
+
+def _check_fallback(
+    name: str, originals: dict[str | None, tuple[str, Any]]
+) -> Iterator[checks.CheckMessage]:
+    for where, original in list(originals.values())[:-1]:
         if not getattr(original, "fallback_exceptions", ()):
             yield checks.Warning(
                 f"{name!r} never gets beyond {where}, which names no fallback_exceptions.",
