@@ -22,11 +22,9 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return up to so many bytes."""
-        ...
 
     def close(self) -> None:
         """Give up what it holds."""
-        ...
 
 
 class Source(ABC):

@@ -14,6 +14,14 @@ from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage_api.checks import check_permission_classes
 from tests.testapp.storages import OrmDiskStorage
 
+X_ACCEL = {
+    "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
+    "OPTIONS": {"location": "/internal/"},
+}
+X_SENDFILE = {"BACKEND": "proxy_storage.serving.XSendfileServer"}
+REDIRECT = {"BACKEND": "proxy_storage.serving.RedirectServer"}
+SENDFILE = {"BACKEND": "proxy_storage.serving.SendfileServer"}
+
 
 class Bare(ProxyStorageBase):
     """Has neither of the two attributes."""
@@ -140,6 +148,30 @@ def test_original_that_anybody_can_read(settings, monkeypatch, original, reason)
         [] if reason is None else ["proxy_storage.W002"]
     )
     assert reason is None or reason in messages[0].msg
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ({"orm-gridfs": X_ACCEL}, ["proxy_storage.E006"]),
+        ({"orm-gridfs": X_SENDFILE}, ["proxy_storage.E006"]),
+        ({"orm-multiple/gridfs": X_ACCEL}, ["proxy_storage.E006"]),
+        ({"orm-multiple/disk": X_ACCEL}, []),
+        ({"orm-disk": X_ACCEL, "orm-s3": X_ACCEL}, []),
+        ({"orm-s3": X_SENDFILE}, ["proxy_storage.E006"]),
+        ({"orm-memory": X_ACCEL}, ["proxy_storage.E006"]),
+        ({"orm-disk": REDIRECT}, ["proxy_storage.E006"]),
+        ({"orm-s3": REDIRECT}, []),
+        ({"orm-disk": SENDFILE}, ["proxy_storage.E006"]),
+    ],
+)
+def test_server_that_cannot_deliver_the_files_of_a_storage(settings, servers, expected):
+    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "SERVERS": servers}
+    messages = check_settings(None)
+    assert [message.id for message in messages] == expected
+    for message in messages:
+        assert "cannot deliver the files of" in message.msg
+        assert "StreamingServer" in message.hint
 
 
 def test_permission_classes_that_cannot_be_imported(settings):

@@ -1,4 +1,5 @@
 import os
+from urllib.parse import quote
 
 import pytest
 from django.core.files.base import ContentFile
@@ -18,7 +19,6 @@ from proxy_storage.serving import (
 from proxy_storage.serving.headers import get_content_type, get_file_headers, is_inline
 
 GET = RequestFactory().get("/files/")
-HEAD = RequestFactory().head("/files/")
 X_ACCEL = {
     "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
     "OPTIONS": {"location": "/internal/"},
@@ -136,44 +136,6 @@ class TestHeaders:
 
 
 @pytest.mark.usefixtures("empty_storages")
-class TestStreamingServer:
-    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs", "orm-memory"])
-    def test_bytes_and_headers(self, storage):
-        response = serve(GET, save(storage=storage))
-        assert response.status_code == 200
-        assert b"".join(response.streaming_content) == b"hello world"
-        assert response["Content-Length"] == "11"
-        assert response["Content-Type"] == "text/plain"
-        assert response["X-Content-Type-Options"] == "nosniff"
-        assert response["Content-Disposition"].startswith("inline; filename=")
-        response.close()
-
-    def test_source_is_closed_with_the_response(self):
-        response = serve(GET, save())
-        next(iter(response.streaming_content))
-        response.close()
-        assert response.file_to_stream.closed
-
-    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs"])
-    def test_head_opens_nothing(self, storage, monkeypatch):
-        record = save(storage=storage)
-        monkeypatch.setattr(type(record.get_original_storage()), "_open", None)
-        response = serve(HEAD, record)
-        assert response.content == b""
-        assert response["Content-Length"] == "11"
-        assert response["Content-Type"] == "text/plain"
-        assert response["X-Content-Type-Options"] == "nosniff"
-
-    @pytest.mark.parametrize("request_", [GET, HEAD])
-    @pytest.mark.parametrize("storage", ["orm_disk", "mongo_gridfs"])
-    def test_bytes_that_are_gone(self, request_, storage):
-        record = save(storage=storage)
-        record.get_original_storage().delete(record["original_storage_path"])
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
-            serve(request_, record)
-
-
-@pytest.mark.usefixtures("empty_storages")
 class TestXAccelRedirectServer:
     @pytest.fixture(autouse=True)
     def _server(self, settings):
@@ -226,6 +188,21 @@ class TestXSendfileServer:
         record = save("100%25 é日.txt")
         response = serve(GET, record)
         assert response["X-Sendfile"].encode("latin-1") == record["path"].encode()
+
+    def test_path_for_a_web_server_that_decodes_it(self, settings):
+        use_servers(settings, default={**X_SENDFILE, "OPTIONS": {"escape": True}})
+        record = save("100%25 é日.txt")
+        response = serve(GET, record)
+        folder = os.path.dirname(record["path"])
+        assert response["X-Sendfile"] == quote(folder) + "/100%2525%20%C3%A9%E6%97%A5.txt"
+
+    def test_client_that_has_the_file_is_told_so_at_once(self):
+        record = save()
+        etag = serve(GET, record)["ETag"]
+        request = RequestFactory().get("/files/", headers={"If-None-Match": etag})
+        response = serve(request, record)
+        assert response.status_code == 304
+        assert "X-Sendfile" not in response
 
     def test_etag_changes_with_the_file(self):
         record = save()

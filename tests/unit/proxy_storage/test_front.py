@@ -1,0 +1,36 @@
+import pytest
+from django.core.servers.basehttp import WSGIRequestHandler
+from django.test import RequestFactory
+
+from proxy_storage.exceptions import ServingError
+from proxy_storage.serving.front import require_front
+
+# what the server of runserver says of itself
+DEVELOPMENT = WSGIRequestHandler.server_version
+
+
+def ask(announced=None, **environ):
+    headers = {} if announced is None else {"X-Sendfile-Type": announced}
+    return RequestFactory().get("/files/", headers=headers, **environ)
+
+
+class TestRequireFront:
+    def test_web_server_that_says_nothing(self):
+        require_front(ask(), "X-Sendfile")
+
+    @pytest.mark.parametrize("announced", ["X-Sendfile", "x-sendfile"])
+    @pytest.mark.parametrize("environ", [{}, {"SERVER_SOFTWARE": "WSGIServer/0.2"}])
+    def test_web_server_that_understands(self, announced, environ):
+        require_front(ask(announced, **environ), "X-Sendfile")
+
+    @pytest.mark.parametrize("announced", ["X-Accel-Redirect", "", "X-Sendfile, X-Accel-Redirect"])
+    def test_web_server_that_does_not(self, announced):
+        with pytest.raises(ServingError, match="announces"):
+            require_front(ask(announced), "X-Sendfile")
+
+    def test_nobody_in_front_of_the_development_server(self):
+        with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
+            require_front(ask(SERVER_SOFTWARE="WSGIServer/0.2"), "X-Sendfile")
+
+    def test_the_development_server_is_called_so(self):
+        assert DEVELOPMENT.startswith("WSGIServer/")

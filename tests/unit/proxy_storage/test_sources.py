@@ -1,0 +1,140 @@
+import io
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import InMemoryStorage
+from django.test import RequestFactory
+
+from proxy_storage.exceptions import ServingError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.serving.validators import answer_without_file, get_validators
+from proxy_storage.sources import Body, StorageSource, go_to
+
+
+class OneWay(io.RawIOBase):
+    """Bytes as they come from a network: a few at a time, and there is no way back."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def read(self, size=-1):
+        data, self.content = self.content[: min(size, 3)], self.content[min(size, 3) :]
+        return data
+
+
+class TestBody:
+    def test_exactly_so_many_bytes(self):
+        body = Body(io.BytesIO(b"0123456789"), 7)
+        assert [body.read(4), body.read(4), body.read(4)] == [b"0123", b"456", b""]
+
+    def test_short_reads_are_no_end(self):
+        body = Body(OneWay(b"0123456789"), 7)
+        assert [body.read(99), body.read(99), body.read(99), body.read(99)] == [
+            b"012",
+            b"345",
+            b"6",
+            b"",
+        ]
+
+    def test_source_that_ends_early(self):
+        body = Body(io.BytesIO(b"0123"), 7)
+        assert body.read(99) == b"0123"
+        with pytest.raises(ServingError, match="3 bytes too early"):
+            body.read(99)
+
+    def test_closed_once(self):
+        closed = []
+        readable = io.BytesIO(b"0123")
+        readable.close = lambda: closed.append(True)
+        body = Body(readable, 4)
+        body.close()
+        body.close()
+        assert closed == [True]
+        assert body.read(4) == b""
+
+    def test_waits_for_a_read_that_another_thread_is_in(self):
+        events, may_go_on, reading = [], threading.Event(), threading.Event()
+
+        class Slow(io.BytesIO):
+            def read(self, size):
+                reading.set()
+                may_go_on.wait(10)
+                events.append("read")
+                return super().read(size)
+
+            def close(self):
+                events.append("closed")
+
+        body = Body(Slow(b"0123"), 4)
+        reader = threading.Thread(target=body.read, args=[4])
+        reader.start()
+        assert reading.wait(10)
+        closer = threading.Thread(target=body.close)
+        closer.start()
+        may_go_on.set()
+        reader.join()
+        closer.join()
+        assert events == ["read", "closed"]
+
+
+class TestGoTo:
+    def test_by_seeking(self):
+        file = io.BytesIO(b"0123456789")
+        go_to(file, 4)
+        assert file.read() == b"456789"
+
+    def test_by_reading(self):
+        file = OneWay(b"0123456789")
+        go_to(file, 4)
+        assert file.read(99) == b"456"
+
+    def test_beyond_the_end(self):
+        with pytest.raises(ServingError, match="ended before"):
+            go_to(OneWay(b"0123"), 5)
+
+
+class TestStorageSource:
+    @pytest.fixture
+    def storage(self):
+        storage = InMemoryStorage()
+        storage.save("a.txt", ContentFile(b"0123456789"))
+        return storage
+
+    def test_facts(self, storage):
+        source = StorageSource(storage, "a.txt")
+        assert source.size == 10
+        assert source.last_modified == storage.get_modified_time("a.txt")
+        assert source.etag.startswith('"')
+        assert source.etag == StorageSource(storage, "a.txt").etag
+
+    def test_time_without_a_zone(self, storage, settings):
+        settings.USE_TZ = False
+        assert StorageSource(storage, "a.txt").last_modified.utcoffset() is not None
+
+    def test_storage_without_times(self, storage, monkeypatch):
+        def get_modified_time(name):
+            raise NotImplementedError
+
+        monkeypatch.setattr(storage, "get_modified_time", get_modified_time)
+        source = StorageSource(storage, "a.txt")
+        assert source.last_modified is None
+        assert source.etag is None
+        validators = get_validators(MetaBackendObject(), source)
+        assert validators.headers == {}
+        request = RequestFactory().get("/", headers={"If-None-Match": '"a"'})
+        assert answer_without_file(request, validators, {}) is None
+
+    def test_tag_changes_with_the_time(self, storage, monkeypatch):
+        before = StorageSource(storage, "a.txt").etag
+        later = datetime(2040, 1, 1, tzinfo=UTC)
+        monkeypatch.setattr(storage, "get_modified_time", lambda name: later)
+        assert StorageSource(storage, "a.txt").etag != before
+
+    def test_file_is_closed_if_the_part_cannot_be_reached(self, storage, monkeypatch):
+        file = File(OneWay(b"0123"), "a.txt")
+        monkeypatch.setattr(storage, "_open", lambda *args: file)
+        with pytest.raises(ServingError):
+            StorageSource(storage, "a.txt").open(5, 9)
+        assert file.closed
