@@ -28,11 +28,13 @@ class Readable(Protocol):
 
 
 class Source(ABC):
-    """One file in an original storage, found but not yet opened.
+    """One file in an original storage, not yet opened.
 
     A storage that can read a part of a file without what comes before has a method
-    ``get_source(name)``, which returns one of these or raises `FileNotFoundError`.
-    `StreamingServer` then moves no other bytes for a range.
+    ``get_source(name)``, which returns one of these. `StreamingServer` then moves no other
+    bytes for a range.
+
+    Where the file is gone, any of the methods raises `FileNotFoundError`.
     """
 
     @property

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.conf import settings
@@ -75,11 +75,17 @@ class GridFSSource(Source):
     """A file in GridFS. A part of it is read from the chunks that have the part.
 
     Args:
-        grid_out: pymongo's reader of the file.
+        storage: the storage that has it.
+        name: its name there.
     """
 
-    def __init__(self, grid_out: GridOut) -> None:
-        self._grid_out = grid_out
+    def __init__(self, storage: GridFSStorage, name: str) -> None:
+        self._storage = storage
+        self._name = name
+
+    @cached_property
+    def _grid_out(self) -> GridOut:
+        return self._storage.get_grid_out(self._name)
 
     @property
     def size(self) -> int:
@@ -167,12 +173,8 @@ class GridFSStorage(Storage):
         return GridFSFile(self, name, mode)
 
     def get_source(self, name: str) -> GridFSSource:
-        """Return a file to be read from any place on; one query.
-
-        Raises:
-            ProxyFileNotFoundError: there is no file of this name.
-        """
-        return GridFSSource(self.get_grid_out(name))
+        """Return a file to be read from any place on. It is looked up when first asked."""
+        return GridFSSource(self, name)
 
     def _save(self, name: str, content: File[Any]) -> str:
         file_id = ObjectId()
