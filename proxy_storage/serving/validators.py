@@ -14,6 +14,13 @@ from django.utils.http import http_date
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.sources import Source
 
+_PRECONDITIONS = (
+    "HTTP_IF_MATCH",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+)
+
 
 class Validators(NamedTuple):
     """What a client sends back to ask whether a file has changed.
@@ -70,6 +77,8 @@ def answer_without_file(
 
     Source: RFC 9110 section 13.2.2.
     """
+    if request.META.keys().isdisjoint(_PRECONDITIONS):
+        return None
     last_modified = validators.last_modified
     whole = HttpResponse(headers={**headers, **validators.headers})
     response = get_conditional_response(

@@ -24,6 +24,8 @@ def test_public_names():
         "decide",
     ]
     assert proxy_storage.serving.__all__ == [
+        "RedirectServer",
+        "SendfileServer",
         "ServerBase",
         "StreamingServer",
         "XAccelRedirectServer",
