@@ -2,8 +2,8 @@
 # make serve   the same site, left running
 # make test    everything that the tests need, and the tests
 #
-# EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache. PYTHON
-# names the interpreter to build .venv with.
+# EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache, lighttpd
+# lighttpd. PYTHON names the interpreter to build .venv with.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,9 +11,10 @@ INSTALL := $(BIN)/pip install -qq --disable-pip-version-check
 
 WEB_SERVER_x-accel := nginx
 WEB_SERVER_x-sendfile := apache2
+WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-.PHONY: demo serve test nginx apache2 postgres mariadbd clean
+.PHONY: demo serve test nginx apache2 lighttpd postgres mariadbd clean
 
 demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
@@ -22,7 +23,7 @@ serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
 # as many environments at once as there are cores; each one's output comes when it has ended
-test: .venv/tox nginx apache2 postgres mariadbd
+test: .venv/tox nginx apache2 lighttpd postgres mariadbd
 	$(BIN)/tox run-parallel --parallel-no-spinner
 
 # says what is missing where it cannot be installed; who needs it decides what then
@@ -31,6 +32,9 @@ nginx:
 
 apache2:
 	@sh example_project/deploy/install.sh apache2 apache2-bin libapache2-mod-xsendfile
+
+lighttpd:
+	@sh example_project/deploy/install.sh lighttpd lighttpd
 
 postgres:
 	@sh example_project/deploy/install.sh postgres postgresql

@@ -4,8 +4,9 @@ What differs between runs comes from environment variables:
 
 ========================  ==================================================================
 ``EXAMPLE_SERVER``        who delivers avatars: ``stream`` (Python, the default),
-                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``) or
-                          ``x-sendfile`` (Apache, set up as in ``deploy/apache2.conf``)
+                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``),
+                          ``x-sendfile`` (Apache, set up as in ``deploy/apache2.conf``) or
+                          ``lighttpd`` (set up as in ``deploy/lighttpd.conf``)
 ``DATABASE_URL``          the database; by default SQLite in the data folder
 ``MONGODB_URI``           the MongoDB that has the records and the resumes
 ``EXAMPLE_MONGODB_NAME``  a database there; by default the one that the URI names
@@ -113,6 +114,11 @@ AVATAR_SERVERS = {
         "OPTIONS": {"location": "/serve-from-fs/"},
     },
     "x-sendfile": {"BACKEND": "proxy_storage.serving.XSendfileServer"},
+    # which decodes the path that mod_xsendfile takes as it is
+    "lighttpd": {
+        "BACKEND": "proxy_storage.serving.XSendfileServer",
+        "OPTIONS": {"escape": True},
+    },
 }
 
 EXAMPLE_SERVER = os.environ.get("EXAMPLE_SERVER", "stream")

@@ -15,7 +15,12 @@ from pathlib import Path
 from demo import scenario, services
 
 # EXAMPLE_SERVER -> the program in front of the site
-WEB_SERVERS = {"stream": None, "x-accel": "nginx", "x-sendfile": "apache2"}
+WEB_SERVERS = {
+    "stream": None,
+    "x-accel": "nginx",
+    "x-sendfile": "apache2",
+    "lighttpd": "lighttpd",
+}
 COLUMNS = ("who", "file", "expected", "got", "delivered by", "bytes", "")
 
 
@@ -33,7 +38,8 @@ def main() -> int:
         "--server",
         choices=tuple(WEB_SERVERS),
         default=os.environ.get("EXAMPLE_SERVER", "stream"),
-        help="who delivers avatars: Python, nginx or Apache (default: EXAMPLE_SERVER, else stream)",
+        help="who delivers avatars: Python, nginx, Apache or lighttpd "
+        "(default: EXAMPLE_SERVER, else stream)",
     )
     parser.add_argument(
         "--port", type=int, default=0, help="port of the site (default: a free one)"

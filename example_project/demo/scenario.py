@@ -58,7 +58,8 @@ def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
 
     Args:
         base_url: the running site, with the seed in its database.
-        avatar_server: who is to deliver avatars: ``python``, ``nginx`` or ``apache2``.
+        avatar_server: who is to deliver avatars: ``python``, ``nginx``, ``apache2`` or
+            ``lighttpd``.
     """
     web_server = avatar_server if avatar_server != "python" else "nobody"
     clients = {who: Client(base_url) for who in PEOPLE}

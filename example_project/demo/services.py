@@ -153,6 +153,7 @@ def running_gunicorn(run_dir: Path, env: Mapping[str, str], port: int) -> Iterat
 DEBIAN_PACKAGES = {
     "nginx": "nginx-light",
     "apache2": "apache2-bin libapache2-mod-xsendfile",
+    "lighttpd": "lighttpd",
 }
 
 
@@ -168,7 +169,7 @@ def running_web_server(
     """Run a web server with its configuration in ``deploy`` on a port of 127.0.0.1.
 
     Args:
-        name: ``nginx`` or ``apache2``.
+        name: ``nginx``, ``apache2`` or ``lighttpd``.
         run_dir: folder for its pid, logs and temporary files.
         site_address: where the site listens, as host and port.
         files_root: the folder of files that it may deliver.
@@ -182,8 +183,11 @@ def running_web_server(
         raise ServiceError(f"{name} is missing. On Debian: apt-get install {DEBIAN_PACKAGES[name]}")
     run_dir.mkdir(parents=True, exist_ok=True)
     files_root.mkdir(parents=True, exist_ok=True)
+    site_host, _, site_port = site_address.rpartition(":")
     values = {
         "SITE_ADDRESS": site_address,
+        "SITE_HOST": site_host,
+        "SITE_PORT": site_port,
         "FILES_ROOT": files_root,
         "PORT": port,
         "RUN_DIR": run_dir,
@@ -202,5 +206,7 @@ def _get_arguments(name: str, conf: Path, run_dir: Path) -> Sequence[str | Path]
         # otherwise root's nginx hands its work to a user who cannot read our folder
         directives = "daemon off;" + (" user root root;" if is_root else "")
         return ["-c", conf, "-p", run_dir, "-e", run_dir / "error.log", "-g", directives]
-    # Apache insists on such a user: see the folder that the demo makes
+    # these two insist on such a user: see the folder that the demo makes
+    if name == "lighttpd":
+        return ["-D", "-f", conf]
     return ["-f", conf, "-d", run_dir, "-D", "FOREGROUND", *(["-D", "AS_ROOT"] if is_root else [])]

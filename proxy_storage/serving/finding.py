@@ -15,7 +15,7 @@ def get_source(meta_backend_obj: MetaBackendObject) -> Source:
 
     Raises:
         ServingError: the path or a link leads out of the original storage.
-        FileNotFoundError: the file is gone. Not every storage is asked before it is read.
+        FileNotFoundError: the file is gone from this machine.
     """
     original: Any = meta_backend_obj.get_original_storage()
     name = meta_backend_obj["original_storage_path"]
@@ -23,6 +23,8 @@ def get_source(meta_backend_obj: MetaBackendObject) -> Source:
     if hasattr(original, "get_source"):
         source: Source = original.get_source(name)
         return source
-    if file is not None and reads_files_as_they_are(original):
+    if reads_files_as_they_are(original):
+        if file is None:
+            raise FileNotFoundError(name)
         return file
     return S3Source(original, name) if is_s3(original) else StorageSource(original, name)

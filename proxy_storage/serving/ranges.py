@@ -6,8 +6,12 @@ import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import parse_http_date_safe
+
+from proxy_storage.serving.validators import Validators
+from proxy_storage.sources import Source
 
 _RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
 
@@ -24,6 +28,32 @@ class Part(NamedTuple):
 
 class RangeNotSatisfiable(Exception):
     """No byte of the file is within the range: 416."""
+
+
+def get_wanted_part(request: HttpRequest, source: Source, validators: Validators) -> Part | None:
+    """Return the part that a request asks for and may have; ``None`` is the whole file.
+
+    Only for GET there are parts (RFC 9110 section 14.2).
+
+    Raises:
+        RangeNotSatisfiable: there is no such part.
+    """
+    wanted = request.META.get("HTTP_RANGE")
+    if wanted is None or request.method != "GET":
+        return None
+    if not allows_part(request.META.get("HTTP_IF_RANGE"), *validators):
+        return None
+    return get_part(wanted, source.size)
+
+
+def refuse_range(size: int, headers: dict[str, str]) -> HttpResponse:
+    """Answer 416, and how long the file is (RFC 9110 section 15.5.17)."""
+    response = HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    # of the file, which is not what comes
+    for header in ("Content-Type", "Content-Disposition"):
+        del response[header]
+    response["Content-Length"] = "0"
+    return response
 
 
 def get_part(header: str | None, size: int) -> Part | None:

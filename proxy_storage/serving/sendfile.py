@@ -25,10 +25,10 @@ from proxy_storage.serving.local import (
 )
 from proxy_storage.serving.streaming import StreamingServer
 from proxy_storage.serving.validators import get_validators
+from proxy_storage.serving.x_sendfile import XSendfileServer
 
 # these two have Python deliver, one without ranges and with the whole file in memory
 _PYTHON_BACKENDS = ("django_sendfile.backends.simple", "django_sendfile.backends.development")
-_HANDOVER_HEADERS = ("X-Accel-Redirect", "X-Sendfile")
 
 
 class SendfileServer(ServerBase):
@@ -60,15 +60,13 @@ class SendfileServer(ServerBase):
         if get_setting("SENDFILE_BACKEND") in _PYTHON_BACKENDS:
             return StreamingServer().serve(request, meta_backend_obj, headers)
         response: Any = get_sendfile()(request, file.path, attachment_filename=False)
+        if "X-Sendfile" in response:  # whose spelling and conditions take more
+            return XSendfileServer().serve(request, meta_backend_obj, headers)
+        if "X-Accel-Redirect" in response:
+            require_front(request, "X-Accel-Redirect")
         # it takes these two for granted: a length that no body has, and an unpacked content
         del response["Content-Length"]
         del response["Content-Encoding"]
-        for header in _HANDOVER_HEADERS:
-            if header in response:
-                require_front(request, header)
-        if "X-Sendfile" in response:
-            # bytes, since Django gives text beyond latin-1 a MIME encoding
-            response["X-Sendfile"] = os.fsencode(file.path)
         validators = get_validators(meta_backend_obj, file)
         for header, value in {**headers, **validators.headers}.items():
             response[header] = value

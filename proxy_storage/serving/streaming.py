@@ -14,8 +14,13 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.finding import get_source
 from proxy_storage.serving.local import LocalFile, gone
-from proxy_storage.serving.ranges import Part, RangeNotSatisfiable, allows_part, get_part
-from proxy_storage.serving.validators import Validators, answer_without_file, get_validators
+from proxy_storage.serving.ranges import (
+    Part,
+    RangeNotSatisfiable,
+    get_wanted_part,
+    refuse_range,
+)
+from proxy_storage.serving.validators import answer_without_file, get_validators
 from proxy_storage.sources import Body, Source
 
 BLOCK_SIZE = 64 * 1024  # bytes
@@ -108,28 +113,6 @@ def get_size(meta_backend_obj: MetaBackendObject, source: Source) -> int:
     size = meta_backend_obj.get("size")
     known = size is not None and source.is_as_recorded(meta_backend_obj)
     return int(cast(int, size)) if known else source.size
-
-
-def get_wanted_part(request: HttpRequest, source: Source, validators: Validators) -> Part | None:
-    """Return the part that a request asks for and may have; ``None`` is the whole file.
-
-    Raises:
-        RangeNotSatisfiable: there is no such part.
-    """
-    wanted = request.META.get("HTTP_RANGE")
-    if wanted is None or not allows_part(request.META.get("HTTP_IF_RANGE"), *validators):
-        return None
-    return get_part(wanted, source.size)
-
-
-def refuse_range(size: int, headers: dict[str, str]) -> HttpResponse:
-    """Answer 416, and how long the file is (RFC 9110 section 15.5.17)."""
-    response = HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    # of the file, which is not what comes
-    for header in ("Content-Type", "Content-Disposition"):
-        del response[header]
-    response["Content-Length"] = "0"
-    return response
 
 
 def stream(

@@ -7,19 +7,24 @@ https://redmine.lighttpd.net/projects/lighttpd/wiki/X-LIGHTTPD-send-file
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import quote
 
 from django.core.files.storage import Storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.front import require_front
 from proxy_storage.serving.local import get_local_problem, require_local_file
+from proxy_storage.serving.ranges import RangeNotSatisfiable, get_wanted_part, refuse_range
 from proxy_storage.serving.validators import answer_without_file, get_validators
 
 HEADER = "X-Sendfile"
+
+_CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class XSendfileServer(ServerBase):
@@ -46,8 +51,9 @@ class XSendfileServer(ServerBase):
     ) -> HttpResponseBase:
         """Answer with an empty body and the path of the file.
 
-        Preconditions are answered here, as RFC 9110 has them: mod_xsendfile gives all files
-        one entity tag unless it finds one.
+        What can be said without the bytes is said here, as RFC 9110 has it. mod_xsendfile
+        gives all files one entity tag unless it finds one, neither web server says in a 416
+        how long the file is, and lighttpd does not know ``If-Match``.
         """
         require_front(request, HEADER)
         file = require_local_file(meta_backend_obj)
@@ -55,8 +61,36 @@ class XSendfileServer(ServerBase):
         response = answer_without_file(request, validators, headers)
         if response is not None:
             return response
-        path = os.fsencode(file.path)
-        response = HttpResponse(headers={**headers, **validators.headers})
-        # bytes, which stay as they are: Django gives text beyond latin-1 a MIME encoding
-        response[HEADER] = quote(path, safe="/") if self.escape else path
+        try:
+            get_wanted_part(request, file, validators)
+        except RangeNotSatisfiable:
+            return refuse_range(file.size, headers)
+        response = HttpResponse(headers={**headers, **validators.headers, "Accept-Ranges": "bytes"})
+        response[HEADER] = self.spell(file.path)
         return response
+
+    def spell(self, path: str) -> bytes:
+        """Return a path as the web server wants it.
+
+        Raises:
+            ServingError: it has no spelling that the web server understands. lighttpd puts
+                an underscore in place of a control character and looks for that file, and
+                blanks at the end of a header are cut off: another file would be delivered.
+        """
+        raw = os.fsencode(path)
+        if _CONTROL_CHARACTER.search(raw) or (self.escape and not _is_utf_8(raw)):
+            raise ServingError(f"{path!r} cannot be named in {HEADER}: use StreamingServer.")
+        if self.escape:
+            return quote(raw, safe="/").encode("ascii")
+        if raw != raw.strip():
+            raise ServingError(f"{path!r} ends in a blank, which {HEADER} loses: set escape=True.")
+        # bytes, which stay as they are: Django gives text beyond latin-1 a MIME encoding
+        return raw
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

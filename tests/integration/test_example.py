@@ -1,4 +1,4 @@
-"""The example project, alive: gunicorn alone, behind nginx, and behind Apache."""
+"""The example project, alive: gunicorn alone, behind nginx, Apache and lighttpd."""
 
 import os
 import subprocess
@@ -75,6 +75,39 @@ class TestDownload:
         assert answer.body == scenario.AVATAR
         assert scenario.saved_as(answer.headers["content-disposition"]) == AWKWARD
 
+    def test_part_of_a_file(self, client):
+        link = client.find_link("/", "ronaldo", "avatar")
+        answer = client.request(link, headers={"Range": "bytes=2-5"})
+        assert answer.status == 206
+        assert answer.headers["content-range"] == f"bytes 2-5/{len(scenario.AVATAR)}"
+        assert answer.body == scenario.AVATAR[2:6]
+
+    def test_range_means_nothing_to_head(self, client, site):
+        link = client.find_link("/", "messi", "avatar")
+        answer = client.request(link, headers={"Range": "bytes=2-5"}, method="HEAD")
+        # nginx describes the part, and has no setting for it
+        expected = (206, 4) if site[1] == "nginx" else (200, len(scenario.AVATAR))
+        assert (answer.status, int(answer.headers["content-length"])) == expected
+
+    def test_copy_that_is_newer_than_the_file_is_not_sent_again(self, client):
+        link = client.find_link("/", "messi", "avatar")
+        now = client.request(link).headers["date"]
+        assert client.request(link, headers={"If-Modified-Since": now}).status == 304
+
+    def test_client_cannot_say_what_the_web_server_understands(self, client):
+        link = client.find_link("/", "messi", "avatar")
+        answer = client.request(link, headers={"X-Sendfile-Type": "pigeon"})
+        assert answer.status == 200
+        assert answer.body == scenario.AVATAR
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_where_a_file_lies_is_not_told(self, client, site, method):
+        answer = client.request(client.find_link("/", "messi", "avatar"), method=method)
+        told = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
+        assert "sendfile" not in told
+        assert "x-accel" not in told
+        assert str(site[2]) not in told
+
     def test_image_tag_of_a_browser(self, client):
         link = client.find_link("/", "messi", "avatar")
         answer = client.request(link, headers={"Accept": "image/avif,image/webp,image/*"})
@@ -91,12 +124,17 @@ class TestDownload:
             "/serve-from-fs/%2e%2e/db.sqlite3",
             "//serve-from-fs/messi_avatar.jpg",
             "/x/../serve-from-fs/messi_avatar.jpg",
+            "/messi_avatar.jpg",
+            "/../files/messi_avatar.jpg",
+            "/../lighttpd.pid",
         ],
     )
-    def test_internal_location_is_closed(self, client, url):
-        answer = client.request(
-            url, headers={"X-Accel-Redirect": "/serve-from-fs/messi_avatar.jpg"}
-        )
+    def test_internal_location_is_closed(self, client, site, url):
+        sent = {
+            "X-Accel-Redirect": "/serve-from-fs/messi_avatar.jpg",
+            "X-Sendfile": str(site[2] / "files" / "messi_avatar.jpg"),
+        }
+        answer = client.request(url, headers=sent)
         assert answer.status in (400, 404)
         assert answer.body != scenario.AVATAR
 
@@ -189,4 +227,4 @@ def test_example_server_that_does_not_exist():
         check=False,
     )
     assert done.returncode != 0
-    assert "can be one of stream, x-accel, x-sendfile" in done.stderr
+    assert "can be one of stream, x-accel, x-sendfile, lighttpd" in done.stderr

@@ -13,6 +13,7 @@ from proxy_storage.serving import (
     ServerBase,
     StreamingServer,
     XAccelRedirectServer,
+    XSendfileServer,
     get_server,
     serve,
 )
@@ -195,6 +196,33 @@ class TestXSendfileServer:
         response = serve(GET, record)
         folder = os.path.dirname(record["path"])
         assert response["X-Sendfile"] == quote(folder) + "/100%2525%20%C3%A9%E6%97%A5.txt"
+
+    @pytest.mark.parametrize("escape", [False, True])
+    @pytest.mark.parametrize("name", ["a\nb.txt", "a\x7f.txt", "a\t.txt"])
+    def test_name_that_no_web_server_spells(self, name, escape):
+        with pytest.raises(ServingError, match="StreamingServer"):
+            XSendfileServer(escape=escape).spell(f"/files/{name}")
+
+    def test_blank_at_the_end(self):
+        with pytest.raises(ServingError, match="escape=True"):
+            XSendfileServer().spell("/files/a.txt ")
+        assert XSendfileServer(escape=True).spell("/files/a.txt ") == b"/files/a.txt%20"
+
+    def test_name_that_is_not_utf_8(self):
+        path = os.fsdecode(b"/files/\xe9.txt")
+        assert XSendfileServer().spell(path) == b"/files/\xe9.txt"
+        with pytest.raises(ServingError, match="StreamingServer"):
+            XSendfileServer(escape=True).spell(path)
+
+    def test_range_beyond_the_end_is_refused_at_once(self):
+        record = save()
+        request = RequestFactory().get("/files/", headers={"Range": "bytes=11-"})
+        response = serve(request, record)
+        assert response.status_code == 416
+        assert response["Content-Range"] == "bytes */11"
+        assert "X-Sendfile" not in response
+        request = RequestFactory().get("/files/", headers={"Range": "bytes=0-3"})
+        assert "X-Sendfile" in serve(request, record)
 
     def test_client_that_has_the_file_is_told_so_at_once(self):
         record = save()
