@@ -14,7 +14,7 @@ WEB_SERVER_x-sendfile := apache2
 WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-.PHONY: demo serve test nginx apache2 lighttpd postgres mariadbd clean
+.PHONY: demo serve test nginx apache2 lighttpd caddy curl chromedriver postgres mariadbd clean
 
 demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
@@ -23,7 +23,7 @@ serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
 # as many environments at once as there are cores; each one's output comes when it has ended
-test: .venv/tox nginx apache2 lighttpd postgres mariadbd
+test: .venv/tox nginx apache2 lighttpd caddy curl chromedriver postgres mariadbd
 	$(BIN)/tox run-parallel --parallel-no-spinner
 
 # says what is missing where it cannot be installed; who needs it decides what then
@@ -35,6 +35,15 @@ apache2:
 
 lighttpd:
 	@sh example_project/deploy/install.sh lighttpd lighttpd
+
+caddy:
+	@sh example_project/deploy/install.sh caddy caddy
+
+curl:
+	@sh example_project/deploy/install.sh curl curl
+
+chromedriver:
+	@sh example_project/deploy/install.sh chromedriver chromium chromium-driver
 
 postgres:
 	@sh example_project/deploy/install.sh postgres postgresql

@@ -41,13 +41,16 @@ def get_presigned_url(
         headers: those that the answer has to carry.
 
     Raises:
-        ServingError: the storage gives no such URLs.
+        ServingError: the storage gives no such URLs, or could not sign one.
     """
     problem = get_signing_problem(storage)
     if problem is not None:
         raise ServingError(f"{problem} Configure StreamingServer in PROXY_STORAGE['SERVERS'].")
     sign = getattr(storage, "get_presigned_url", None)
     options: Any = {"method": method, "expires_in": expires_in, "headers": headers}
-    if sign is not None:
-        return str(sign(name, **options))
-    return s3.get_presigned_url(storage, name, **options)
+    try:
+        if sign is not None:
+            return str(sign(name, **options))
+        return s3.get_presigned_url(storage, name, **options)
+    except Exception as error:  # of drivers that are not known here
+        raise ServingError(f"{type(storage).__name__} signed no URL: {error!r}") from error

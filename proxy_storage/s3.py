@@ -132,4 +132,14 @@ def get_presigned_url(
         for header, parameter in _RESPONSE_PARAMETERS.items()
         if header in headers
     }
-    return str(storage.url(name, parameters=parameters, expire=expires_in, http_method=method))
+    bucket = storage.bucket
+    # url() would do, but with a connection for each thread, and under ASGI each request has a
+    # thread of its own: that takes longer than all the rest
+    return str(
+        bucket.meta.client.generate_presigned_url(
+            "get_object",
+            Params={**parameters, "Bucket": bucket.name, "Key": storage._normalize_name(name)},
+            ExpiresIn=expires_in,
+            HttpMethod=method,
+        )
+    )

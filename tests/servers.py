@@ -1,4 +1,4 @@
-"""Servers that tests talk to, beside those that a running site needs: databases and S3.
+"""Servers that tests talk to, beside those that a running site needs: databases, S3, a site.
 
 The databases listen on a socket in their folder. There is no port that another program could
 take in between, and nobody else gets in, though there is no password.
@@ -11,12 +11,21 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from pwd import getpwnam
 from urllib.parse import quote
 
-from demo.services import SERVER_PATH, ServiceError, running
+from demo.services import (
+    SERVER_PATH,
+    ServiceError,
+    accepts_connections,
+    find_web_server,
+    free_port,
+    running,
+)
 
+ROOT = Path(__file__).resolve().parents[1]
 # program -> the packages that bring it and what its folder is made with
 DEBIAN_PACKAGES = {
     "postgres": "postgresql",
@@ -106,6 +115,43 @@ def running_s3(folder):
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
     with running(command, _has_said(output, "Running on "), output, folder=folder):
         yield re.search(r"Running on (http://\S+)", output.read_text())[1]
+
+
+@contextmanager
+def running_gunicorn(folder, env):
+    """Run the tests' site under WSGI; yield its address and the process that answers."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "gunicorn", "tests.site.wsgi", "--bind", f"127.0.0.1:{port}"),
+        *("--workers", "1", "--threads", "10", "--worker-tmp-dir", folder, "--no-control-socket"),
+    ]
+    output, words = folder / "output", "Booting worker with pid: "
+    with running(command, _has_said(output, words), output, env, ROOT):
+        yield f"127.0.0.1:{port}", int(re.search(f"{words}(\\d+)", output.read_text())[1])
+
+
+@contextmanager
+def running_uvicorn(folder, env):
+    """Run the tests' site under ASGI; yield its address and the process that answers."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "uvicorn", "tests.site.asgi:application", "--port", str(port)),
+        *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "1"),
+    ]
+    is_ready = partial(accepts_connections, port)
+    with running(command, is_ready, folder / "output", env, ROOT) as process:
+        yield f"127.0.0.1:{port}", process.pid
+
+
+@contextmanager
+def running_nginx(conf, folder, port):
+    """Run nginx with a configuration of the tests' own, which listens on this port."""
+    # otherwise root's nginx hands its work to a user who cannot read our folder
+    directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
+    command = [find_web_server("nginx"), "-c", conf, "-p", folder, "-e", folder / "error.log"]
+    is_ready = partial(accepts_connections, port)
+    with running([*command, "-g", directives], is_ready, folder / "output"):
+        yield
 
 
 def _set_up(*command):

@@ -154,6 +154,7 @@ DEBIAN_PACKAGES = {
     "nginx": "nginx-light",
     "apache2": "apache2-bin libapache2-mod-xsendfile",
     "lighttpd": "lighttpd",
+    "caddy": "caddy",
 }
 
 

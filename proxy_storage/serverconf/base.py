@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from proxy_storage.serverconf.plan import InternalFolder, InternalHost, ListedFolder, Plan
+from proxy_storage.serverconf.plan import (
+    InternalFolder,
+    InternalHost,
+    ListedFolder,
+    NoFolder,
+    Plan,
+)
 
 SITE = "127.0.0.1:8000"
+
+_AUDIENCE: dict[type[Any], str] = {
+    InternalFolder: "nginx and Caddy",
+    InternalHost: (
+        "nginx, which alone is told how to fetch presigned URLs. RedirectServer and "
+        "StreamingServer need nothing of a web server"
+    ),
+    ListedFolder: "Apache and lighttpd",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Configuration:
     """
 
     text: str
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
 
 class WebServer(ABC):
@@ -61,10 +76,8 @@ class WebServer(ABC):
     def get_warnings(self, plan: Plan) -> Iterator[str]:
         """Yield what will not work."""
         for delivery, keys in plan.deliveries.items():
-            if isinstance(delivery, InternalFolder | InternalHost | ListedFolder) and not (
-                isinstance(delivery, self.kinds)
-            ):
-                yield f"{describe(plan, keys)} cannot deliver by this web server."
+            if not isinstance(delivery, (*self.kinds, NoFolder)):
+                yield f"{describe(plan, keys)} is for {_AUDIENCE[type(delivery)]}."
 
 
 def describe(plan: Plan, keys: tuple[str, ...]) -> str:

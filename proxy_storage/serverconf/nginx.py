@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from proxy_storage.serverconf.base import Options, WebServer, comment
 from proxy_storage.serverconf.nginx_host import get_cache_path, get_error_blocks, get_host_block
 from proxy_storage.serverconf.plan import InternalFolder, InternalHost, Plan
+from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
 
 # nginx has no other way to write a dollar sign into a path
 DOLLAR = "proxy_storage_dollar"
@@ -34,9 +35,9 @@ location ^~ {location} {{
     disable_symlinks on {start};
     if_modified_since before;
 
-    # nginx drops these from the site's answer, so they are taken from it here
-    add_header X-Content-Type-Options $upstream_http_x_content_type_options always;
-    add_header Content-Security-Policy $upstream_http_content_security_policy always;
+    # nginx drops these from the site's answer, so they are said here again
+    add_header X-Content-Type-Options nosniff always;
+    add_header Content-Security-Policy "{policy}" always;
     add_header Vary $upstream_http_vary always;
 }}"""
 
@@ -58,6 +59,7 @@ class Nginx(WebServer):
                 location=folder.location,
                 alias=quote(f"{folder.root}/"),
                 start=quote(f"from={folder.root}/"),
+                policy=CONTENT_SECURITY_POLICY,
             )
         for host, keys in hosts.items():
             yield get_host_block(host, keys, options)

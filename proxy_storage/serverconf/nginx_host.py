@@ -9,13 +9,14 @@ import ipaddress
 import re
 import textwrap
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf.base import Options
+from proxy_storage.serverconf.nginx_headers import HIDDEN
 from proxy_storage.serverconf.plan import InternalHost
+from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 # of Debian, of Red Hat, of Alpine and the BSDs
@@ -37,17 +38,20 @@ location ^~ {location} {{
         proxy_pass {scheme}://{address}/$proxy_storage_key$is_args$args;
 {details}
 
-        # what S3 says of an error is not for the client
+        # What S3 says of an error is not for the client. Of an object that is gone it says 403
+        # where it may not be asked for a list of all.
         proxy_intercept_errors on;
 {error_pages}
 
-        # once, as the site says it: the site's are taken from its answer before S3 is asked
-        set $proxy_storage_nosniff $upstream_http_x_content_type_options;
-        set $proxy_storage_policy $upstream_http_content_security_policy;
+        # nginx drops these from the site's answer, so they are said here again
         set $proxy_storage_vary $upstream_http_vary;
-        add_header X-Content-Type-Options $proxy_storage_nosniff always;
-        add_header Content-Security-Policy $proxy_storage_policy always;
+        add_header X-Content-Type-Options nosniff always;
+        add_header Content-Security-Policy "{policy}" always;
         add_header Vary $proxy_storage_vary always;
+
+        # the site has said these, or S3 has no business to; they are many, and long
+        proxy_headers_hash_max_size 1024;
+        proxy_headers_hash_bucket_size 128;
 {hidden}
     }}
 }}"""
@@ -67,10 +71,15 @@ proxy_ssl_verify on;
 proxy_ssl_verify_depth 3;
 proxy_ssl_trusted_certificate "{ca_file}";"""
 
-# without a cache; it is for S3 to say what has changed, and which part is wanted
+# without a cache, conditions are for S3
 CONDITIONS = """\
-proxy_set_header Range $http_range;
-proxy_set_header If-Range $http_if_range;
+# S3 does not look at If-Range, so nginx does: it fetches the whole then, and sends the part
+set $proxy_storage_range $http_range;
+if ($http_if_range) {
+    set $proxy_storage_range "";
+}
+proxy_force_ranges on;
+proxy_set_header Range $proxy_storage_range;
 proxy_set_header If-Match $http_if_match;
 proxy_set_header If-None-Match $http_if_none_match;
 proxy_set_header If-Modified-Since $http_if_modified_since;
@@ -79,8 +88,8 @@ proxy_set_header If-Unmodified-Since $http_if_unmodified_since;
 proxy_max_temp_file_size 0;"""
 
 CACHE = """\
-# The site is asked for permission each time all the same. nginx fetches whole objects into the
-# cache, also where a part is wanted; the signature is no part of the key.
+# The site is asked for permission each time all the same. nginx fetches whole objects
+# into the cache, also where a part is wanted; the signature is no part of the key.
 proxy_cache {zone};
 proxy_cache_key "$request_method {scheme}://{host}/$proxy_storage_key";
 # the URL is signed for the method of the request
@@ -98,33 +107,16 @@ IGNORED = """\
 proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Buffering X-Accel-Charset
     X-Accel-Expires X-Accel-Limit-Rate X-Accel-Redirect;"""
 
-HIDDEN = """
-    Access-Control-Allow-Credentials Access-Control-Allow-Headers Access-Control-Allow-Methods
-    Access-Control-Allow-Origin Access-Control-Expose-Headers Access-Control-Max-Age
-    Alt-Svc Cache-Control Clear-Site-Data Content-Disposition Content-Security-Policy Content-Type
-    Expires Link Location Pragma Refresh Set-Cookie Strict-Transport-Security Vary
-    X-Content-Type-Options X-Frame-Options X-XSS-Protection
-    x-amz-bucket-region x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme
-    x-amz-checksum-sha1 x-amz-checksum-sha256 x-amz-checksum-type x-amz-delete-marker
-    x-amz-expiration x-amz-id-2 x-amz-meta-s3cmd-attrs x-amz-missing-meta x-amz-mp-parts-count
-    x-amz-object-lock-legal-hold x-amz-object-lock-mode x-amz-object-lock-retain-until-date
-    x-amz-replication-status x-amz-request-charged x-amz-request-id x-amz-restore
-    x-amz-server-side-encryption x-amz-server-side-encryption-aws-kms-key-id
-    x-amz-server-side-encryption-bucket-key-enabled
-    x-amz-server-side-encryption-context
-    x-amz-server-side-encryption-customer-algorithm
-    x-amz-server-side-encryption-customer-key-MD5
-    x-amz-storage-class x-amz-tagging-count x-amz-version-id x-amz-website-redirect-location
-""".split()
-
 ERROR = """\
 location @proxy_storage_{status} {{
-    add_header X-Content-Type-Options nosniff always;
-{more}    return {status};
+{more}    add_header X-Content-Type-Options nosniff always;
+    return {status};
 }}"""
-# these tell the client something; all others are between nginx and S3
-TOLD = (404, 412, 416)
+# what the client is told -> what S3 has said; all others are between nginx and S3
+TOLD = {404: (403, 404), 412: (412,), 416: (416,)}
 NOT_MODIFIED = 304
+# all that are in use, and those that proxies in front of such hosts have added
+ERRORS = (*range(300, 309), *range(400, 432), 451, *range(500, 531))
 
 
 def get_host_block(host: InternalHost, keys: tuple[str, ...], options: Options) -> str:
@@ -158,5 +150,72 @@ def get_host_block(host: InternalHost, keys: tuple[str, ...], options: Options) 
         address=host.host.replace("localhost", "127.0.0.1") if name == "localhost" else host.host,
         details=textwrap.indent("\n".join(details), " " * 8),
         error_pages=textwrap.indent("\n".join(_get_error_pages()), " " * 8),
+        policy=CONTENT_SECURITY_POLICY,
         hidden="\n".join(f"        proxy_hide_header {header};" for header in HIDDEN),
     )
+
+
+def _needs_no_resolver(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost"
+    return True
+
+
+def get_resolvers() -> tuple[str, ...]:
+    """Return the name servers of this machine, as nginx wants them.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    text = RESOLV_CONF.read_text(errors="replace") if RESOLV_CONF.exists() else ""
+    found = []
+    for line in text.splitlines():
+        match line.split():
+            case ["nameserver", address, *_] if "%" not in address:  # has a zone: not for nginx
+                found.append(f"[{address}]" if ":" in address else address)
+    if not found:
+        raise ConfigurationError(
+            f"nginx needs a name server to find the host of presigned URLs, and {RESOLV_CONF} "
+            "has none. Name one with --resolver."
+        )
+    return tuple(found)
+
+
+def get_ca_file() -> str:
+    """Return where this machine has the certificates of authorities."""
+    return next((path for path in CA_FILES if Path(path).exists()), CA_FILES[0])
+
+
+def _get_cache(host: InternalHost, zone: str) -> str:
+    if not host.is_told_by_path:
+        raise ConfigurationError(
+            f"URLs of {host.host} tell files apart by their queries, and the key of a cache is "
+            "the path alone. Leave --cache out."
+        )
+    return CACHE.format(zone=zone, scheme=host.scheme, host=host.host)
+
+
+def get_cache_path(zone: str) -> str:
+    """Return the lines that a cache needs outside of ``server``."""
+    return CACHE_PATH.format(zone=zone)
+
+
+def get_error_blocks() -> Iterator[str]:
+    """Yield the locations that say what went wrong, without a word of S3's."""
+    for status in (*TOLD, 502):
+        more = ""
+        if status == 416:
+            more = "    add_header Content-Range $upstream_http_content_range always;\n"
+        yield ERROR.format(status=status, more=more)
+
+
+def _get_error_pages() -> Iterator[str]:
+    seen = {NOT_MODIFIED}
+    for told, said in TOLD.items():
+        yield f"error_page {' '.join(map(str, said))} ={told} @proxy_storage_{told};"
+        seen.update(said)
+    others = [str(status) for status in ERRORS if status not in seen]
+    lines = textwrap.wrap(" ".join(others), 60, subsequent_indent="    ")
+    yield "\n".join([f"error_page {lines[0]}", *lines[1:], "    =502 @proxy_storage_502;"])

@@ -6,14 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.core.files.storage import Storage
 
 from proxy_storage import registry
-from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.presigned import get_presigned_url, get_signing_problem
+from proxy_storage.exceptions import ConfigurationError, ServingError
+from proxy_storage.presigned import get_presigned_url
 from proxy_storage.serving import (
     RedirectServer,
     SendfileServer,
@@ -25,11 +25,10 @@ from proxy_storage.serving import (
 from proxy_storage.serving.choice import get_configured_server
 from proxy_storage.serving.local import get_local_problem
 from proxy_storage.serving.sendfile import get_setting
+from proxy_storage.serving.x_accel import is_plain_location
 from proxy_storage.settings import SETTING
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin
 
-# what a web server takes as it is, escapes nothing of, and finds in no other way
-_LOCATION = re.compile(r"(/(?!\.{1,2}/)[\w.~-]+)+/", re.ASCII)
 # control characters, and bytes that are no UTF-8
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SENDFILE_BACKENDS = "django_sendfile.backends."
@@ -89,7 +88,7 @@ class NoFolder:
     is_known: bool
 
 
-Delivery = Union[InternalFolder, InternalHost, ListedFolder, NoFolder]  # noqa: UP007  (for TypeVar)
+Delivery = InternalFolder | InternalHost | ListedFolder | NoFolder
 _Delivery = TypeVar("_Delivery", InternalFolder, InternalHost, ListedFolder, NoFolder)
 
 
@@ -158,7 +157,6 @@ def _choose(original: Storage) -> ServerBase:
 
 def _get_delivery(server: ServerBase, original: Storage) -> Delivery:
     if isinstance(server, XAccelRedirectServer):
-        _check_location(server.location)
         # the server itself prefers the folder where there are both
         if get_local_problem(original) is None:
             return InternalFolder(server.location, get_root(original.path("")))
@@ -175,8 +173,6 @@ def _get_sendfile_delivery() -> Delivery:
     backend, root = str(get_setting("SENDFILE_BACKEND")), get_setting("SENDFILE_ROOT")
     if backend == f"{_SENDFILE_BACKENDS}nginx":
         location = "/".join(["", *filter(None, str(get_setting("SENDFILE_URL")).split("/")), ""])
-        if not get_setting("SENDFILE_URL"):
-            raise ConfigurationError("Set SENDFILE_URL: it is the internal location of nginx.")
         _check_location(location)
         return InternalFolder(location, get_root(root))
     if backend == f"{_SENDFILE_BACKENDS}xsendfile":
@@ -215,13 +211,12 @@ def _sign(original: Storage, name: str) -> str:
     options: Any = {"method": "GET", "expires_in": 60, "headers": {}}
     try:
         return get_presigned_url(original, name, **options)
-    except Exception as error:  # (a driver's own, of which this package knows nothing)
-        cls = original.__class__.__name__
-        raise ConfigurationError(f"{cls} could not sign a URL: {error}") from error
+    except ServingError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _check_location(location: str) -> None:
-    if not _LOCATION.fullmatch(location):
+    if not is_plain_location(location):
         raise ConfigurationError(
             f"The location {location!r} may have letters of ASCII, digits and -._~ between its "
             "slashes; anything else a web server may decode, merge or leave out."
@@ -229,7 +224,10 @@ def _check_location(location: str) -> None:
 
 
 def _check_locations(plan: Plan) -> None:
-    found = [*plan.of(InternalFolder).items(), *plan.of(InternalHost).items()]
+    found: list[tuple[InternalFolder | InternalHost, tuple[str, ...]]] = [
+        *plan.of(InternalFolder).items(),
+        *plan.of(InternalHost).items(),
+    ]
     for number, (delivery, keys) in enumerate(found):
         for other, other_keys in found[number + 1 :]:
             outer, inner = sorted((delivery, other), key=lambda one: len(one.location))
@@ -242,7 +240,9 @@ def _check_locations(plan: Plan) -> None:
                 )
 
 
-def _is_same_place(outer: Any, inner: Any) -> bool:
+def _is_same_place(
+    outer: InternalFolder | InternalHost, inner: InternalFolder | InternalHost
+) -> bool:
     """Tell whether a URI below both locations means one file."""
     if not (isinstance(outer, InternalFolder) and isinstance(inner, InternalFolder)):
         return False

@@ -29,6 +29,7 @@ from proxy_storage.serving.x_sendfile import XSendfileServer
 
 # these two have Python deliver, one without ranges and with the whole file in memory
 _PYTHON_BACKENDS = ("django_sendfile.backends.simple", "django_sendfile.backends.development")
+_NGINX_BACKEND = "django_sendfile.backends.nginx"
 
 
 class SendfileServer(ServerBase):
@@ -45,6 +46,8 @@ class SendfileServer(ServerBase):
         folder, root = original_storage.path(""), get_setting("SENDFILE_ROOT")
         if not get_setting("SENDFILE_BACKEND") or root is None:
             return "SendfileServer needs SENDFILE_BACKEND and SENDFILE_ROOT in the settings."
+        if get_setting("SENDFILE_BACKEND") == _NGINX_BACKEND and not get_setting("SENDFILE_URL"):
+            return "SendfileServer needs SENDFILE_URL, the internal location of nginx."
         if not (is_below(folder, root) or is_below(root, folder)):
             return f"The files in {folder!r} do not lie below SENDFILE_ROOT, which is {root!r}."
         return None

@@ -7,6 +7,7 @@ names the headers), https://nginx.org/en/docs/http/ngx_http_core_module.html#int
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import quote, urlsplit
 
 from django.core.files.storage import Storage
@@ -20,6 +21,16 @@ from proxy_storage.serving.front import require_front
 from proxy_storage.serving.local import get_local_problem, require_local_file
 
 HEADER = "X-Accel-Redirect"
+
+_LOCATION = re.compile(r"(/(?!\.{1,2}/)[\w.~-]+)+/", re.ASCII)
+
+
+def is_plain_location(location: str) -> bool:
+    """Tell whether a web server finds a location as it is written.
+
+    Anything else it may decode, merge or leave out before it looks.
+    """
+    return _LOCATION.fullmatch(location) is not None
 
 
 class XAccelRedirectServer(ServerBase):
@@ -41,8 +52,11 @@ class XAccelRedirectServer(ServerBase):
     """
 
     def __init__(self, location: str, expires_in: int = 60) -> None:
-        if not (location.startswith("/") and location.endswith("/") and len(location) > 1):
-            raise ValueError(f"location must start and end with a slash, not {location!r}")
+        if not is_plain_location(location):
+            raise ValueError(
+                "location must start and end with a slash and have letters of ASCII, digits and "
+                f"-._~ between slashes, not {location!r}"
+            )
         if expires_in < 1:
             raise ValueError(f"expires_in must be a number of seconds, not {expires_in!r}")
         self.location = location

@@ -14,15 +14,17 @@ from django.core.files.storage import Storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.front import require_front
 from proxy_storage.serving.local import get_local_problem, require_local_file
 from proxy_storage.serving.ranges import RangeNotSatisfiable, get_wanted_part, refuse_range
+from proxy_storage.serving.streaming import StreamingServer
 from proxy_storage.serving.validators import answer_without_file, get_validators
 
 HEADER = "X-Sendfile"
+
+STREAMING = StreamingServer()
 
 _CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -65,27 +67,28 @@ class XSendfileServer(ServerBase):
             get_wanted_part(request, file, validators)
         except RangeNotSatisfiable:
             return refuse_range(file.size, headers)
+        path = self.spell(file.path)
+        if path is None:
+            return STREAMING.serve(request, meta_backend_obj, headers)
         response = HttpResponse(headers={**headers, **validators.headers, "Accept-Ranges": "bytes"})
-        response[HEADER] = self.spell(file.path)
+        response[HEADER] = path
         return response
 
-    def spell(self, path: str) -> bytes:
+    def spell(self, path: str) -> bytes | None:
         """Return a path as the web server wants it.
 
-        Raises:
-            ServingError: it has no spelling that the web server understands. lighttpd puts
-                an underscore in place of a control character and looks for that file, and
-                blanks at the end of a header are cut off: another file would be delivered.
+        Returns:
+            ``None`` where no spelling leads to the file, and Python has to deliver it.
+            lighttpd puts an underscore in place of a control character and looks for that
+            file, and blanks at the end of a header are cut off: another file would come.
         """
         raw = os.fsencode(path)
-        if _CONTROL_CHARACTER.search(raw) or (self.escape and not _is_utf_8(raw)):
-            raise ServingError(f"{path!r} cannot be named in {HEADER}: use StreamingServer.")
+        if _CONTROL_CHARACTER.search(raw):
+            return None
         if self.escape:
-            return quote(raw, safe="/").encode("ascii")
-        if raw != raw.strip():
-            raise ServingError(f"{path!r} ends in a blank, which {HEADER} loses: set escape=True.")
+            return quote(raw, safe="/").encode() if _is_utf_8(raw) else None
         # bytes, which stay as they are: Django gives text beyond latin-1 a MIME encoding
-        return raw
+        return raw if raw == raw.strip() else None
 
 
 def _is_utf_8(raw: bytes) -> bool:

@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.core.files.base import File
@@ -26,7 +26,7 @@ from proxy_storage.mongo import (
     ObjectId,
     PyMongoError,
 )
-from proxy_storage.sources import Readable, Source
+from proxy_storage.storages.gridfs_source import GridFSSource, get_generation_time
 
 if TYPE_CHECKING:
     BinaryFile = File[bytes]
@@ -69,54 +69,6 @@ class GridFSFile(BinaryFile):
         if mode != "rb":
             raise ValueError(f"A file in GridFS can only be opened as 'rb', not {mode!r}.")
         return self._storage.get_grid_out(name)
-
-
-class GridFSSource(Source):
-    """A file in GridFS. A part of it is read from the chunks that have the part.
-
-    Args:
-        storage: the storage that has it.
-        name: its name there.
-    """
-
-    def __init__(self, storage: GridFSStorage, name: str) -> None:
-        self._storage = storage
-        self._name = name
-
-    @cached_property
-    def _grid_out(self) -> GridOut:
-        return self._storage.get_grid_out(self._name)
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return int(self._grid_out.length)
-
-    @property
-    def etag(self) -> str:
-        """The id of the file's document: another upload is another document."""
-        return f'"{self._grid_out._id}"'
-
-    @property
-    def last_modified(self) -> datetime:
-        """When the upload began, to the second."""
-        return get_generation_time(self._grid_out)
-
-    def open(self, start: int, stop: int) -> Readable:
-        """Go to the first byte that is wanted; nothing is asked for before it is read."""
-        readable: Any = self._grid_out
-        readable.seek(start)
-        return cast(Readable, readable)
-
-
-def get_generation_time(grid_out: GridOut) -> datetime:
-    """Return when an upload began.
-
-    It is taken from the ObjectId, which always has UTC; the driver gives uploadDate with or
-    without a zone, as the client was set up.
-    """
-    generation_time: datetime = grid_out._id.generation_time
-    return generation_time
 
 
 @deconstructible
@@ -171,6 +123,10 @@ class GridFSStorage(Storage):
 
     def _open(self, name: str, mode: str = "rb") -> GridFSFile:
         return GridFSFile(self, name, mode)
+
+    def get_chunks(self) -> Any:
+        """Return the collection that has the bytes."""
+        return self._database.get()[f"{self.collection_name}.chunks"]
 
     def get_source(self, name: str) -> GridFSSource:
         """Return a file to be read from any place on. It is looked up when first asked."""

@@ -12,6 +12,7 @@ from proxy_storage.presigned import get_signing_problem
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.s3 import S3Source
 from proxy_storage.serving import get_server, serve
+from tests.contract.special_storages import put_in_front_of
 
 pytestmark = pytest.mark.usefixtures("s3_endpoint", "empty_storages")
 
@@ -158,8 +159,6 @@ class TestOriginals:
         assert "get_presigned_url" in get_signing_problem(FileSystemStorage(tmp_path))
 
     def test_storage_that_signs_itself(self, tmp_path, settings):
-        from tests.contract.special_storages import put_in_front_of
-
         use_server(settings, "RedirectServer", expires_in=5)
         storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
         record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
@@ -176,6 +175,17 @@ class TestOriginals:
         file = source.open(7, 12)
         assert file.read(5) == b"78901"
         file.close()
+
+    def test_storage_that_cannot_sign(self, settings, tmp_path, monkeypatch):
+        def get_presigned_url(self, name, **options):
+            raise KeyError("no credentials")
+
+        monkeypatch.setattr(WithUrls, "get_presigned_url", get_presigned_url)
+        use_server(settings, "RedirectServer")
+        storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
+        record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
+        with pytest.raises(ServingError, match=r"signed no URL.*no credentials"):
+            ask(record)
 
     def test_object_that_was_packed_elsewhere_is_what_it_is(self, make_s3):
         storage = make_s3(object_parameters={"ContentEncoding": "gzip"})

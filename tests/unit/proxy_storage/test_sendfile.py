@@ -144,6 +144,12 @@ class TestWhatCannotBe:
         with pytest.raises(ServingError, match="needs SENDFILE_BACKEND and SENDFILE_ROOT"):
             serve(GET, save())
 
+    def test_nginx_needs_a_location(self, settings):
+        use_sendfile(settings)
+        del settings.SENDFILE_URL
+        with pytest.raises(ServingError, match="SENDFILE_URL"):
+            serve(GET, save())
+
     def test_package_that_is_missing(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "django_sendfile", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'django-proxy-storage\[api\]'"):

@@ -14,6 +14,7 @@ from proxy_storage.serving import serve
 from proxy_storage.serving.finding import get_source
 from proxy_storage.serving.local import LocalFile
 from proxy_storage.sources import StorageSource
+from proxy_storage.storages import gridfs_source
 from tests.contract.special_storages import put_in_front_of
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -57,7 +58,7 @@ class TestOpenFile:
     def test_nothing_is_opened_where_no_bytes_are_sent(self, storage, condition, monkeypatch):
         record = save(storage)
         monkeypatch.setattr(type(record.get_original_storage()), "_open", None)
-        monkeypatch.setattr("gridfs.GridOut.read", None)
+        monkeypatch.setattr(gridfs_source, "GridFSPart", None)
         if condition == "HEAD":
             response = ask(record, "head")
             assert response["Content-Length"] == "1000"

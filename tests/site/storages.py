@@ -1,0 +1,18 @@
+"""What the settings name."""
+
+from functools import cache
+
+from django.conf import settings
+from pymongo import MongoClient
+
+from proxy_storage.storages import ProxyStorage
+from proxy_storage.storages.facts import FileFactsProxyStorageMixin
+
+
+@cache
+def get_mongo_db():
+    return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)[settings.MONGODB_NAME]
+
+
+class FactsStorage(FileFactsProxyStorageMixin, ProxyStorage):
+    """Records what it knows of a file."""
