@@ -73,7 +73,8 @@ proxy_ssl_trusted_certificate "{ca_file}";"""
 
 # without a cache, conditions are for S3
 CONDITIONS = """\
-# S3 does not look at If-Range, so nginx does: it fetches the whole then, and sends the part
+# S3 promises nothing about If-Range, so nginx looks at it: then it fetches the whole object
+# and sends the part
 set $proxy_storage_range $http_range;
 if ($http_if_range) {
     set $proxy_storage_range "";

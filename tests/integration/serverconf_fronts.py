@@ -21,6 +21,7 @@ from demo.services import accepts_connections, find_web_server, free_port, runni
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving import serve
 from tests.site.client import ask
+from tests.site.nginx import write_nginx
 
 # argument of the command -> the program
 PROGRAMS = {"nginx": "nginx", "apache": "apache2", "lighttpd": "lighttpd", "caddy": "caddy"}
@@ -156,14 +157,6 @@ def print_configuration(web_server, *options):
     return output.getvalue()
 
 
-def get_commented(text, words):
-    """Return the lines that a comment with these words says to write elsewhere."""
-    for block in text.split("\n\n"):
-        if words in block:
-            return "\n".join(re.findall(r"^#     (.*)$", block, re.MULTILINE)) + "\n"
-    return ""
-
-
 @contextmanager
 def running_front(web_server, folder, site):
     """Run a web server that knows nothing but what the command has printed."""
@@ -197,33 +190,6 @@ def running_program(web_server, folder, conf, port):
     homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
     with running(command, is_ready, folder / "output", homes, folder):
         yield
-
-
-def write_nginx(folder, *servers, more=""):
-    """Return a configuration of nginx: servers in front of the site, as the command says.
-
-    Args:
-        servers: port, address of the site, and what the command has printed.
-        more: another server.
-    """
-    temporary = "".join(
-        f'{kind}_temp_path "{folder}/{kind}"; '
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    http = "".join(get_commented(text, "http { }") for _, _, text in servers)
-    blocks = "".join(
-        f"server {{ listen 127.0.0.1:{port};\n"
-        f"location / {{ proxy_pass http://{site};\n{get_commented(text, 'hands requests on')} }}\n"
-        # one that is asked before others that lead to files, unless these see to it
-        f"location ~ [.](txt|jpg)$ {{ return 418; }}\n"
-        f"{text} }}\n"
-        for port, site, text in servers
-    )
-    return (
-        f'pid "{folder}/pid"; worker_processes 1; events {{ }}\n'
-        f"http {{ access_log off; {temporary}\n"
-        f"{http.replace('/var/cache/nginx', str(folder))}\n{blocks}{more} }}\n"
-    )
 
 
 # the smallest configurations that there are around what is printed

@@ -20,10 +20,10 @@ from tests.integration.serverconf_fronts import (
     VARY,
     Site,
     answering,
-    get_commented,
     make_settings,
     running_front,
 )
+from tests.site.nginx import get_commented
 
 CONTENT = b"0123456789" * 10
 ROOTS = [

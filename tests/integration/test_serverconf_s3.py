@@ -26,8 +26,8 @@ from tests.integration.serverconf_fronts import (
     make_settings,
     print_configuration,
     running_program,
-    write_nginx,
 )
+from tests.site.nginx import write_nginx
 
 CONTENT = b"0123456789" * 10
 KEYS = [

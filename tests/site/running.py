@@ -7,7 +7,6 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,9 +15,9 @@ from pymongo import MongoClient
 from demo import services
 from tests import servers
 from tests.site.client import ask
+from tests.site.nginx import write_nginx
 from tests.site.relay import running_relay
 
-SITE_DIR = Path(__file__).parent
 # front -> the web server that it is
 WEB_SERVERS = {"nginx": "nginx", "apache": "apache2", "lighttpd": "lighttpd"}
 # front -> the storage whose records hold facts, and the one without
@@ -140,11 +139,9 @@ class Site:
         port = services.free_port()
         upstream = self.get_front("gunicorn").address
         if name == "nginx-s3":
-            values = {"SITE_ADDRESS": upstream, "S3_ADDRESS": self.s3_address}
-            values |= {"PORT": port, "RUN_DIR": run_dir}
-            template = Template((SITE_DIR / "nginx-s3.conf").read_text())
+            printed = _manage(["proxystorage", "serverconf", "nginx"], self.env)
             conf = run_dir / "nginx.conf"
-            conf.write_text(template.safe_substitute(values))
+            conf.write_text(write_nginx(run_dir, (port, upstream, printed)))
             self._stack.enter_context(servers.running_nginx(conf, run_dir, port))
         else:
             program = services.running_web_server(
@@ -178,14 +175,14 @@ def running_site(mongodb_uri, mongodb_name, s3_url):
             "SITE_MONGODB_NAME": mongodb_name,
             "SITE_S3_ENDPOINT_URL": f"http://127.0.0.1:{relays['s3'].port}",
         }
-        _migrate(env)
+        _manage(["migrate", "--run-syncdb", "--verbosity", "0"], env)
         stack.callback(_drop, mongodb_uri, mongodb_name)
         yield Site(folder, env, relays, stack)
 
 
-def _migrate(env):
+def _manage(command, env):
     done = subprocess.run(
-        [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"],
+        [sys.executable, "-m", "django", *command],
         cwd=servers.ROOT,
         env={**os.environ, **env},
         capture_output=True,
@@ -193,7 +190,8 @@ def _migrate(env):
         check=False,
     )
     if done.returncode != 0:
-        raise services.ServiceError(f"The site has no database:\n{done.stdout}{done.stderr}")
+        raise services.ServiceError(f"{command} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def _drop(uri, name):
