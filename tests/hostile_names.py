@@ -69,3 +69,16 @@ HOSTILE_NAMES = [
     ("255-bytes-of-japanese", "日" * 82 + "long.jpeg"),
     ("256-bytes", "n" * 252 + ".txt"),
 ]
+
+# of objects in S3, each of which has to be escaped in another way
+KEYS = [
+    "plain.txt",
+    "with space.txt",
+    "é.txt",
+    "%41.txt",
+    "a+b.txt",
+    "a%20b%2Fc.txt",
+    "sub folder/日本 + %C3%A9.txt",
+    "quote'\"question?hash#and&equals=semi;colon:.txt",
+    "(brackets) [and] {braces} ~ * ! $ @ , | ^ `.txt",
+]

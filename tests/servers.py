@@ -154,6 +154,23 @@ def running_nginx(conf, folder, port):
         yield
 
 
+@contextmanager
+def new_bucket(url, name):
+    """Have a bucket at an S3."""
+    # takes a while, which most tests need not wait for
+    import boto3
+
+    resource = boto3.resource(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="tests",
+        aws_secret_access_key="tests",
+    )
+    yield resource.create_bucket(Bucket=name)
+    resource.meta.client.close()
+
+
 def _set_up(*command):
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from django.conf import settings
 
+from tests.servers import new_bucket
 from tests.site.checks import CONTENT
 from tests.site.client import get_url
 from tests.site.running import FRONTS, STORAGES, WEB_SERVERS, running_site
@@ -14,21 +15,12 @@ from tests.site.running import FRONTS, STORAGES, WEB_SERVERS, running_site
 @pytest.fixture(scope="session")
 def site(mongodb_uri, s3_endpoint):
     """The running site, with its bucket."""
-    # takes a while, which the other tests of this folder need not wait for
-    import boto3
-
-    resource = boto3.resource(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="tests",
-        aws_secret_access_key="tests",
-    )
-    bucket = resource.create_bucket(Bucket="site")
-    with running_site(mongodb_uri, f"proxy_storage_site_{settings.RUN}", s3_endpoint) as site:
+    with (
+        new_bucket(s3_endpoint, "site") as bucket,
+        running_site(mongodb_uri, f"proxy_storage_site_{settings.RUN}", s3_endpoint) as site,
+    ):
         site.bucket = bucket
         yield site
-    resource.meta.client.close()
 
 
 @pytest.fixture(params=FRONTS)

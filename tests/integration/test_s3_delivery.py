@@ -4,23 +4,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.hostile_names import KEYS
 from tests.site.checks import get_saved_name
 from tests.site.client import ask, get_url
 from tests.site.signatures import is_signed_for
 
 CONTENT = b"".join(b"%04d," % number for number in range(200))
 MIB = 1024 * 1024
-KEYS = [
-    "plain.txt",
-    "with space.txt",
-    "é.txt",
-    "%41.txt",
-    "a+b.txt",
-    "a%20b%2Fc.txt",
-    "sub folder/日本 + %C3%A9.txt",
-    "quote'\"question?hash#and&equals=semi;colon:.txt",
-    "(brackets) [and] {braces} ~ * ! $ @ , | ^ `.txt",
-]
 # who is asked -> the proxy storage, and the program
 WAYS = {
     "gunicorn": ("s3", "gunicorn"),

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +15,7 @@ from django.test import override_settings
 
 from demo.services import free_port
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
+from tests.hostile_names import KEYS
 from tests.integration.serverconf_fronts import (
     VARY,
     FaultyHost,
@@ -27,41 +27,23 @@ from tests.integration.serverconf_fronts import (
     print_configuration,
     running_program,
 )
+from tests.servers import new_bucket
 from tests.site.nginx import write_nginx
 
 CONTENT = b"0123456789" * 10
-KEYS = [
-    "plain.txt",
-    "with space.txt",
-    "é.txt",
-    "%41.txt",
-    "a+b.txt",
-    "a%20b%2Fc.txt",
-    "sub folder/日本 + %C3%A9.txt",
-    "quote'\"question?hash#and&equals=semi;colon:.txt",
-]
 SECRETS = ("amz", "secret", "signature", "<error>", "accesskey", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
 def s3(s3_endpoint):
     """The address of an S3, with objects in a bucket of its own."""
-    resource = boto3.resource(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="tests",
-        aws_secret_access_key="tests",
-    )
-    bucket = resource.create_bucket(Bucket="serverconf")
-    for key in KEYS:
-        bucket.put_object(
-            Key=key, Body=CONTENT, ContentType="text/html", CacheControl="public, max-age=99"
-        )
-    yield urlsplit(s3_endpoint).netloc
-    bucket.objects.delete()
-    bucket.delete()
-    resource.meta.client.close()
+    with new_bucket(s3_endpoint, "serverconf") as bucket:
+        for key in KEYS:
+            bucket.put_object(
+                Key=key, Body=CONTENT, ContentType="text/html", CacheControl="public, max-age=99"
+            )
+        yield urlsplit(s3_endpoint).netloc
+        bucket.objects.delete()
 
 
 @pytest.fixture(scope="module")
