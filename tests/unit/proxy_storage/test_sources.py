@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.validators import answer_without_file, get_validators
-from proxy_storage.sources import Body, StorageSource, go_to
+from proxy_storage.sources import Body, Source, StorageSource, go_to
 
 
 class OneWay(io.RawIOBase):
@@ -22,6 +22,21 @@ class OneWay(io.RawIOBase):
     def read(self, size=-1):
         data, self.content = self.content[: min(size, 3)], self.content[min(size, 3) :]
         return data
+
+
+class LeastSource(Source):
+    """Nothing but what a source has to have."""
+
+    size = 4
+
+    def open(self, start, stop):
+        return io.BytesIO(b"0123"[start:])
+
+
+def test_source_that_knows_nothing_but_its_size():
+    source = LeastSource()
+    assert (source.etag, source.last_modified) == (None, None)
+    assert source.is_as_recorded({"size": 5})
 
 
 class TestBody:
