@@ -12,7 +12,8 @@ from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.originals import get_public_address
 from proxy_storage.serving.choice import get_configured_server, get_servers
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.serving.front import ANNOUNCEMENT
+from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 
@@ -26,6 +27,28 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
         hint = "See the page about settings in the documentation."
         return [checks.Error(str(error), hint=hint, id="proxy_storage.E001")]
     return [*_check_keys(keys), *_check_storages(), *_check_servers()]
+
+
+@checks.register(deploy=True)
+def check_front(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find servers whose answers are empty for a client that gets around the web server."""
+    try:
+        servers = get_servers()
+        is_required = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
+    except ConfigurationError:
+        return []  # reported by the other check
+    handing_over = sorted(key for key, server in servers.items() if server.hands_over)
+    if is_required or not handing_over:
+        return []
+    return [
+        checks.Warning(
+            f"{SETTING}['SERVERS'] hands over the files of {', '.join(handing_over)} whether or "
+            "not a web server is there to take them. Without one, answers are empty.",
+            hint=f"Have the web server send {ANNOUNCEMENT}, as proxystorage serverconf says, and "
+            f"set {SETTING}['REQUIRE_SENDFILE_TYPE'] to True.",
+            id="proxy_storage.W005",
+        )
+    ]
 
 
 def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:

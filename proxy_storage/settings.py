@@ -28,6 +28,8 @@ DEFAULTS: dict[str, Any] = {
     "SERVERS": {},
     # URL name of the download endpoint; None: the one of proxy_storage_api, if installed
     "FILE_URL_NAME": None,
+    # whether to hand files over only to a web server that says what it understands
+    "REQUIRE_SENDFILE_TYPE": False,
     # types that a browser may show in place; everything else is sent as attachment
     "INLINE_CONTENT_TYPES": (
         "application/pdf",

@@ -136,5 +136,7 @@ PROXY_STORAGE = {
         "file_system_proxy_storage": AVATAR_SERVERS[EXAMPLE_SERVER],
         "gridfs_proxy_storage": STREAM,
     },
+    # each configuration in deploy/ says which server it is for
+    "REQUIRE_SENDFILE_TYPE": True,
     "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.JobApplyFiles"],
 }

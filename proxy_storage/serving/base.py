@@ -17,6 +17,9 @@ class ServerBase(ABC):
     An instance is shared between threads and keeps nothing about a request.
     """
 
+    #: whether its answers are empty, for a web server in front to put the file in
+    hands_over = False
+
     def get_problem(self, original_storage: Storage) -> str | None:
         """Return why this server cannot deliver files of a storage, if it cannot.
 

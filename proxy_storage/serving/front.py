@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from proxy_storage.exceptions import ServingError
+from proxy_storage.settings import SETTING, proxy_storage_settings
 
 ANNOUNCEMENT = "X-Sendfile-Type"
 
@@ -22,22 +23,22 @@ def require_front(request: HttpRequest, header: str) -> None:
         header: the response header by which a file would be handed over.
 
     Raises:
-        ServingError: the web server announces something else, or there is none in front of
-            Django's development server.
+        ServingError: the web server announces something else, or nobody announces anything
+            to Django's development server or, with ``REQUIRE_SENDFILE_TYPE``, to any.
     """
     announced = request.headers.get(ANNOUNCEMENT)
-    if announced is None and not is_development_server(request):
-        return
     if announced is None:
-        raise ServingError(
-            f"No web server is there to understand {header}: the request came to Django's "
-            "development server. Set PROXY_STORAGE['SERVERS'] to StreamingServer there, or put "
-            f"a web server in front that sets the request header {ANNOUNCEMENT}: {header}."
-        )
+        if proxy_storage_settings.REQUIRE_SENDFILE_TYPE or is_development_server(request):
+            raise ServingError(
+                f"No web server has said that it understands {header}. Set "
+                f"{SETTING}['SERVERS'] to StreamingServer where there is none in front, and "
+                f"where there is one have it set the request header {ANNOUNCEMENT}: {header}."
+            )
+        return
     if announced.lower() != header.lower():
         raise ServingError(
             f"The web server in front announces {announced!r} in {ANNOUNCEMENT}, but "
-            f"PROXY_STORAGE['SERVERS'] is set to a server that needs {header}."
+            f"{SETTING}['SERVERS'] is set to a server that needs {header}."
         )
 
 

@@ -38,6 +38,8 @@ class SendfileServer(ServerBase):
     Where ``SENDFILE_BACKEND`` has Python deliver, `StreamingServer` does so.
     """
 
+    hands_over = True
+
     def get_problem(self, original_storage: Storage) -> str | None:
         """Return why no file of a storage can be delivered, if none can."""
         problem = get_local_problem(original_storage)

@@ -51,6 +51,8 @@ class XAccelRedirectServer(ServerBase):
     serverconf nginx`` writes all locations that the settings need.
     """
 
+    hands_over = True
+
     def __init__(self, location: str, expires_in: int = 60) -> None:
         if not is_plain_location(location):
             raise ValueError(

@@ -41,6 +41,8 @@ class XSendfileServer(ServerBase):
     ``x-sendfile-docroot`` with the folder.
     """
 
+    hands_over = True
+
     def __init__(self, escape: bool = False) -> None:
         self.escape = escape
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 from storages.backends.s3 import S3Storage
 
-from proxy_storage.checks import check_settings
+from proxy_storage.checks import check_front, check_settings
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
@@ -172,6 +172,25 @@ def test_server_that_cannot_deliver_the_files_of_a_storage(settings, servers, ex
     for message in messages:
         assert "cannot deliver the files of" in message.msg
         assert "StreamingServer" in message.hint
+
+
+@pytest.mark.parametrize(
+    ("servers", "required", "expected"),
+    [
+        ({}, False, []),
+        ({"orm-disk": STREAM, "orm-s3": REDIRECT}, False, []),
+        ({"orm-disk": X_ACCEL}, False, ["proxy_storage.W005"]),
+        ({"orm-disk": X_SENDFILE}, False, ["proxy_storage.W005"]),
+        ({"orm-disk": X_SENDFILE}, True, []),
+        ({"orm-disk": None}, False, []),
+    ],
+)
+def test_answers_that_are_empty_around_the_web_server(settings, servers, required, expected):
+    settings.PROXY_STORAGE = {"SERVERS": servers, "REQUIRE_SENDFILE_TYPE": required}
+    messages = check_front(None)
+    assert [message.id for message in messages] == expected
+    for message in messages:
+        assert "orm-disk" in message.msg
 
 
 def test_permission_classes_that_cannot_be_imported(settings):

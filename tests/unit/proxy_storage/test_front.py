@@ -32,5 +32,11 @@ class TestRequireFront:
         with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
             require_front(ask(SERVER_SOFTWARE="WSGIServer/0.2"), "X-Sendfile")
 
+    def test_project_that_wants_to_be_told(self, settings):
+        settings.PROXY_STORAGE = {"REQUIRE_SENDFILE_TYPE": True}
+        with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
+            require_front(ask(), "X-Sendfile")
+        require_front(ask("X-Sendfile"), "X-Sendfile")
+
     def test_the_development_server_is_called_so(self):
         assert DEVELOPMENT.startswith("WSGIServer/")
