@@ -9,6 +9,9 @@ from proxy_storage.settings import SETTING, proxy_storage_settings
 
 ANNOUNCEMENT = "X-Sendfile-Type"
 
+# request headers of a web server in front
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+
 
 def require_front(request: HttpRequest, header: str) -> None:
     """Refuse to answer by a header that nobody is there to understand.
@@ -43,5 +46,11 @@ def require_front(request: HttpRequest, header: str) -> None:
 
 
 def is_development_server(request: HttpRequest) -> bool:
-    """Tell whether a request came to ``manage.py runserver``, or to wsgiref by itself."""
-    return str(request.META.get("SERVER_SOFTWARE", "")).startswith("WSGIServer/")
+    """Tell whether a client itself talks to ``manage.py runserver``.
+
+    A web server in front speaks HTTP/1.0, as nginx does unless it is told otherwise, or says
+    for whom it asks.
+    """
+    meta = request.META
+    is_direct = meta.get("SERVER_PROTOCOL") != "HTTP/1.0" and meta.keys().isdisjoint(_FORWARDED)
+    return is_direct and str(meta.get("SERVER_SOFTWARE", "")).startswith("WSGIServer/")

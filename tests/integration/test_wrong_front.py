@@ -78,7 +78,7 @@ class TestDevelopmentServer:
         front, log = development_server
         logged = len(log.read_text())
         assert front.ask(url).status == 500
-        message = "No web server is there to understand " + HANDED_OVER[storage][0]
+        message = "No web server has said that it understands " + HANDED_OVER[storage][0]
         assert message in log.read_text()[logged:]
 
     def test_says_nothing_to_strangers(self, development_server, url):

@@ -32,6 +32,12 @@ class TestRequireFront:
         with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
             require_front(ask(SERVER_SOFTWARE="WSGIServer/0.2"), "X-Sendfile")
 
+    @pytest.mark.parametrize(
+        "environ", [{"SERVER_PROTOCOL": "HTTP/1.0"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}]
+    )
+    def test_web_server_in_front_of_the_development_server(self, environ):
+        require_front(ask(SERVER_SOFTWARE="WSGIServer/0.2", **environ), "X-Sendfile")
+
     def test_project_that_wants_to_be_told(self, settings):
         settings.PROXY_STORAGE = {"REQUIRE_SENDFILE_TYPE": True}
         with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
