@@ -81,11 +81,12 @@ class SendfileServer(ServerBase):
 
 def is_set_up_for(meta_backend_obj: MetaBackendObject) -> bool:
     """Tell whether the project has set django-sendfile2 up, and a file lies where it looks."""
-    root = get_setting("SENDFILE_ROOT")
-    if root is None or not get_setting("SENDFILE_BACKEND"):
-        return False
+    if not get_setting("SENDFILE_BACKEND"):
+        return False  # most have not, and need not wait for a look at the file
     file = get_local_file(meta_backend_obj)
-    return file is not None and is_below(file.path, root)
+    if file is None or SendfileServer().get_problem(file.storage) is not None:
+        return False
+    return is_below(file.path, get_setting("SENDFILE_ROOT"))
 
 
 def get_setting(name: str) -> Any:

@@ -45,7 +45,7 @@ class TestChoice:
     def test_where_the_project_has_set_it_up(self):
         assert isinstance(get_server(save()), SendfileServer)
 
-    @pytest.mark.parametrize("name", ["SENDFILE_BACKEND", "SENDFILE_ROOT"])
+    @pytest.mark.parametrize("name", ["SENDFILE_BACKEND", "SENDFILE_ROOT", "SENDFILE_URL"])
     def test_not_where_a_setting_is_missing(self, settings, name):
         delattr(settings, name)
         assert isinstance(get_server(save()), StreamingServer)
