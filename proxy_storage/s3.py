@@ -16,6 +16,7 @@ from typing import Any
 
 from django.core.files.storage import Storage
 
+from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.sources import Readable, Source
 
 # what S3 has to be told again for each request that reads an object
@@ -26,6 +27,9 @@ _READ_PARAMETERS = (
     "SSECustomerKey",
     "SSECustomerKeyMD5",
 )
+
+# what S3 says when the object is not the one that was looked at
+_OTHER_OBJECT = ("NoSuchKey", "PreconditionFailed")
 
 # header of the answer -> parameter that a URL is signed with
 _RESPONSE_PARAMETERS = {
@@ -87,7 +91,11 @@ class S3Source(Source):
         return modified
 
     def open(self, start: int, stop: int) -> Readable:
-        """Ask for this part of the very object whose size was told."""
+        """Ask for this part of the very object whose size was told.
+
+        Raises:
+            ProxyFileNotFoundError: it has been deleted or replaced since.
+        """
         file = self._file
         if self._is_packed:
             file.seek(start)  # back from the end, where its size was found
@@ -96,11 +104,19 @@ class S3Source(Source):
         if start == stop:
             return io.BytesIO()
         parameters = self.storage.get_object_parameters(self.name)
-        answer = file.obj.get(
-            **{key: parameters[key] for key in _READ_PARAMETERS if key in parameters},
-            Range=f"bytes={start}-{stop - 1}",
-            IfMatch=file.obj.e_tag,
-        )
+        try:
+            answer = file.obj.get(
+                **{key: parameters[key] for key in _READ_PARAMETERS if key in parameters},
+                Range=f"bytes={start}-{stop - 1}",
+                IfMatch=file.obj.e_tag,
+            )
+        except Exception as error:
+            # of boto3's errors, which are not to be imported here, those of the object
+            response: Any = getattr(error, "response", {})
+            if response.get("Error", {}).get("Code") not in _OTHER_OBJECT:
+                raise
+            message = f"{self.name!r} was deleted or replaced."
+            raise ProxyFileNotFoundError(message, path=self.name) from error
         body: Readable = answer["Body"]
         return body
 

@@ -11,7 +11,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-TIMEOUT = 15.0  # seconds
+TIMEOUT = 60.0  # seconds
 
 
 @contextmanager

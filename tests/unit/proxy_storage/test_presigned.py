@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.test import RequestFactory
 
-from proxy_storage.exceptions import ConfigurationError, ServingError
+from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
 from proxy_storage.presigned import get_signing_problem
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.s3 import S3Source
@@ -193,6 +193,25 @@ class TestOriginals:
         storage.save("a.gz", ContentFile(packed))
         source = S3Source(storage, "a.gz")
         assert source.size == len(packed)
+
+    @pytest.mark.parametrize("other", [b"other bytes", None], ids=["replaced", "deleted"])
+    def test_object_that_is_another_one_since_it_was_looked_at(self, make_s3, other):
+        storage = make_s3()
+        storage.save("a.txt", ContentFile(CONTENT))
+        source = S3Source(storage, "a.txt")
+        assert source.size == 10
+        storage.delete("a.txt")
+        if other is not None:
+            storage.save("a.txt", ContentFile(other))
+        with pytest.raises(ProxyFileNotFoundError, match="deleted or replaced"):
+            source.open(0, 3)
+
+    def test_other_errors_of_the_driver_stay_what_they_are(self, make_s3):
+        storage = make_s3()
+        storage.save("a.txt", ContentFile(CONTENT))
+        source = S3Source(storage, "a.txt")
+        with pytest.raises(Exception, match="InvalidRange"):
+            source.open(source.size + 1, source.size + 2)
 
     def test_keys_of_a_bucket_go_with_each_request(self, make_s3):
         key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
