@@ -182,6 +182,9 @@ class TestXSendfileServer:
         assert "X-Sendfile" not in response
         request = RequestFactory().get("/files/", headers={"Range": "bytes=0-3"})
         assert "X-Sendfile" in serve(request, record)
+        # for HEAD there are no ranges
+        request = RequestFactory().head("/files/", headers={"Range": "bytes=11-"})
+        assert "X-Sendfile" in serve(request, record)
 
     def test_client_that_has_the_file_is_told_so_at_once(self):
         record = save()
