@@ -185,7 +185,7 @@ class _Worker:
         using = chance.choice([*self.using, None])
         options = {} if using is None else {"using": using}
         file = BrokenUpload(content) if chance.random() < 0.1 else ContentFile(content)
-        name = chance.choice(NAMES)
+        name = chance.choice([*NAMES, f"{token}.txt"])
         self.journal.note("begin", token, size=len(content), using=using)
         try:
             if chance.random() < 0.1:
@@ -213,7 +213,14 @@ class _Worker:
         self.journal.note("deleted", token)
 
     def delete_twice(self, token: str, mine: dict[str, tuple[str, bytes]]) -> None:
-        """Delete one file from two threads at the same moment."""
+        """Delete one file from two threads at the same moment.
+
+        Only one with a name of its own: a delete is of a path, and where the path had been
+        given to the next file before the slower thread called, it would rightly delete that.
+        """
+        if token not in mine[token][0]:
+            self.delete(token, mine)
+            return
         path, _ = mine.pop(token)
         both = threading.Barrier(2, timeout=30)
         troubles: list[Exception] = []
