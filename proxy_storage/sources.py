@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
-from django.core.files.storage import Storage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.utils import timezone
 
 from proxy_storage.exceptions import ServingError
@@ -84,7 +84,14 @@ class StorageSource(Source):
 
     @cached_property
     def size(self) -> int:
-        """Length in bytes, as the storage says."""
+        """Length in bytes, as the storage says.
+
+        One that changes the bytes of files on disk on their way often says how long they are
+        there. Its files are measured, or what comes would be cut off.
+        """
+        if isinstance(self.storage, FileSystemStorage):
+            with self.storage.open(self.name, "rb") as file:
+                return sum(map(len, file.chunks()))
         return self.storage.size(self.name)
 
     @property

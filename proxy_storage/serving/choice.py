@@ -10,12 +10,11 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.headers import get_file_headers
 from proxy_storage.serving.sendfile import SendfileServer, is_set_up_for
-from proxy_storage.serving.streaming import StreamingServer
+from proxy_storage.serving.streaming import STREAMING
 from proxy_storage.settings import SETTING, cached, proxy_storage_settings
 
 # where nothing is configured
 SENDFILE = SendfileServer()
-STREAMING = StreamingServer()
 
 
 def serve(

@@ -23,7 +23,7 @@ from proxy_storage.serving.local import (
     get_local_problem,
     require_local_file,
 )
-from proxy_storage.serving.streaming import StreamingServer
+from proxy_storage.serving.streaming import STREAMING
 from proxy_storage.serving.validators import get_validators
 from proxy_storage.serving.x_sendfile import XSendfileServer
 
@@ -63,10 +63,10 @@ class SendfileServer(ServerBase):
         if problem is not None or not is_below(file.path, get_setting("SENDFILE_ROOT")):
             raise ServingError(problem or f"{file.path!r} does not lie below SENDFILE_ROOT.")
         if get_setting("SENDFILE_BACKEND") in _PYTHON_BACKENDS:
-            return StreamingServer().serve(request, meta_backend_obj, headers)
+            return STREAMING.serve(request, meta_backend_obj, headers)
         response: Any = get_sendfile()(request, file.path, attachment_filename=False)
         if "X-Sendfile" in response:  # whose spelling and conditions take more
-            return XSendfileServer().serve(request, meta_backend_obj, headers)
+            return XSendfileServer().hand_over(request, meta_backend_obj, headers, file)
         if "X-Accel-Redirect" in response:
             require_front(request, "X-Accel-Redirect")
         # it takes these two for granted: a length that no body has, and an unpacked content

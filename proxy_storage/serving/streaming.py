@@ -108,6 +108,10 @@ class StreamingServer(ServerBase):
         return stream(request, source, part, headers)
 
 
+#: the one that delivers where no other can, or none is configured
+STREAMING = StreamingServer()
+
+
 def get_size(meta_backend_obj: MetaBackendObject, source: Source) -> int:
     """Return the length in bytes, from the record where it can be relied on."""
     size = meta_backend_obj.get("size")

@@ -17,14 +17,12 @@ from django.http.response import HttpResponseBase
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.front import require_front
-from proxy_storage.serving.local import get_local_problem, require_local_file
+from proxy_storage.serving.local import LocalFile, get_local_problem, require_local_file
 from proxy_storage.serving.ranges import RangeNotSatisfiable, get_wanted_part, refuse_range
-from proxy_storage.serving.streaming import StreamingServer
+from proxy_storage.serving.streaming import STREAMING
 from proxy_storage.serving.validators import answer_without_file, get_validators
 
 HEADER = "X-Sendfile"
-
-STREAMING = StreamingServer()
 
 _CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -53,14 +51,25 @@ class XSendfileServer(ServerBase):
     def serve(
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
-        """Answer with an empty body and the path of the file.
+        """Answer with an empty body and the path of the file."""
+        return self.hand_over(
+            request, meta_backend_obj, headers, require_local_file(meta_backend_obj)
+        )
+
+    def hand_over(
+        self,
+        request: HttpRequest,
+        meta_backend_obj: MetaBackendObject,
+        headers: dict[str, str],
+        file: LocalFile,
+    ) -> HttpResponseBase:
+        """Answer for a file that has been found.
 
         What can be said without the bytes is said here, as RFC 9110 has it. mod_xsendfile
         gives all files one entity tag unless it finds one, neither web server says in a 416
         how long the file is, and lighttpd does not know ``If-Match``.
         """
         require_front(request, HEADER)
-        file = require_local_file(meta_backend_obj)
         validators = get_validators(meta_backend_obj, file)
         response = answer_without_file(request, validators, headers)
         if response is not None:

@@ -70,6 +70,10 @@ class TestGridFSSource:
         assert source.etag == f'"{storage.get_grid_out("a.bin")._id}"'
         assert timezone.now() - source.last_modified < timedelta(minutes=1)
 
+    def test_nothing_is_asked_before_something_is_wanted(self, storage, monkeypatch):
+        monkeypatch.setattr(storage, "get_grid_out", None)
+        assert storage.get_source("a.bin").is_as_recorded({"size": 1})
+
     def test_file_that_is_gone(self, storage):
         storage.delete("a.bin")
         with pytest.raises(ProxyFileNotFoundError):

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.test import RequestFactory
+from django.utils import timezone
 
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
 from proxy_storage.presigned import get_signing_problem
@@ -142,6 +143,16 @@ class TestXAccelRedirectServer:
 
     def test_local_files_are_read_from_the_disk(self):
         assert ask(save("orm_disk", "a.txt"))["X-Accel-Redirect"] == "/from-s3/a.txt"
+
+
+class TestStreamingServer:
+    def test_recorded_facts_spare_s3_a_request(self, monkeypatch):
+        record = save()
+        record.update(checksum="abc", size=10, created_at=timezone.now())
+        monkeypatch.setattr(type(record.get_original_storage()), "open", None)
+        assert ask(record, "head")["Content-Length"] == "10"
+        request = RequestFactory().get("/files/", headers={"If-None-Match": '"abc"'})
+        assert serve(request, record).status_code == 304
 
 
 class WithUrls(FileSystemStorage):

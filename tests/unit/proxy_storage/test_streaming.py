@@ -177,6 +177,14 @@ class Reversing(FileSystemStorage):
             return ContentFile(file.read()[::-1], name)
 
 
+class Unpacking(FileSystemStorage):
+    """Gives out more bytes than those on the disk, whose number its `size` tells."""
+
+    def _open(self, name, mode="rb"):
+        with super()._open(name, mode) as file:
+            return ContentFile(file.read() * 3, name)
+
+
 class WithSource(FileSystemStorage):
     """Says itself how its files are read."""
 
@@ -195,6 +203,14 @@ class TestFinding:
         response = ask(record, Range="bytes=0-3")
         assert b"".join(response) == b"9876"
         response.close()
+
+    def test_storage_that_gives_more_than_is_on_the_disk(self, tmp_path, settings):
+        record = save(put_in_front_of(Unpacking(tmp_path), "orm", settings))
+        response = ask(record)
+        assert response["Content-Length"] == "3000"
+        assert b"".join(response) == CONTENT * 3
+        response.close()
+        assert ask(record, "head")["Content-Length"] == "3000"
 
     def test_storage_that_has_a_source_of_its_own(self, tmp_path, settings):
         record = save(put_in_front_of(WithSource(tmp_path), "orm", settings))
