@@ -23,6 +23,7 @@ from proxy_storage.originals import (
     remove_bytes,
     saves_exclusively,
 )
+from proxy_storage.owners import OWNER_KEYS
 from proxy_storage.paths import (
     SHORT_TOKEN_LENGTH,
     clean_path,
@@ -160,6 +161,17 @@ class Recording:
             record["original_storage_path"]
         ) == clean_path(original_storage_path)
 
+    def _get_without_owner(self, path: str, error: BaseException) -> MetaBackendObject:
+        """Return a record that may be the one of this save.
+
+        One that has an owner already is from before. Its bytes had vanished, or the new ones
+        would not have got their place, and its owner must not be given these.
+        """
+        record = self.storage.meta_backend.get_after_error(path, error=error)
+        if any(record.get(key) is not None for key in OWNER_KEYS):
+            raise MetaBackendObjectDoesNotExist(f"{path!r} is somebody's already.", path=path)
+        return record
+
     def _remove_unless_recorded(
         self, path: str, original_storage_path: str, error: BaseException
     ) -> None:
@@ -168,7 +180,7 @@ class Recording:
         A record that is there nevertheless was written before the connection broke.
         """
         try:
-            get = partial(self.storage.meta_backend.get_after_error, error=error)
+            get = partial(self._get_without_owner, error=error)
             is_certain = getattr(error, "is_certain", False)
             if not is_certain and self._is_recorded(get, path, original_storage_path):
                 return
