@@ -10,8 +10,28 @@ Installed as ``proxy_storage_permissions``::
         permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
 """
 
-from .base import FilePermission, decide
+from .base import DenyAll, FilePermission, decide
+from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .fields import FieldPermissions
+from .filters import Readable, get_readable, owned_by
+from .links import SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
+from .signed import HasValidSignature
 
-__all__ = ["FieldPermissions", "FilePermission", "IsOwner", "decide"]
+__all__ = [
+    "CanReadFile",
+    "DenyAll",
+    "FieldPermissions",
+    "FilePermission",
+    "HasModelPermission",
+    "HasObjectPermission",
+    "HasValidSignature",
+    "IsOwner",
+    "Readable",
+    "SignedLink",
+    "decide",
+    "get_readable",
+    "get_signed_url",
+    "owned_by",
+    "revoke_links",
+]

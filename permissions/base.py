@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Self
 
+from django.db.models import Model
 from rest_framework.permissions import AND, NOT, OR, BasePermission, OperationHolderMixin
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition
 
 
 class FilePermission(OperationHolderMixin, BasePermission):
@@ -17,10 +21,25 @@ class FilePermission(OperationHolderMixin, BasePermission):
     Instances can be used wherever DRF takes a class, so a permission may have arguments:
     ``IsOwner("user") | IsAdminUser``.
 
-    Nothing is allowed until a subclass says so in `has_object_permission`.
+    Nothing is allowed until a subclass says so in `has_object_permission`. A list asks each
+    record, unless the subclass also says in `get_filter` which records it allows. Whoever
+    overrides the first alone is asked record by record again, whatever the parent's filter.
+
+    Raises:
+        ConfigurationError: a subclass has a `has_permission` of its own. Nobody would ask
+            it: combine the class with another one by ``&``.
 
     Source: https://www.django-rest-framework.org/api-guide/permissions/
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.has_permission is not FilePermission.has_permission:
+            raise ConfigurationError(
+                f"{cls.__qualname__} is decided by records alone, so its has_permission would "
+                "never be asked. Write what depends on the request as a permission class of "
+                "its own, and combine the two with '&'."
+            )
 
     def __call__(self) -> Self:
         """Return itself: DRF calls what it finds in ``permission_classes``."""
@@ -39,6 +58,28 @@ class FilePermission(OperationHolderMixin, BasePermission):
     ) -> bool:
         """Tell whether the requester may have the file; by default nobody may."""
         return False
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition | None:
+        """Tell which records `has_object_permission` allows, so that a list asks none of them.
+
+        Args:
+            request: the request, with its user.
+            view: the view that makes the list.
+            models: the models whose files are asked about. Files without owner are, too; of
+                all others nothing has to be said, and none is shown by what is said here.
+
+        Returns:
+            A condition (`proxy_storage.meta_backends.conditions`) that exactly the allowed
+            records fulfil, such as `filters.owned_by` makes it; ``True`` for all of them,
+            ``False`` for none; ``None`` where only each record can tell.
+        """
+        return None
+
+
+class DenyAll(FilePermission):
+    """Allow nobody: for a field whose files nobody may read."""
 
 
 def decide(
@@ -72,10 +113,21 @@ def decide(
         return False
     if obj is not None:
         return bool(permission.has_object_permission(request, view, obj))
-    asks_records = (
-        type(permission).has_object_permission is not BasePermission.has_object_permission
-    )
-    return None if asks_records else True
+    if denies_all(permission):
+        return False
+    return None if asks_records(permission) else True
+
+
+def denies_all(permission: Any) -> bool:
+    """Tell whether a permission is one of ours that never says when it allows anything."""
+    method = getattr(type(permission), "has_object_permission", None)
+    return method is FilePermission.has_object_permission
+
+
+def asks_records(permission: Any) -> bool:
+    """Tell whether a permission looks at records, beside the request."""
+    method = getattr(type(permission), "has_object_permission", None)
+    return method is not BasePermission.has_object_permission
 
 
 def _decide_both(

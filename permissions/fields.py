@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition
 from proxy_storage.owners import get_owner_model
 
 from .base import FilePermission, decide
+from .bounds import NOBODY, Bounds
+from .filters import get_bounds, owned_as_any
 
 
 class FieldPermissions(FilePermission):
@@ -21,6 +25,9 @@ class FieldPermissions(FilePermission):
 
     Files of other models, of fields that are not named, and without owner are not
     allowed to anybody. To speak for several models, combine subclasses with ``|``.
+
+    Raises:
+        ConfigurationError: when it is asked, and another model declares a field.
     """
 
     #: the model that declares the fields
@@ -38,9 +45,35 @@ class FieldPermissions(FilePermission):
             return False
         return decide(rule(), request, view, obj) is True
 
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition | None:
+        """Apply the rules of all fields, where each of them can say what it allows."""
+        return self.get_bounds(request, view, models).condition
+
+    def get_bounds(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Bounds:
+        """Apply the rules of all fields, each to the files of the field."""
+        bounds = NOBODY
+        for name, rule in self.permissions.items():
+            if rule is not None:
+                owner = self._get_owner_model(name)
+                of_field = Bounds.exactly(owned_as_any([owner], name), is_general=True)
+                # what the rule leaves open is about this model, and so about this field
+                rule_bounds = get_bounds(rule(), request, view, [owner])
+                bounds |= of_field & rule_bounds.generally()
+        return bounds
+
     def _get_owner_model(self, name: Any) -> type[Model]:
         """Return the model that files of a field name as their owner's."""
-        declaring_model: type[Model] = self.model._meta.get_field(name).model
+        try:
+            declaring_model: type[Model] = self.model._meta.get_field(name).model
+        except FieldDoesNotExist as error:
+            raise ConfigurationError(
+                f"{type(self).__name__} is about {self.model._meta.label}, which has no field "
+                f"{name!r}."
+            ) from error
         if declaring_model is not self.model._meta.concrete_model:
             raise ConfigurationError(
                 f"{type(self).__name__} is about {self.model._meta.label}, but {name!r} is "

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition, any_of
+from proxy_storage.meta_backends.values import is_storable
+from proxy_storage.owners import get_owner_model
 
 from .base import FilePermission
+from .filters import owned_by
 
 
 class IsOwner(FilePermission):
-    """Allow the user that the owner instance names.
+    """Allow the user that the owner instance names, or the users.
 
     Args:
-        user_field: the foreign key to the user on the model that owns the file.
+        user_field: the foreign key to the user on the model that owns the file; or a path
+            to users with dots, through any relations: ``"application.user"``,
+            ``"team.members"``.
 
     A file without owner, or whose owner names no user, belongs to nobody.
 
     Raises:
-        ConfigurationError: when it is asked, and the field leads to no user.
+        ConfigurationError: when it is asked, and the path leads to no user.
     """
 
     def __init__(self, user_field: str = "user") -> None:
@@ -34,29 +41,83 @@ class IsOwner(FilePermission):
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Compare keys: the user that the instance names is not fetched."""
-        if not request.user.is_authenticated:
+        """Compare keys; one query, by which no user is fetched."""
+        user, model = request.user, get_owner_model(obj)
+        if model is None or not (user and user.is_authenticated):
             return False
-        instance = obj.get_content_object()
-        if instance is None:
-            return False
-        field = self._get_user_field(instance)
-        user = getattr(instance, field.attname)
-        return user is not None and user == getattr(request.user, field.target_field.attname)
-
-    def _get_user_field(self, instance: Model) -> Any:
-        """Return the foreign key; one to another model has the same numbers in it."""
+        relation = self._get_relation(model)
+        if "." not in self.user_field and _is_foreign_key(relation):
+            # remembered: others that are asked, and who serves the file, may need it as well
+            instance, key = obj.get_content_object(), _get_user_key(user, relation)
+            return None not in (instance, key) and getattr(instance, relation.attname) == key
         try:
-            field: Any = instance._meta.get_field(self.user_field)
-        except FieldDoesNotExist:
-            field = None
-        if field is None or (not field.many_to_one and not field.one_to_one) or field.auto_created:
+            key = model._meta.pk.to_python(obj["object_id"])
+        except (ValidationError, ValueError, TypeError):  # no key of this model
+            return False
+        instances = self._get_instances(user, model) if is_storable(key) else None
+        # a database may compare keys without case
+        return instances is not None and key in instances.filter(pk=key).values_list(
+            "pk", flat=True
+        )
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition:
+        """Select the files of all instances that name the user."""
+        user = request.user
+        if not (user and user.is_authenticated):
+            return False
+        found = [self._get_instances(user, model) for model in models]
+        return any_of(*(owned_by(some, model=some.model) for some in found if some is not None))
+
+    def _get_instances(self, user: Any, model: type[Model]) -> QuerySet[Model] | None:
+        """Return the instances that name a user; ``None`` where nothing can name this one."""
+        relation = self._get_relation(model)
+        key = _get_user_key(user, relation)
+        if key is None:
+            return None
+        path = "__".join([*self.user_field.split("."), _get_user_field(relation).name])
+        return model._base_manager.filter(**{path: key})
+
+    def _get_relation(self, model: type[Model]) -> Any:
+        """Return the last relation of the path, the one that leads to users."""
+        reached: Any = model
+        relation: Any = None
+        for name in self.user_field.split("."):
+            try:
+                relation = reached._meta.get_field(name)
+            except FieldDoesNotExist:
+                relation = None
+            if relation is None or relation.related_model is None:
+                raise ConfigurationError(
+                    f"{self}: {reached._meta.label} has no relation {name!r} to another model."
+                )
+            reached = relation.related_model
+        # one to another model has the same numbers in it
+        if reached._meta.concrete_model is not get_user_model()._meta.concrete_model:
             raise ConfigurationError(
-                f"IsOwner({self.user_field!r}): {instance._meta.label} has no such foreign key."
+                f"{self}: on {model._meta.label} this leads to {reached._meta.label}, which is "
+                "not the model of users."
             )
-        if field.related_model._meta.concrete_model is not get_user_model()._meta.concrete_model:
-            raise ConfigurationError(
-                f"IsOwner({self.user_field!r}): on {instance._meta.label} this leads to "
-                f"{field.related_model._meta.label}, which is not the model of users."
-            )
-        return field
+        return relation
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.user_field!r})"
+
+
+def _is_foreign_key(relation: Any) -> bool:
+    return bool(relation.concrete and (relation.many_to_one or relation.one_to_one))
+
+
+def _get_user_field(relation: Any) -> Any:
+    """Return the field of users that the relation has the values of."""
+    return relation.target_field if _is_foreign_key(relation) else get_user_model()._meta.pk
+
+
+def _get_user_key(user: Any, relation: Any) -> Any:
+    """Return this user's value; ``None`` where it is none, so that it is equal to nothing."""
+    field = _get_user_field(relation)
+    try:
+        return field.to_python(getattr(user, field.attname, None))
+    except ValidationError:
+        return None

@@ -8,14 +8,25 @@ has the same owner whichever class it is reached through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import lru_cache
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model
 
+from proxy_storage.meta_backends.values import is_storable
+
+if TYPE_CHECKING:
+    from proxy_storage.meta_backends.base import MetaBackendObject
+
 OWNER_KEYS = ("content_type_id", "object_id", "field")
+
+_Data = TypeVar("_Data", bound="dict[str, Any]")
 
 
 def get_owner_data(instance: Model, field: Field[Any, Any]) -> dict[str, Any]:
@@ -57,15 +68,32 @@ def get_owner_model(data: Mapping[str, Any]) -> type[Model] | None:
         return None
 
 
-def restore_object_id(data: dict[str, Any]) -> None:
-    """Turn the owner's key, which may be stored as text, back into its own type.
+def restore_object_ids(records: Iterable[dict[str, Any]]) -> None:
+    """Turn owners' keys, which may be stored as text, back into their own types.
 
-    A key that is none of this type, since the model's has changed, stays as it is.
+    A key that is none of its type, since the model's has changed, stays as it is.
     """
-    model = get_owner_model(data)
-    if model is not None:
-        with suppress(ValidationError, ValueError, TypeError):
-            data["object_id"] = model._meta.pk.to_python(data["object_id"])
+    for model, owned in _group_by_model(records).items():
+        if model is None:
+            continue
+        for data in owned:
+            with suppress(ValidationError, ValueError, TypeError):
+                data["object_id"] = model._meta.pk.to_python(data["object_id"])
+
+
+def _group_by_model(records: Iterable[_Data]) -> dict[type[Model] | None, list[_Data]]:
+    """Find each model once: one that does not exist any more is asked for again and again."""
+    models: dict[Any, type[Model] | None] = {}
+    grouped: dict[type[Model] | None, list[_Data]] = defaultdict(list)
+    for data in records:
+        content_type_id = data.get("content_type_id")
+        if data.get("object_id") is None:
+            grouped[None].append(data)
+            continue
+        if content_type_id not in models:
+            models[content_type_id] = get_owner_model(data)
+        grouped[models[content_type_id]].append(data)
+    return grouped
 
 
 def get_content_object(data: Mapping[str, Any]) -> Model | None:
@@ -75,9 +103,58 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
         ``None`` where the record has no owner, or the owner is gone.
     """
     model = get_owner_model(data)
-    if model is None:
-        return None
-    try:
-        return model._base_manager.filter(pk=data["object_id"]).first()
-    except (ValidationError, ValueError, TypeError):  # no key of this model
-        return None
+    return None if model is None else _fetch(model, [data["object_id"]])[0]
+
+
+def fetch_content_objects(records: Iterable[MetaBackendObject]) -> None:
+    """Fetch the owners of many records; one query for each model.
+
+    The records remember them: their ``get_content_object`` asks no more. Those that
+    remember theirs already are left alone.
+    """
+    unknown = [record for record in records if not record.has_fetched_content_object]
+    for model, owned in _group_by_model(unknown).items():
+        instances: Iterable[Model | None] = repeat(None)
+        if model is not None:
+            instances = _fetch(model, [record["object_id"] for record in owned])
+        for record, instance in zip(owned, instances, strict=False):
+            record.set_content_object(instance)
+
+
+def _fetch(model: type[Model], object_ids: Sequence[Any]) -> list[Model | None]:
+    """Return the instances that have these keys, in this order."""
+    keys = [_get_key(model, object_id) for object_id in object_ids]
+    wanted = {key for key in keys if key is not None}
+    # a database may compare keys without case; those of a dict are literal
+    instances = model._base_manager.in_bulk(wanted) if wanted else {}
+    return [instances.get(key) for key in keys]
+
+
+def _get_key(model: type[Model], object_id: Any) -> Any:
+    """Return a key in the type that the model has it in; ``None`` if none of it can be."""
+    with suppress(ValidationError, ValueError, TypeError):
+        key = model._meta.pk.to_python(object_id)
+        if is_storable(key):
+            return key
+    return None
+
+
+def get_owner_models() -> tuple[type[Model], ...]:
+    """Return the models that may own files: those that declare a field of this package.
+
+    A model that inherits the field from another table, or is a proxy, is none of them: there
+    the owner is the model that declares it.
+    """
+    # where the apps change, the models are others
+    return _get_owner_models(tuple(apps.get_models(include_auto_created=True)))
+
+
+@lru_cache(maxsize=1)
+def _get_owner_models(models: tuple[type[Model], ...]) -> tuple[type[Model], ...]:
+    from proxy_storage.db.fields import OwnedFileMixin
+
+    return tuple(
+        model
+        for model in models
+        if any(isinstance(field, OwnedFileMixin) for field in model._meta.local_fields)
+    )

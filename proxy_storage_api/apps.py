@@ -1,6 +1,6 @@
 """The Django app of the API; it has no models."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class ProxyStorageAPIConfig(AppConfig):
@@ -12,5 +12,11 @@ class ProxyStorageAPIConfig(AppConfig):
     verbose_name = "Proxy storage API"
 
     def ready(self) -> None:
-        """Register the checks; the settings of the API become known with them."""
+        """Register the checks, and what drf-spectacular is to say of the endpoint.
+
+        The settings of the API become known with the checks.
+        """
         from proxy_storage_api import checks  # noqa: F401  (registers on import)
+
+        if apps.is_installed("drf_spectacular"):
+            from proxy_storage_api import schema  # noqa: F401  (registers on import)

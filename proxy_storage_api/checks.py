@@ -1,18 +1,86 @@
 """System checks of the API's settings."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core import checks
 
+from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage_api.settings import get_default_permission_classes
+from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage_api.settings import DEFAULTS, api_settings, get_permission_classes
+from proxy_storage_permissions.settings import get_link_key, get_link_max_age
 
 
 @checks.register()
 def check_permission_classes(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Find permission classes that cannot be imported."""
+    found: list[checks.CheckMessage] = []
+    if not _are_readable():
+        return found
+    for key in DEFAULTS:
+        if key.endswith("PERMISSION_CLASSES"):
+            try:
+                get_permission_classes(key)
+            except ConfigurationError as error:
+                hint = "Give a list of dotted paths."
+                found.append(checks.Error(str(error), hint=hint, id="proxy_storage_api.E001"))
+    return found
+
+
+@checks.register()
+def check_values(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find values that the API cannot work with."""
+    if not _are_readable():
+        return []
+    return [
+        checks.Error(problem, hint=hint, id="proxy_storage_api.E002")
+        for problem, hint in (*_find_problems(), *_find_problems_of_uploads())
+    ]
+
+
+def _are_readable() -> bool:
+    """Tell whether there are settings to look at; else the checks of proxy_storage say so."""
     try:
-        get_default_permission_classes()
-    except ConfigurationError as error:
-        return [checks.Error(str(error), id="proxy_storage_api.E001")]
-    return []
+        ProxyStorageSettings.user_settings()
+        registry.get_proxy_storage_names()
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _find_problems() -> Iterator[tuple[str, str]]:
+    for get_setting, hint in (
+        (get_link_key, "Give a long random text, or leave it out."),
+        (get_link_max_age, "Give a whole number greater than 0."),
+    ):
+        try:
+            get_setting()
+        except ConfigurationError as error:
+            yield str(error), hint
+    if not isinstance(api_settings.HIDE_FORBIDDEN, bool):
+        where = f"{SETTING}['HIDE_FORBIDDEN']"
+        yield f"{where} must be a bool, not {api_settings.HIDE_FORBIDDEN!r}.", "Give True or False."
+    header = api_settings.AUTHORIZE_URI_HEADER
+    if header is not None and (not isinstance(header, str) or not header):
+        yield (
+            f"{SETTING}['AUTHORIZE_URI_HEADER'] must be the name of a header, not {header!r}.",
+            "Give one that the web server sets, such as 'X-Original-URI'.",
+        )
+
+
+def _find_problems_of_uploads() -> Iterator[tuple[str, str]]:
+    size, names = api_settings.UPLOAD_MAX_SIZE, api_settings.UPLOAD_STORAGES
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        hint = "Give a whole number greater than 0."
+        yield f"{SETTING}['UPLOAD_MAX_SIZE'] must be a number of bytes, not {size!r}.", hint
+    known = registry.get_proxy_storage_names()
+    where, hint = f"{SETTING}['UPLOAD_STORAGES']", f"Known are {', '.join(known)}."
+    if not isinstance(names, list | tuple):
+        yield f"{where} must be a list of names, not {names!r}.", hint
+        return
+    for name in names:
+        if name not in known:
+            yield f"{where} has {name!r}, which is no proxy storage.", hint
+    if not names and api_settings.UPLOAD_PERMISSION_CLASSES:
+        yield f"{where} is empty, so nothing can be uploaded.", hint

@@ -7,5 +7,13 @@ from proxy_storage_api.viewsets import FileViewSet
 app_name = "proxy_storage_api"
 
 urlpatterns = [
-    path("", FileViewSet.as_view({"get": "download"}), name="files"),
+    path("", FileViewSet.as_view({"get": "list", "post": "create"}), name="files"),
+    *(
+        path(
+            f"{extra.url_path}/",
+            FileViewSet.as_view(dict(extra.mapping), **extra.kwargs),
+            name=extra.url_name,
+        )
+        for extra in FileViewSet.get_extra_actions()
+    ),
 ]

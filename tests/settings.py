@@ -36,6 +36,10 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):
 
     pymysql.install_as_MySQLdb()
 DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
+# django-guardian's: who is not logged in is nobody
+ANONYMOUS_USER_NAME = None
+# it is asked where a test says so
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -45,7 +49,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "guardian",
     "rest_framework",
+    "rest_framework.authtoken",
     "proxy_storage",
     "proxy_storage_api",
     "jobs",

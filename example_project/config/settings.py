@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "drf_spectacular",
     "rest_framework",
     "proxy_storage",
     "proxy_storage_api",
@@ -89,6 +90,10 @@ LOGOUT_REDIRECT_URL = "home"
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 USE_TZ = True
+
+# what the endpoint can be asked, as OpenAPI: see schema/
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+SPECTACULAR_SETTINGS = {"TITLE": "Job applications", "SERVE_INCLUDE_SCHEMA": False}
 
 # errors go to standard error, where the web server keeps its log
 LOGGING = {

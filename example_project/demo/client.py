@@ -41,7 +41,13 @@ class Client:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self._opener = build_opener(HTTPCookieProcessor(CookieJar()), ProxyHandler({}))
+        self._jar = CookieJar()
+        self._opener = build_opener(HTTPCookieProcessor(self._jar), ProxyHandler({}))
+
+    @property
+    def cookies(self) -> dict[str, str | None]:
+        """The cookies that the site has set, by name."""
+        return {cookie.name: cookie.value for cookie in self._jar}
 
     def request(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from proxy_storage.exceptions import (
     MetaBackendObjectDoesNotExist,
     MetaBackendUnavailable,
 )
+from proxy_storage.meta_backends.selecting import SelectingBase
 from proxy_storage.paths import is_literal_path
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ __all__ = [
     "MetaBackendUnavailable",
 ]
 
-_NOT_LOADED: Any = object()
-
 
 class MetaBackendObject(dict[str, Any]):
     """The record of one file: a dict that knows its storages and its owner.
@@ -41,7 +40,8 @@ class MetaBackendObject(dict[str, Any]):
     mixins and projects add more.
     """
 
-    _content_object: Model | None = _NOT_LOADED
+    _content_object: Model | None
+    has_fetched_content_object = False
 
     def get_proxy_storage(self) -> ProxyStorageBase:
         """Return the proxy storage that the file was saved through.
@@ -67,12 +67,16 @@ class MetaBackendObject(dict[str, Any]):
         Returns:
             ``None`` for a file that nobody owns, or whose owner has been deleted.
         """
-        if self._content_object is _NOT_LOADED:
-            self._content_object = owners.get_content_object(self)
+        if not self.has_fetched_content_object:
+            self.set_content_object(owners.get_content_object(self))
         return self._content_object
 
+    def set_content_object(self, instance: Model | None) -> None:
+        """Remember the instance that owns the file, or that there is none."""
+        self._content_object, self.has_fetched_content_object = instance, True
 
-class MetaBackendBase(ABC):
+
+class MetaBackendBase(SelectingBase):
     """A store of records, each under its unique path.
 
     Subclasses write the methods with an underscore and need not check what they are
@@ -201,7 +205,7 @@ class MetaBackendBase(ABC):
         """Return the database whose transactions the records take part in, if any."""
         return None
 
-    def check_keys(self, keys: Iterable[str]) -> None:  # noqa: B027  (documents take any key)
+    def check_keys(self, keys: Iterable[str]) -> None:
         """Make sure that records can have these keys; system checks ask.
 
         Raises:
@@ -226,7 +230,7 @@ class MetaBackendBase(ABC):
             raise self._does_not_exist(record["path"])
         return identity
 
-    def release(self, record: MetaBackendObject) -> None:  # noqa: B027  (there may be nothing to do)
+    def release(self, record: MetaBackendObject) -> None:
         """Give a record back that was claimed, since its bytes cannot be deleted."""
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
@@ -254,10 +258,6 @@ class MetaBackendBase(ABC):
         """Tell whether there is a record of this path."""
 
     @abstractmethod
-    def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
-        """Give out the records that have all these values and such a path, sorted by path."""
-
-    @abstractmethod
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         """Change the record that has all these values; return whether there was one."""
 
@@ -277,9 +277,12 @@ class MetaBackendBase(ABC):
         return changed
 
     @staticmethod
-    def _make_object(data: dict[str, Any]) -> MetaBackendObject:
-        owners.restore_object_id(data)
-        return MetaBackendObject(data)
+    def _make_objects(data: list[dict[str, Any]]) -> list[MetaBackendObject]:
+        owners.restore_object_ids(data)
+        return [MetaBackendObject(one) for one in data]
+
+    def _make_object(self, data: dict[str, Any]) -> MetaBackendObject:
+        return self._make_objects([data])[0]
 
     def _check_path(self, path: Any) -> str:
         if not is_literal_path(path):

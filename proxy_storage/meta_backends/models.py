@@ -78,3 +78,14 @@ class FileFactsMixin(models.Model):
 
     class Meta:
         abstract = True
+
+
+class LinkVersionMixin(models.Model):
+    """Field that revokes the signed links to a file: it changes, and they are good no more."""
+
+    link_version = models.CharField(
+        _("version of its links"), max_length=32, blank=True, default="", editable=False
+    )
+
+    class Meta:
+        abstract = True

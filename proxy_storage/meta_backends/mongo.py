@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
@@ -14,6 +13,9 @@ from django.utils import timezone
 
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectAlreadyExists
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition
+from proxy_storage.meta_backends.mongo_query import get_query, get_range, get_sort
+from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.mongo import (
     AnyDatabase,
     LazyDatabase,
@@ -31,7 +33,6 @@ CLAIM_SECONDS = 30.0
 CLAIM_PAUSE = 0.05  # seconds to wait for who deletes the same file
 # seconds to look for a record after a time limit has passed
 LOOK_AGAIN_TIMEOUT = 0.4
-FIRST_SURROGATE, LAST_SURROGATE = 0xD800, 0xDFFF
 
 
 class MongoMetaBackend(MetaBackendBase):
@@ -135,10 +136,24 @@ class MongoMetaBackend(MetaBackendBase):
         query: dict[str, Any] = _literal(criteria)
         if path_prefix:
             # a range, on the index; no regular expression is made of a path
-            query["path"] = _get_range(path_prefix)
+            query["path"] = get_range(path_prefix)
         with mapped_errors(path_prefix):
             for record in self._collection.find(query).sort("path", 1):
                 yield _from_mongo(record)
+
+    def _select(
+        self, condition: Condition, order: Order, start: int, stop: int | None
+    ) -> list[dict[str, Any]]:
+        with mapped_errors(""):
+            found = self._collection.find(get_query(condition)).sort(get_sort(order)).skip(start)
+            if stop is not None:
+                found = found.limit(stop - start)
+            return [_from_mongo(record) for record in found]
+
+    def _count(self, condition: Condition) -> int:
+        with mapped_errors(""):
+            count: int = self._collection.count_documents(get_query(condition))
+        return count
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         with mapped_errors(update_data.get("path", criteria["path"])):
@@ -168,17 +183,6 @@ class MongoMetaBackend(MetaBackendBase):
 def _literal(criteria: dict[str, Any]) -> dict[str, Any]:
     """Compare with these very values: an object with operators, or a pattern, is none."""
     return {key: {"$eq": value} for key, value in criteria.items()}
-
-
-def _get_range(prefix: str) -> dict[str, str]:
-    """Return the range of all texts with a prefix, by code points: MongoDB's plain order."""
-    head = prefix.rstrip(chr(sys.maxunicode))
-    if not head:
-        return {"$gte": prefix}
-    following = ord(head[-1]) + 1
-    if following == FIRST_SURROGATE:  # which are no characters
-        following = LAST_SURROGATE + 1
-    return {"$gte": prefix, "$lt": head[:-1] + chr(following)}
 
 
 def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:

@@ -27,16 +27,21 @@ from proxy_storage.exceptions import (
     MetaBackendUnavailable,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition
 from proxy_storage.meta_backends.models import (
     ContentObjectFieldMixin,
     FileFactsMixin,
+    LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
+from proxy_storage.meta_backends.ordering import Order
+from proxy_storage.meta_backends.orm_query import RowQuery
 
 __all__ = [
     "ContentObjectFieldMixin",
     "FileFactsMixin",
+    "LinkVersionMixin",
     "ORMMetaBackend",
     "OriginalStorageNameMixin",
     "ProxyStorageModelBase",
@@ -154,6 +159,16 @@ class ORMMetaBackend(MetaBackendBase):
             if path_prefix:
                 rows = rows.filter(path__startswith=path_prefix)
             yield from rows.values().iterator()
+
+    def _select(
+        self, condition: Condition, order: Order, start: int, stop: int | None
+    ) -> list[dict[str, Any]]:
+        with self._mapped_errors(""):
+            return list(RowQuery(self._rows).get_rows(condition, order).values()[start:stop])
+
+    def _count(self, condition: Condition) -> int:
+        with self._mapped_errors(""):
+            return RowQuery(self._rows).get_rows(condition).count()
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         self.check_keys([*criteria, *update_data])

@@ -12,6 +12,7 @@ from django.utils import timezone
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.owners import OWNER_KEYS
 from proxy_storage.testing.records import PATH, RECORD, MetaBackendCases, RecordCases
+from proxy_storage.testing.selecting import SelectCases
 
 # MongoDB keeps times to the millisecond
 PRECISION = timedelta(milliseconds=1)
@@ -164,7 +165,7 @@ class FactCases(MetaBackendCases):
         assert backend.get(PATH)["size"] == 5 * 2**40
 
 
-class MetaBackendContract(RecordCases, FilterCases, OwnerCases, FactCases):
+class MetaBackendContract(RecordCases, FilterCases, SelectCases, OwnerCases, FactCases):
     """Tests of a meta backend; subclasses give the fixture ``backend``.
 
     The fixture is a meta backend without records. The owner that they are given is a row

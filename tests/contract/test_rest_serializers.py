@@ -4,10 +4,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 from rest_framework.viewsets import ModelViewSet
 
+from proxy_storage_api.fields import SignedFileField
+from proxy_storage_permissions.links import is_valid_link
 from tests.contract.images import make_png
 from tests.contract.owners import get_owner, owner_of, save_file
 from tests.contract.proxy_storages import read
@@ -37,6 +40,20 @@ class PictureSerializer(serializers.ModelSerializer):
 class PictureViewSet(ModelViewSet):
     queryset = Picture.objects.order_by("pk")
     serializer_class = PictureSerializer
+
+
+class SignedSerializer(serializers.ModelSerializer):
+    orm_file = SignedFileField(required=False, max_age=600, max_length=40)
+    mongo_file = SignedFileField(required=False, max_age=600, max_length=40)
+
+    class Meta:
+        model = Document
+        fields = ["title", "orm_file", "mongo_file"]
+
+
+class SignedViewSet(ModelViewSet):
+    queryset = Document.objects.order_by("pk")
+    serializer_class = SignedSerializer
 
 
 ACTIONS = {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}
@@ -191,3 +208,53 @@ class TestImage:
         assert answer.status_code == 400
         assert answer.data[field][0].code == "invalid_image"
         assert not Picture.objects.exists()
+
+
+class TestSignedLink:
+    """The representation is a link that opens the file; writing is that of any other file."""
+
+    def opens(self, link, document, field):
+        file = getattr(document, field)
+        url = urlsplit(link)
+        record = file.storage.get_meta_backend_obj(file.name)
+        return url.netloc == "testserver" and is_valid_link(
+            record, QueryDict(url.query), "GET", None
+        )
+
+    def test_is_the_representation(self, field, document):
+        answer = ask(SignedViewSet, "get", pk=document.pk)
+        assert self.opens(answer.data[field], document, field)
+        assert document.title == answer.data["title"]
+
+    def test_of_no_file_is_none(self, field):
+        document = Document.objects.create()
+        assert ask(SignedViewSet, "get", pk=document.pk).data[field] is None
+
+    def test_is_the_answer_to_an_upload(self, field, storage):
+        answer = ask(SignedViewSet, "post", {"title": "new", field: upload()})
+        assert answer.status_code == 201
+        document = Document.objects.get()
+        assert self.opens(answer.data[field], document, field)
+        path = getattr(document, field).name
+        assert read(storage, path) == b"new"
+        assert get_owner(Document, field, path) == owner_of(document, field)
+
+    @pytest.mark.parametrize("method", ["put", "patch"])
+    def test_is_that_of_the_file_which_replaces_another(self, field, document, method):
+        before = ask(SignedViewSet, "get", pk=document.pk).data[field]
+        answer = ask(SignedViewSet, method, {"title": "after", field: upload()}, document.pk)
+        assert answer.status_code == 200
+        saved = Document.objects.get()
+        assert self.opens(answer.data[field], saved, field)
+        assert not self.opens(before, saved, field)
+
+    @pytest.mark.parametrize(
+        ("value", "code"),
+        [(("a.txt", b""), "empty"), (("a" * 41, b"new"), "max_length"), (None, "invalid")],
+    )
+    def test_refuses_what_others_refuse(self, field, document, old_path, value, code):
+        given = old_path if value is None else upload(*value)
+        answer = ask(SignedViewSet, "patch", {field: given}, document.pk)
+        assert answer.status_code == 400
+        assert answer.data[field][0].code == code
+        assert getattr(Document.objects.get(), field).name == old_path

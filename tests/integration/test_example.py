@@ -183,6 +183,32 @@ class TestDownload:
         assert outcome.content == "wrong"
 
 
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    ("who", "resume", "avatar"),
+    [
+        (None, "403 Forbidden", "200 OK"),
+        ("messi", "200 OK", "200 OK"),
+        ("ronaldo", "403 Forbidden", "200 OK"),
+        ("admin", "200 OK", "200 OK"),
+    ],
+)
+def test_documented_requests_by_curl(site, curl, who, resume, avatar):
+    client, command = Client(site[0]), [curl, "--silent", "--head"]
+    if who is not None:
+        client.log_in(who)
+        command += ["--cookie", f"sessionid={client.cookies['sessionid']}"]
+    # where /var/files/messi_avatar.jpg lies on this machine
+    folder = site[2].resolve() / "files"
+    for path, expected in (
+        ("/messi_resume.txt", resume),
+        (f"{folder}/messi_avatar.jpg", avatar),
+    ):
+        url = f"{site[0]}/files/?path={path}"
+        answer = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+        assert answer.stdout.splitlines()[0] == f"HTTP/1.1 {expected}"
+
+
 @pytest.mark.parametrize("given", [False, True], ids=["own mongo", "MONGODB_URI"])
 def test_demo_ends_well_and_cleans_up(given, mongodb_uri, tmp_path):
     env = {**os.environ, "EXAMPLE_SERVER": "stream", "TMPDIR": str(tmp_path)}

@@ -7,6 +7,7 @@ from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageFiel
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
     FileFactsMixin,
+    LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
@@ -19,7 +20,11 @@ from tests.testapp.storages import (
 
 
 class StoredFile(
-    ContentObjectFieldMixin, OriginalStorageNameMixin, FileFactsMixin, ProxyStorageModelBase
+    ContentObjectFieldMixin,
+    OriginalStorageNameMixin,
+    FileFactsMixin,
+    LinkVersionMixin,
+    ProxyStorageModelBase,
 ):
     """Records with all that they can have."""
 
@@ -43,19 +48,35 @@ class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
     """Records that name their original storage."""
 
 
+class Team(models.Model):
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL)
+    lead = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, to_field="username", null=True, related_name="+"
+    )
+
+
 class TwoFiles(models.Model):
     """A base for models with one file on each meta backend."""
 
     title = models.CharField(max_length=50, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    teams = models.ManyToManyField(Team, blank=True)
     orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
     mongo_file = ProxyStorageFileField(storage=MongoGridFSStorage(), blank=True)
 
     class Meta:
         abstract = True
 
+    def can_read_file(self, user, field):
+        return self.title == f"{field} for {user.username}"
+
+    @classmethod
+    def readable_by(cls, user, field):
+        return cls.objects.filter(title=f"{field} for {user.username}")
+
 
 class Document(TwoFiles):
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    """Files of an instance that belongs to a user."""
 
 
 class ScannedDocument(Document):

@@ -79,10 +79,16 @@ def test_unknown_path(clients, who):
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_without_path(clients, who):
-    response = clients[who].get("/files/")
+@pytest.mark.parametrize("url", ["/files/record/", "/files/authorize/"])
+def test_without_path(clients, who, url):
+    assert clients[who].get(url).status_code == 400
+
+
+def test_without_path_where_there_are_only_downloads(clients):
+    view = FileViewSet.as_view({"get": "download"})
+    response = view(APIRequestFactory().get("/"))
     assert response.status_code == 400
-    assert response.json() == {"path": ["This query parameter is required."]}
+    assert response.data == {"path": ["This query parameter is required."]}
 
 
 @pytest.mark.parametrize("path", ["", "..", "/../etc/passwd", "nul\0", "%00", "/messi_resume.txt/"])
@@ -126,13 +132,13 @@ def test_permission_under_not_decides_by_the_record(clients, application):
 
 @pytest.mark.parametrize("permission", [IsOwner("user"), ~IsOwner("user")])
 def test_actions_that_see_no_record_are_closed(clients, permission):
-    class Listing(FileViewSet):
+    class Counting(FileViewSet):
         permission_classes = [permission]
 
-        def list(self, request):
+        def count(self, request):
             raise AssertionError("nobody gets here")
 
-    view = Listing.as_view({"get": "list"})
+    view = Counting.as_view({"get": "count"})
     for who in PEOPLE[1:]:
         for method in ("get", "options"):
             request = getattr(APIRequestFactory(), method)("/")

@@ -1,0 +1,189 @@
+"""Permission by what Django, or the instance itself, says about the owner instance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition
+from proxy_storage.owners import get_owner_model
+
+from .base import FilePermission
+from .bounds import NOBODY, UNKNOWN, Bounds
+from .filters import find_first, get_file_fields, owned_as_any, owned_by
+from .object_permissions import get_permitted, has_object_permission
+
+DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
+
+
+class HasModelPermission(FilePermission):
+    """Allow who has a permission of Django's for the model that owns the file.
+
+    Args:
+        name: what is permitted, such as ``"view"``, which means ``jobs.view_jobapply`` for
+            a file of that model; or the full name of a permission, for files of all models.
+
+    The instance is not asked for: a file whose owner has been deleted is one of its model.
+
+    Source: https://docs.djangoproject.com/en/stable/topics/auth/default/#permissions-and-authorization
+    """
+
+    def __init__(self, name: str = "view") -> None:
+        self.name = name
+
+    def has_object_permission(
+        self, request: Request, view: APIView, obj: MetaBackendObject
+    ) -> bool:
+        """Ask ``user.has_perm`` of the model; no query, once the user's permissions are known."""
+        model = get_owner_model(obj)
+        return model is not None and self._is_permitted(request, model)
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition:
+        """Select the files of all models that the user has the permission for."""
+        return owned_as_any([model for model in models if self._is_permitted(request, model)])
+
+    def _is_permitted(self, request: Request, model: type[Model]) -> bool:
+        return bool(request.user and request.user.has_perm(get_full_name(self.name, model)))
+
+
+class HasObjectPermission(FilePermission):
+    """Allow who has a permission of Django's for the instance that owns the file.
+
+    Django itself keeps no permissions for instances; django-guardian does, as do other
+    authentication backends. A list asks the database where only Django's own backends and
+    django-guardian's are in use; with any other, each record is asked.
+
+    Args:
+        name: as for `HasModelPermission`.
+
+    Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#handling-object-permissions
+    """
+
+    def __init__(self, name: str = "view") -> None:
+        self.name = name
+
+    def has_object_permission(
+        self, request: Request, view: APIView, obj: MetaBackendObject
+    ) -> bool:
+        """Ask ``user.has_perm`` of the instance."""
+        model = get_owner_model(obj)
+        instance = None if model is None else obj.get_content_object()
+        if model is None or instance is None or not request.user:
+            return False
+        return has_object_permission(request.user, get_full_name(self.name, model), instance)
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition | None:
+        """Select the files of all instances that the user has the permission for."""
+        return self.get_bounds(request, view, models).condition
+
+    def get_bounds(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Bounds:
+        """Tell of each model which files are permitted, or that each of them has to be asked."""
+        if not request.user:
+            return NOBODY
+        found = (
+            (model, get_permitted(request.user, get_full_name(self.name, model), model))
+            for model in models
+        )
+        return reduce(or_, (_get_bounds(model, instances) for model, instances in found), NOBODY)
+
+
+class CanReadFile(FilePermission):
+    """Allow whom the instance that owns the file says.
+
+    The instance has a method for one file, and its model may have another one that finds all
+    instances for which the first says yes::
+
+        class Letter(models.Model):
+            def can_read_file(self, user, field):
+                return self.reader_id == user.pk
+
+            @classmethod
+            def readable_by(cls, user, field):
+                return cls.objects.filter(reader_id=user.pk)
+
+    ``field`` is the name of the file field. A model without the first method allows
+    nobody; one without the second has each of its files asked by a list, as has one whose
+    second method returns ``None``.
+
+    Args:
+        method: the name of the first.
+        queryset_method: the name of the second; ``"readable_by"`` if the first has its usual
+            name.
+    """
+
+    def __init__(self, method: str = DEFAULT_METHOD, queryset_method: str | None = None) -> None:
+        if queryset_method is None and method == DEFAULT_METHOD:
+            queryset_method = DEFAULT_QUERYSET_METHOD
+        self.method = method
+        self.queryset_method = queryset_method
+
+    def has_object_permission(
+        self, request: Request, view: APIView, obj: MetaBackendObject
+    ) -> bool:
+        """Ask the instance; files of fields that it does not have any more are nobody's."""
+        model, name = get_owner_model(obj), obj.get("field")
+        if model is None or name not in get_file_fields(model) or not hasattr(model, self.method):
+            return False
+        instance = obj.get_content_object()
+        return instance is not None and bool(getattr(instance, self.method)(request.user, name))
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition | None:
+        """Select the files of all instances that the models find."""
+        return self.get_bounds(request, view, models).condition
+
+    def get_bounds(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Bounds:
+        """Ask each model for its instances, for each of its file fields."""
+        found = (
+            _get_bounds(model, self._find_readable(model, request.user, name), name)
+            for model in models
+            if hasattr(model, self.method)
+            for name in get_file_fields(model)
+        )
+        return reduce(or_, found, NOBODY)
+
+    def _find_readable(self, model: type[Model], user: Any, name: str) -> QuerySet[Model] | None:
+        # a child that overrides the first alone is asked for each of its instances
+        if self.queryset_method is None or self.queryset_method not in find_first(
+            model, (self.method, self.queryset_method)
+        ):
+            return None
+        found: QuerySet[Model] | None = getattr(model, self.queryset_method)(user, name)
+        if found is not None and not issubclass(found.model, model):
+            raise ConfigurationError(
+                f"{model._meta.label}.{self.queryset_method}() must return a queryset of its own "
+                f"instances or None, not of {found.model._meta.label}."
+            )
+        return found
+
+
+def get_full_name(name: str, model: type[Model]) -> str:
+    """Return the full name of a permission for a model, as ``has_perm`` takes it."""
+    if "." in name:
+        return name
+    return f"{model._meta.app_label}.{get_permission_codename(name, model._meta)}"
+
+
+def _get_bounds(model: type[Model], instances: QuerySet[Model] | None, *fields: str) -> Bounds:
+    """Return the bounds for files of a model, of which these instances are allowed."""
+    if instances is None:
+        return UNKNOWN & Bounds.exactly(owned_as_any([model], *fields))
+    return Bounds.exactly(owned_by(instances, *fields, model=model))

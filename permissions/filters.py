@@ -1,0 +1,199 @@
+"""Lists: what permissions allow, as a condition that selects records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import FileField, Model, Q, QuerySet
+from rest_framework.permissions import AND, NOT, OR
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.conditions import Condition, all_of
+from proxy_storage.owners import get_owner_models
+
+from .base import FilePermission, asks_records, denies_all
+from .bounds import EVERYBODY, NOBODY, UNKNOWN, Bounds
+
+# a class that has one of these has spoken about records
+RECORD_METHODS = {"has_object_permission", "get_filter", "get_bounds"}
+
+
+@dataclass(frozen=True)
+class Readable:
+    """The records that a requester may read.
+
+    Args:
+        condition: all of them fulfil it.
+        is_exact: whether no others do. Else each record has to be asked as well, with
+            `base.decide`.
+    """
+
+    condition: Condition
+    is_exact: bool
+
+
+def get_readable(
+    permissions: Iterable[Any],
+    request: Request,
+    view: APIView,
+    models: Collection[type[Model]] | None = None,
+) -> Readable:
+    """Tell which records a list may show: those that all the permissions allow.
+
+    What a permission class says by `FilePermission.get_filter` is only believed of files
+    without owner, and of those whose owner is of one of the models.
+
+    Args:
+        permissions: instances, as DRF's ``get_permissions`` gives them.
+        request: the request, with its user.
+        view: the view that makes the list.
+        models: models that own files; by default all those that have a field for them.
+    """
+    if models is None:
+        models = get_owner_models()
+    bounds = EVERYBODY
+    for permission in permissions:
+        bounds &= get_bounds(permission, request, view, models)
+        if bounds.possible is False:
+            return Readable(condition=False, is_exact=True)
+    condition = bounds.possible
+    if not bounds.is_general:
+        known = Q(content_type_id__isnull=True) | Q(content_type_id__in=_get_type_ids(models))
+        condition = all_of(known, condition)
+    return Readable(condition, bounds.is_exact)
+
+
+def get_bounds(
+    permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
+) -> Bounds:
+    """Tell what is known of a permission, composed or not, before any record is seen.
+
+    Args:
+        permission: an instance.
+        request: the request, with its user.
+        view: the view that makes the list.
+        models: the models whose files are asked about.
+    """
+    composed = permission  # not narrowed: the operands are unknown to DRF's stubs
+    if isinstance(permission, NOT):
+        return ~get_bounds(composed.op1, request, view, models)
+    if isinstance(permission, AND | OR):
+        first = get_bounds(composed.op1, request, view, models)
+        # what settles it is enough, as in `decide`
+        if isinstance(permission, OR):
+            if first.sure is True:
+                return first
+            return first | get_bounds(composed.op2, request, view, models)
+        if first.possible is False:
+            return first
+        return first & get_bounds(composed.op2, request, view, models)
+    if isinstance(permission, FilePermission):
+        return _get_bounds_of_files(permission, request, view, models)
+    if not permission.has_permission(request, view):
+        return NOBODY
+    return UNKNOWN if asks_records(permission) else EVERYBODY
+
+
+def _get_bounds_of_files(
+    permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
+) -> Bounds:
+    if denies_all(permission):
+        return NOBODY
+    methods = find_first(type(permission), RECORD_METHODS)
+    if "get_bounds" in methods:
+        bounds: Bounds = permission.get_bounds(request, view, models)
+        return bounds
+    condition = permission.get_filter(request, view, models) if "get_filter" in methods else None
+    if condition is None:
+        return UNKNOWN
+    if not isinstance(condition, Q | bool) or (isinstance(condition, Q) and not condition):
+        raise ConfigurationError(
+            f"{type(permission).__qualname__}.get_filter() must return a Q that is not empty, True "
+            f"(all records), False (none) or None (ask each of them), not {condition!r}."
+        )
+    return Bounds.exactly(condition)
+
+
+def find_first(cls: type, names: Collection[str]) -> Collection[str]:
+    """Return those of the names that the most derived class has which has any of them.
+
+    A class that overrides how one instance is decided, and not what it tells of all, has
+    not spoken of all.
+    """
+    found = ([name for name in names if name in vars(base)] for base in cls.__mro__)
+    return next(filter(None, found), [])
+
+
+def owned_by(queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | None = None) -> Q:
+    """Return a condition: the owner of the file is among these instances.
+
+    Args:
+        queryset: the instances. It should hide none that can be found by their key, or else
+            ``~`` would show their files.
+        fields: names of file fields; none for all fields.
+        model: the model that records name as the owner's. By default the one that declares
+            the fields; without fields, the queryset's model and its parents with a table.
+
+    Raises:
+        ConfigurationError: the model has no such field.
+    """
+    groups: dict[type[Model], list[str]] = {}
+    if model is not None:
+        groups[model] = list(fields)
+    elif fields:
+        for name in fields:
+            groups.setdefault(_get_declaring_model(queryset.model, name), []).append(name)
+    else:
+        concrete = queryset.model._meta.concrete_model
+        groups = {owner: [] for owner in (concrete, *concrete._meta.get_parent_list())}
+    return reduce(or_, (_owned_as(owner, queryset, names) for owner, names in groups.items()))
+
+
+def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
+    try:
+        declaring_model: type[Model] = model._meta.get_field(name).model
+    except FieldDoesNotExist as error:
+        raise ConfigurationError(f"{model._meta.label} has no field {name!r}.") from error
+    return declaring_model
+
+
+def _owned_as(owner: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
+    link = queryset.model._meta.concrete_model._meta.get_ancestor_link(owner)
+    keys = queryset.values("pk" if link is None else link.attname)
+    condition = Q(content_type_id__in=_get_type_ids([owner]), object_id__in=keys)
+    return condition & Q(field__in=list(fields)) if fields else condition
+
+
+def owned_as_any(models: Iterable[type[Model]], *fields: str) -> Condition:
+    """Return a condition: the file has an owner, of one of these models.
+
+    It says nothing of whether that instance still exists.
+
+    Args:
+        models: models as records name them.
+        fields: names of file fields; none for all fields.
+    """
+    type_ids = _get_type_ids(models)
+    if not type_ids:
+        return False
+    condition = Q(content_type_id__in=type_ids, object_id__isnull=False)
+    return condition & Q(field__in=list(fields)) if fields else condition
+
+
+def _get_type_ids(models: Iterable[type[Model]]) -> list[int]:
+    from django.contrib.contenttypes.models import ContentType
+
+    types = ContentType.objects.get_for_models(*models)
+    return sorted(content_type.pk for content_type in types.values())
+
+
+def get_file_fields(model: type[Model]) -> list[str]:
+    """Return the names of the file fields that a model declares itself."""
+    return [field.name for field in model._meta.local_fields if isinstance(field, FileField)]

@@ -1,0 +1,105 @@
+"""Querysets as values of conditions: their one column, read or left to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections, router
+from django.db.models import (
+    CharField,
+    Field,
+    IntegerField,
+    QuerySet,
+    TextField,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast, Concat, Substr
+
+from proxy_storage.db.columns import LiteralCharField
+from proxy_storage.exceptions import ConfigurationError
+
+TEXT = (CharField, TextField)
+OTHERS = (IntegerField, UUIDField)
+# where the dashes of a UUID are, as start and length of what is between them
+UUID_PARTS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+
+
+def get_column_name(queryset: QuerySet[Any, Any]) -> str:
+    """Return the name of the one column that a queryset gives out: the key, unless it says.
+
+    Raises:
+        ConfigurationError: it gives out several.
+    """
+    query = queryset.query
+    names = ["pk"]
+    if query.has_select_fields:
+        names = [*query.extra_select, *query.values_select, *query.annotation_select]
+    if len(names) != 1:
+        raise ConfigurationError(
+            f"A queryset in a condition must have one column, not {', '.join(names)}: "
+            "name it with values()."
+        )
+    return names[0]
+
+
+def read_column(queryset: QuerySet[Any, Any]) -> Iterable[Any]:
+    """Read the one column of a queryset; one query, each time."""
+    return queryset.values_list(get_column_name(queryset), flat=True).iterator()
+
+
+def get_subquery(
+    queryset: QuerySet[Any, Any], field: Field[Any, Any], alias: str
+) -> QuerySet[Any, Any] | None:
+    """Return a queryset as a subquery whose values compare with those of a column.
+
+    Args:
+        queryset: one of one column.
+        field: the column of the records.
+        alias: the database that the records are in.
+
+    Returns:
+        ``None`` where it has to be read beforehand: it is in another database, has values that
+        are made when they are read, or takes a part of its rows, for which MySQL has no
+        subquery.
+    """
+    query = queryset.query
+    # what using() has said; otherwise no replica, which may lag behind
+    home = getattr(queryset, "_db", None) or router.db_for_write(queryset.model)
+    column = _get_column(queryset)
+    if home != alias or query.is_sliced or query.combinator or column is None:
+        return None
+    name = get_column_name(queryset)
+    if isinstance(column, TEXT) if isinstance(field, TEXT) else _are_alike(column, field):
+        return queryset.values_list(name, flat=True)
+    text = _get_text(name, column, alias) if isinstance(field, TEXT) else None
+    return None if text is None else queryset.values_list(text, flat=True)
+
+
+def _get_column(queryset: QuerySet[Any, Any]) -> Field[Any, Any] | None:
+    """Return the column as the database has it, unless it is computed."""
+    query = queryset.query
+    column: Any = queryset.model._meta.pk
+    if query.has_select_fields:
+        column = getattr(query.select[0], "target", None) if query.select else None
+    while column is not None and column.remote_field is not None:
+        column = column.target_field
+    return None if hasattr(column, "from_db_value") else column
+
+
+def _are_alike(column: Field[Any, Any], field: Field[Any, Any]) -> bool:
+    return any(isinstance(column, kind) and isinstance(field, kind) for kind in OTHERS)
+
+
+def _get_text(name: str, column: Field[Any, Any], alias: str) -> Any:
+    """Return what makes a key the text that records have it in, where a database can do so."""
+    if isinstance(column, IntegerField):
+        return Cast(name, LiteralCharField(max_length=255))
+    if not isinstance(column, UUIDField):
+        return None
+    text = Cast(name, LiteralCharField(max_length=36))
+    if connections[alias].features.has_native_uuid_field:
+        return text
+    parts = [Substr(text, start, length) for start, length in UUID_PARTS]
+    return Concat(*[part for one in parts for part in (Value("-"), one)][1:])

@@ -1,0 +1,140 @@
+"""Records of several meta backends as one list, for paginators and filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Self, overload
+
+from django.db.models import Q
+
+from proxy_storage import owners
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.conditions import Condition, all_of
+from proxy_storage.meta_backends.ordering import get_following, get_sort_key, parse_order
+
+# records that are read, and decided on, at once
+CHUNK_SIZE = 200
+
+
+class RecordSet:
+    """The records that fulfil a condition, in one order, read when they are asked for.
+
+    Paginators take it for a queryset: it has a length and parts, and `filter` and
+    `order_by` give further ones.
+
+    Args:
+        meta_backends: where the records live. Those of several are merged.
+        condition: what they fulfil; see `proxy_storage.meta_backends.conditions`.
+        ordering: keys, with ``-`` before those that are in descending order.
+        check: what decides on each of the records on its own, where the condition does not
+            say all; the owners have been fetched by then, those of many with one query. Only
+            as many records are read as it takes, and each of them once.
+    """
+
+    # Django's paginator warns of lists that are not
+    ordered = True
+
+    def __init__(
+        self,
+        meta_backends: Iterable[MetaBackendBase],
+        condition: Condition = True,
+        ordering: Sequence[str] = ("path",),
+        check: Callable[[MetaBackendObject], bool] | None = None,
+    ) -> None:
+        self.meta_backends = tuple(meta_backends)
+        self.condition = all_of(condition)
+        self.ordering = tuple(ordering)
+        self.check = check
+        self._order = parse_order(self.ordering)
+        self._count: int | None = None
+        # those that have passed the check so far, and the ones that are still to be decided on
+        self._passed: list[MetaBackendObject] = []
+        self._candidates = self._read_all()
+
+    def filter(self, *conditions: Condition, **values: Any) -> Self:
+        """Return the records that fulfil these conditions as well."""
+        condition = all_of(self.condition, *conditions, Q(**values))
+        return type(self)(self.meta_backends, condition, self.ordering, self.check)
+
+    def order_by(self, *names: str) -> Self:
+        """Return the same records in another order; without names in that of their paths."""
+        return type(self)(self.meta_backends, self.condition, names, self.check)
+
+    def count(self) -> int:
+        """Return how many records there are; where there is a check, all have to be read."""
+        if self._count is None:
+            if self.check is None:
+                self._count = sum(one.count(self.condition) for one in self.meta_backends)
+            else:
+                self._count = len(self._get_passed(None))
+        return self._count
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return bool(self[:1])
+
+    def __iter__(self) -> Iterator[MetaBackendObject]:
+        if self.check is None:
+            yield from self._read_all()
+            return
+        place = 0
+        while place < len(self._get_passed(place + 1)):
+            yield self._passed[place]
+            place += 1
+
+    @overload
+    def __getitem__(self, place: int) -> MetaBackendObject: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[MetaBackendObject]: ...
+
+    def __getitem__(self, place: int | slice) -> MetaBackendObject | list[MetaBackendObject]:
+        if isinstance(place, slice):
+            start, stop = place.start or 0, place.stop
+        else:
+            start, stop = place, place + 1
+        if start < 0 or (stop is not None and stop < 0):
+            raise ValueError("Records have no negative places: who knows where they end?")
+        part = self._get_part(start, stop)
+        return part[:: place.step] if isinstance(place, slice) else part[0]
+
+    def _get_part(self, start: int, stop: int | None) -> list[MetaBackendObject]:
+        if self.check is not None:
+            return self._get_passed(stop)[start:stop]
+        if len(self.meta_backends) == 1:
+            return self.meta_backends[0].select(self.condition, self.ordering, start, stop)
+        # any of them may have all of the first ones
+        parts = [one.select(self.condition, self.ordering, 0, stop) for one in self.meta_backends]
+        return list(islice(merge(*parts, key=get_sort_key(self._order)), start, stop))
+
+    def _get_passed(self, stop: int | None) -> list[MetaBackendObject]:
+        """Decide on records until there are enough, or all are decided on."""
+        try:
+            while stop is None or len(self._passed) < stop:
+                chunk = list(islice(self._candidates, CHUNK_SIZE))
+                if not chunk:
+                    break
+                owners.fetch_content_objects(chunk)
+                self._passed += filter(self.check, chunk)
+        except BaseException:
+            # or else those that were not decided on would be left out from now on
+            self._passed, self._candidates = [], self._read_all()
+            raise
+        return self._passed
+
+    def _read_all(self) -> Iterator[MetaBackendObject]:
+        readers = [self._read(one) for one in self.meta_backends]
+        return merge(*readers, key=get_sort_key(self._order))
+
+    def _read(self, meta_backend: MetaBackendBase) -> Iterator[MetaBackendObject]:
+        """Read all records of one meta backend, each chunk from where the last one ended."""
+        condition = self.condition
+        while chunk := meta_backend.select(condition, self.ordering, 0, CHUNK_SIZE):
+            yield from chunk
+            if len(chunk) < CHUNK_SIZE:
+                break
+            condition = all_of(self.condition, get_following(self._order, chunk[-1]))

@@ -1,0 +1,63 @@
+"""``POST link/``: a signed link to a file."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, QueryDict
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage_api.access import FileAccess
+from proxy_storage_api.serializers import LinkAnswerSerializer, LinkSerializer
+from proxy_storage_permissions import decide, get_signed_url
+
+
+class LinkMixin(FileAccess):
+    """Issue links to those who may read a file."""
+
+    @action(detail=False, methods=["post"], serializer_class=LinkSerializer)
+    def link(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answer with a link that opens the file until it expires."""
+        serializer = LinkSerializer(data=request.data, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        record = self.get_permitted(given["path"], given.get("storage") or None)
+        user = request.user if given["only_me"] else None
+        if user is not None and not user.is_authenticated:
+            raise ValidationError({"only_me": ["You are not logged in."]})
+        link = get_signed_url(
+            record,
+            request=request,
+            max_age=given.get("max_age"),
+            as_attachment=given["disposition"] == "attachment",
+            user=user,
+        )
+        self._check_link(link.url, record, user)
+        answer = LinkAnswerSerializer({"url": link.url, "expires_at": link.expires_at})
+        return Response(answer.data, headers={"Cache-Control": "no-store"})
+
+    def _check_link(self, url: str, record: MetaBackendObject, user: Any) -> None:
+        """Make sure that the link will open the file: the permissions may take none.
+
+        Raises:
+            PermissionDenied: 403, they would refuse it.
+        """
+        asked = HttpRequest()
+        asked.method = "GET"
+        asked.META = {**self.request.META, "REQUEST_METHOD": "GET"}
+        asked.GET = QueryDict(urlsplit(url).query)
+        request = Request(asked)
+        if user is not None:
+            request.user = user
+        self.action, action_asked_for = "download", self.action
+        try:
+            answers = [decide(one, request, self, record) for one in self.get_permissions()]
+        finally:
+            self.action = action_asked_for
+        if not all(answers):
+            raise PermissionDenied("Links to this file are not accepted.")

@@ -1,0 +1,224 @@
+"""What drf-spectacular says of the endpoint; it is loaded only where that is in use.
+
+A file and a page of records are answers of one operation, as they are of one URL. What is
+switched off is left out. What a project says by ``extend_schema`` counts before what is
+said here.
+
+Source: https://drf-spectacular.readthedocs.io/en/latest/blueprints.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from drf_spectacular.drainage import isolate_view_method
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.views import exception_handler
+
+from proxy_storage_api.schema_parameters import get_headers, get_parameters
+from proxy_storage_api.serializers import (
+    STAFF_FIELDS,
+    LinkAnswerSerializer,
+    LinkSerializer,
+    RecordSerializer,
+    UploadSerializer,
+)
+
+_INVALID = {
+    "type": "object",
+    "description": "What is wrong with each parameter, or with the request as a whole.",
+    "additionalProperties": {
+        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    },
+}
+
+
+# names that nothing else of a project is likely to have
+extend_schema_serializer(component_name="FileLink")(LinkAnswerSerializer)
+extend_schema_serializer(component_name="FileLinkOptions")(LinkSerializer)
+
+
+class FileRefusalSerializer(serializers.Serializer[Any]):
+    """Why there is no answer; it tells nothing about files."""
+
+    detail = serializers.CharField()
+
+
+class FileSchema(AutoSchema):
+    """Describe the operations of a `FileAccess`, and any others as drf-spectacular would."""
+
+    view: Any
+
+    def is_excluded(self) -> bool:
+        """Tell whether the operation is switched off."""
+        return bool(super().is_excluded()) or not self.view.can_be_asked(self.view.action)
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        # that the first answer is a file takes no parameter from a list
+        if serializer is None and self.view.action == "list":
+            return True
+        return bool(super()._is_list_view(serializer))
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the parameters of the request, and the headers of the answers."""
+        own = [*get_parameters(self.view), *get_headers(self.view)]
+        return [*own, *super().get_override_parameters()]
+
+    def get_request_serializer(self) -> Any:
+        """Return the serializer of the body."""
+        if self.view.action == "create":
+            return {"multipart/form-data": UploadSerializer}
+        if self.view.action == "link":
+            return LinkSerializer
+        return super().get_request_serializer()
+
+    def get_response_serializers(self) -> Any:
+        """Return the answers by status, and by type where there are several of one status."""
+        answers: dict[Any, Any]
+        match self.view.action:
+            case "list":
+                types = self.map_renderers("media_type")
+                text = "The file, or a page of records where no path is named."
+                answers = _get_file_answers(text) | {(200, *types): self.view.get_serializer()}
+            case "download":
+                answers = _get_file_answers()
+            case "record":
+                answers = {200: self.view.get_serializer()}
+            case "link":
+                answers = {200: LinkAnswerSerializer}
+            case "create":
+                answers = {201: RecordSerializer}
+            case "authorize":
+                answers = {204: OpenApiResponse(description="The requester may read the file.")}
+            case "remove":
+                answers = {204: OpenApiResponse(description="The file is gone.")}
+            case _:
+                return super().get_response_serializers()
+        return answers | self._get_refusals()
+
+    def _get_refusals(self) -> dict[int, OpenApiResponse]:
+        texts = {
+            400: "The request is not valid.",
+            401: "Nobody is logged in, and somebody has to be.",
+            403: "The requester may not do this.",
+            404: "There is no such file.",
+            503: "The records cannot be asked now.",
+        }
+        action = self.view.action
+        if action == "create":
+            texts |= {413: "The file is too large."}
+        if action in ("create", "link"):
+            texts |= {415: "The body is of a type that is not read."}
+        if self.view.get_throttles():
+            texts |= {429: "There were too many requests."}
+        return {
+            status: OpenApiResponse(self._get_refusal(status), texts[status])
+            for status in sorted(texts)
+        }
+
+    def _get_refusal(self, status: int) -> Any:
+        if self.view.action == "authorize":
+            return None
+        if self.view.get_exception_handler() is not exception_handler:
+            return {}  # what a project says is not known here
+        return _INVALID if status == 400 else FileRefusalSerializer
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """Return the ways to log in, and none where somebody unknown may be allowed."""
+        auth: list[dict[str, Any]] = super().get_auth()
+        if auth and {} not in auth and self._is_open_to_anybody():
+            auth.append({})
+        return auth
+
+    def _is_open_to_anybody(self) -> bool:
+        """Ask the permissions what they say before a record is seen."""
+        request = HttpRequest()
+        request.method = self.method
+        try:
+            self.view.check_permissions(Request(request))
+        except APIException:
+            return False
+        return True
+
+
+def _get_file_answers(text: str = "The file.") -> dict[Any, Any]:
+    """Return the answers of servers; the type of a file is its own."""
+    return {
+        (200, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, text),
+        (206, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, "A part of the file."),
+        302: OpenApiResponse(description="The file is at another place."),
+        304: OpenApiResponse(description="The client has this version of the file."),
+        412: OpenApiResponse(description="The file is not of the version that was asked for."),
+        416: OpenApiResponse(description="The file has no such part."),
+    }
+
+
+class FileAccessExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs
+    """Describe the viewset, and those that a project has made of it."""
+
+    target_class = "proxy_storage_api.access.FileAccess"
+    match_subclasses = True
+
+    def view_replacement(self) -> Any:
+        """Return the same view with a `FileSchema`."""
+        target: Any = self.target
+        base = type(target.schema)
+        if not issubclass(base, AutoSchema):
+            return target  # drf-spectacular will say what is wrong
+        described = type(target.__name__, (target,), {"schema": _combine(base)()})
+        for name in self.target_callback.actions.values():
+            of_action = getattr(getattr(target, name), "kwargs", {}).get("schema")
+            if of_action is not None:
+                method = isolate_view_method(described, name)  # type: ignore[no-untyped-call]  # theirs
+                method.kwargs["schema"] = _combine(of_action)
+        return described
+
+
+def _combine(base: type[AutoSchema]) -> type[AutoSchema]:
+    """Put what a project says before what is said here."""
+    return FileSchema if base is AutoSchema else type(base.__name__, (base, FileSchema), {})
+
+
+class RecordSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # theirs
+    """Describe all fields of a record, also those that only staff gets."""
+
+    target_class = "proxy_storage_api.serializers.RecordSerializer"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str | None:
+        """Return a name as those above; a class of the project has one of its own."""
+        return "FileRecord" if type(self.target) is RecordSerializer else None
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return the description."""
+        serializer: Any = type(self.target)()
+        # they are found before the serializer is told of a requester, who may not see all
+        _ = serializer.fields
+        schema: dict[str, Any] = auto_schema._map_serializer(
+            serializer, direction, bypass_extensions=True
+        )
+        schema["required"] = [name for name in schema["required"] if name not in STAFF_FIELDS]
+        return schema
+
+
+class UploadSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # theirs
+    """Describe an upload, of which drf-spectacular thinks as of the URL in an answer."""
+
+    target_class = "proxy_storage_api.serializers.UploadSerializer"
+
+    def get_name(self, auto_schema: Any, direction: Any) -> str:
+        """Return a name as those above."""
+        return "FileUpload"
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return the description."""
+        schema: dict[str, Any] = super().map_serializer(auto_schema, direction)
+        schema["properties"]["file"]["format"] = "binary"
+        return schema

@@ -1,0 +1,155 @@
+"""What the endpoint tells, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from rest_framework import serializers
+
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage_api.download import DISPOSITIONS
+from proxy_storage_api.settings import api_settings
+from proxy_storage_permissions.settings import get_link_max_age
+
+#: only staff is told where the bytes lie
+STAFF_FIELDS = ("original_storage_name", "original_storage_path")
+_MAX_SIZE = 2**63 - 1
+
+
+class RecordSerializer(serializers.Serializer[MetaBackendObject]):
+    """The record of a file. What it does not say is ``null``."""
+
+    path = serializers.CharField(read_only=True)
+    url = serializers.SerializerMethodField(help_text="Leads to the file.")
+    storage = serializers.CharField(
+        source="proxy_storage_name", read_only=True, help_text="Name of the proxy storage."
+    )
+    content_type = serializers.SerializerMethodField(
+        help_text="Model of the owner, as in jobs.jobapply."
+    )
+    object_id = serializers.CharField(
+        read_only=True, default=None, allow_null=True, help_text="Key of the owner."
+    )
+    field = serializers.CharField(
+        read_only=True, default=None, allow_null=True, help_text="Field of the owner."
+    )
+    size = serializers.IntegerField(
+        read_only=True, default=None, allow_null=True, help_text="Bytes."
+    )
+    mime_type = serializers.CharField(read_only=True, default=None, allow_null=True)
+    checksum = serializers.CharField(
+        read_only=True, default=None, allow_null=True, help_text="SHA-256 of the bytes."
+    )
+    created_at = serializers.DateTimeField(read_only=True, default=None, allow_null=True)
+    original_storage_name = serializers.CharField(
+        read_only=True, default=None, allow_null=True, help_text="For staff only."
+    )
+    original_storage_path = serializers.CharField(
+        read_only=True, required=False, help_text="For staff only."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields that the requester may see."""
+        fields = super().get_fields()
+        request = self.context.get("request")
+        if request is not None and not getattr(request.user, "is_staff", False):
+            for name in STAFF_FIELDS:
+                del fields[name]
+        return fields
+
+    def get_url(self, record: MetaBackendObject) -> str:
+        """Return the absolute URL of the file."""
+        url = record.get_proxy_storage().url(record["path"])
+        request = self.context.get("request")
+        return str(url if request is None else request.build_absolute_uri(url))
+
+    def get_content_type(self, record: MetaBackendObject) -> str | None:
+        """Return the owner's model by its name, if it is there."""
+        key = record.get("content_type_id")
+        if key is None:
+            return None
+        try:
+            found = ContentType.objects.get_for_id(key)
+        except ContentType.DoesNotExist:
+            return None
+        return f"{found.app_label}.{found.model}"
+
+
+class PathSerializer(serializers.Serializer[Any]):
+    """Which file."""
+
+    path = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    storage = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Name of the proxy storage, where a path alone is ambiguous.",
+    )
+
+
+class LinkSerializer(PathSerializer):
+    """What a link is to be good for."""
+
+    disposition = serializers.ChoiceField(DISPOSITIONS, default="inline")
+    max_age = serializers.IntegerField(
+        required=False, help_text="Seconds; by default as many as there can be."
+    )
+    only_me = serializers.BooleanField(
+        default=False, help_text="Whether it is good only for who asks for it, logged in."
+    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; no link is good for longer than the setting allows."""
+        fields = super().get_fields()
+        fields["max_age"] = serializers.IntegerField(
+            min_value=1,
+            max_value=get_link_max_age(),
+            required=False,
+            help_text=fields["max_age"].help_text,
+        )
+        return fields
+
+
+class LinkAnswerSerializer(serializers.Serializer[Any]):
+    """A signed link."""
+
+    url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file to save."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    name = serializers.CharField(
+        required=False,
+        trim_whitespace=False,
+        help_text="A relative name; by default the file's own.",
+    )
+    storage = serializers.ChoiceField([], help_text="Name of the proxy storage that it goes to.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; of several storages one has to be chosen."""
+        fields = super().get_fields()
+        names = list(api_settings.UPLOAD_STORAGES)
+        one = {"default": names[0]} if len(names) == 1 else {}
+        help_text = fields["storage"].help_text
+        fields["storage"] = serializers.ChoiceField(names, help_text=help_text, **one)
+        return fields
+
+
+class RecordFilterSerializer(serializers.Serializer[Any]):
+    """The parameters that choose records, named as django-filter names them."""
+
+    storage = serializers.CharField(required=False, help_text="Name of the proxy storage.")
+    content_type = serializers.CharField(
+        required=False, help_text="Model of the owner, as in jobs.jobapply."
+    )
+    object_id = serializers.CharField(required=False, help_text="Key of the owner.")
+    field = serializers.CharField(required=False, help_text="Field of the owner.")
+    mime_type = serializers.CharField(required=False)
+    path__startswith = serializers.CharField(required=False, trim_whitespace=False)
+    size__gte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
+    size__lte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
+    created_at__gte = serializers.DateTimeField(required=False)
+    created_at__lte = serializers.DateTimeField(required=False)

@@ -1,0 +1,16 @@
+"""An instance may say again that a file is its own, whatever type its key has."""
+
+import pytest
+
+from tests.contract.owners import get_owner, owner_of, save_file
+from tests.testapp.models import Document, KeyedDocument, NamedDocument
+
+pytestmark = pytest.mark.usefixtures("empty_storages")
+
+
+@pytest.mark.parametrize("model", [Document, KeyedDocument, NamedDocument])
+def test_claiming_what_is_ones_own_changes_nothing(field, model):
+    instance = model(pk="a1") if model is NamedDocument else model()
+    path = save_file(instance, field)
+    getattr(instance, field).claim()
+    assert get_owner(instance, field, path) == owner_of(instance, field, model)

@@ -1,0 +1,36 @@
+"""What tests of permissions ask."""
+
+from types import SimpleNamespace
+
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.owners import get_owner_data
+from proxy_storage_permissions import decide
+
+VIEW = SimpleNamespace(asks_for_one_file=True)
+EVERYBODY = {"anonymous", "stranger", "owner", "staff"}
+
+
+def ask(user):
+    """The request of a user, as permissions see it."""
+    return SimpleNamespace(user=user, method="GET")
+
+
+def own(instance, name, /, **changes):
+    """The record of a file that an instance owns by a field."""
+    data = get_owner_data(instance, instance._meta.get_field(name))
+    return MetaBackendObject({"path": "/x", **data, **changes})
+
+
+def is_allowed(permission, user, record):
+    """Whether a user gets the file."""
+    instance, request = permission(), ask(user)
+    early, answer = decide(instance, request, VIEW), decide(instance, request, VIEW, record)
+    assert isinstance(answer, bool)
+    # what is said without a record holds with it
+    assert early in (None, answer)
+    return answer
+
+
+def allowed(permission, people, record):
+    """Who gets the file."""
+    return {who for who, user in people.items() if is_allowed(permission, user, record)}

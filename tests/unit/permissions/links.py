@@ -1,0 +1,38 @@
+"""What tests of links ask of files and links."""
+
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.files.base import ContentFile
+from django.http import QueryDict
+
+from proxy_storage_permissions.links import is_valid_link
+
+NOW = 1_800_000_000
+EVERYBODY = AnonymousUser()
+
+
+def save(storage, name="a.txt"):
+    return storage.get_meta_backend_obj(storage.save(name, ContentFile(b"hello")))
+
+
+def save_again(storage, record):
+    """Another file under the path of a record."""
+    storage.meta_backend.delete(record["path"])
+    identity = storage.meta_backend.get_identity(record)
+    data = {key: value for key, value in record.items() if key not in identity}
+    return storage.meta_backend.create(data)
+
+
+def get_query(link, **changes):
+    """The query of a link; None takes a parameter out of it, and a list repeats it."""
+    query = QueryDict(urlsplit(link.url).query, mutable=True)
+    for name, value in changes.items():
+        values = [value] if isinstance(value, str) else value or []
+        query.setlist(name, values)
+    return query
+
+
+def is_good(link, record, asked="GET", by=EVERYBODY, **changes):
+    """Ask by a link, with a method and by a user, once parameters of its query have changed."""
+    return is_valid_link(record, get_query(link, **changes), asked, by)

@@ -1,0 +1,95 @@
+"""One answer of each permission, to which the operators are applied."""
+
+from types import SimpleNamespace
+
+import pytest
+from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
+
+from jobs.models import JobApply
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage_permissions import DenyAll, FieldPermissions, FilePermission, IsOwner, decide
+from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask
+
+pytestmark = pytest.mark.django_db
+
+
+class Rules(FieldPermissions):
+    model = JobApply
+    permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (FilePermission, set()),
+        (FilePermission(), set()),
+        (~FilePermission(), EVERYBODY),
+        (DenyAll, set()),
+        (DenyAll | IsAdminUser, {"staff"}),
+        (~DenyAll, EVERYBODY),
+        (IsOwner, {"owner"}),
+        (IsOwner("user"), {"owner"}),
+        (IsOwner("user") | IsAdminUser, {"owner", "staff"}),
+        (IsAdminUser | IsOwner("user"), {"owner", "staff"}),
+        (IsOwner("user") & IsAdminUser, set()),
+        (IsAuthenticated & IsOwner("user"), {"owner"}),
+        (~IsOwner("user"), EVERYBODY - {"owner"}),
+        (~~IsOwner("user"), {"owner"}),
+        (~IsOwner("user") & IsAuthenticated, {"stranger", "staff"}),
+        (~(IsOwner("user") | IsAdminUser), {"anonymous", "stranger"}),
+        (AllowAny, EVERYBODY),
+        (~AllowAny, set()),
+    ],
+)
+def test_truth_table(permission, expected, people, resume):
+    assert allowed(permission, people, resume) == expected
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (IsOwner("user"), None),
+        (~IsOwner("user"), None),
+        (Rules, None),
+        (~Rules, None),
+        (IsOwner("user") | Rules, None),
+        (IsOwner("user") | AllowAny, True),
+        (IsOwner("user") & AllowAny, None),
+        (~(IsOwner("user") | AllowAny), False),
+        (IsOwner("user") & ~AllowAny, False),
+        (IsOwner("user") & DenyAll, False),
+        (DenyAll, False),
+        (FilePermission, False),
+        (~DenyAll, True),
+        (AllowAny, True),
+    ],
+)
+def test_without_a_record(people, permission, expected):
+    assert decide(permission(), ask(people["owner"]), SimpleNamespace()) is expected
+
+
+@pytest.mark.parametrize("permission", [IsOwner("user"), Rules(), IsOwner("user") | Rules])
+def test_other_views_may_never_ask_the_record_so_nothing_is_allowed(people, permission):
+    for view in (SimpleNamespace(), SimpleNamespace(asks_for_one_file=False)):
+        for user in people.values():
+            assert not permission().has_permission(ask(user), view)
+    assert permission().has_permission(ask(people["owner"]), VIEW)
+
+
+def test_question_that_nobody_would_ask_is_an_error():
+    with pytest.raises(ConfigurationError, match=r"IsPaying.* never be asked.*'&'"):
+
+        class IsPaying(FilePermission):
+            def has_permission(self, request, view):
+                return False
+
+    with pytest.raises(ConfigurationError, match="never be asked"):
+
+        class IsUserAndOwner(IsAuthenticated, IsOwner):
+            pass
+
+
+def test_view_is_not_asked_for_more_than_it_says(people):
+    record = MetaBackendObject(path="/x")
+    assert decide(AllowAny(), ask(people["anonymous"]), SimpleNamespace(), record) is True

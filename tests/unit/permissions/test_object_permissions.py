@@ -1,0 +1,194 @@
+"""Who keeps permissions for instances; django-guardian does."""
+
+import guardian.conf.settings
+import pytest
+from django.contrib.auth.backends import BaseBackend, ModelBackend, RemoteUserBackend
+from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.utils.functional import SimpleLazyObject
+from guardian.backends import ObjectPermissionBackend
+from guardian.shortcuts import assign_perm
+
+from proxy_storage.meta_backends.conditions import matches
+from proxy_storage_permissions import HasObjectPermission, get_readable
+from tests.testapp.models import Document, KeyedDocument, NamedDocument
+from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
+
+pytestmark = pytest.mark.django_db
+DJANGOS = "django.contrib.auth.backends.ModelBackend"
+GUARDIANS = "guardian.backends.ObjectPermissionBackend"
+
+
+class SomebodysBackend(BaseBackend):
+    """Allows the instances with a title."""
+
+    def has_perm(self, user_obj, perm, obj=None):
+        return obj is not None and obj.title != ""
+
+
+class GenerousGuardian(ObjectPermissionBackend):
+    def has_perm(self, user_obj, perm, obj=None):
+        return True
+
+
+class GenerousBackend(ModelBackend):
+    def get_group_permissions(self, user_obj, obj=None):
+        return {"testapp.view_document"}
+
+
+class AccountBackend(ModelBackend):
+    """Differs in who may log in."""
+
+    def authenticate(self, request, **credentials):
+        return None
+
+
+class OtherBackend:
+    """Knows of no permissions."""
+
+    def authenticate(self, request):
+        return None
+
+
+class StaffUser(User):
+    class Meta:
+        proxy = True
+        app_label = "testapp"
+
+    def has_perm(self, perm, obj=None):
+        return self.is_staff
+
+
+def get_path(backend):
+    return f"{backend.__module__}.{backend.__qualname__}"
+
+
+@pytest.fixture
+def document(people):
+    document = Document.objects.create()
+    assign_perm("testapp.view_document", people["owner"], document)
+    return document
+
+
+@pytest.fixture
+def record(document):
+    return own(document, "orm_file")
+
+
+def get_listed(permission, people, record):
+    """Who finds the file in a list; None where each file has to be asked."""
+    listed = set()
+    for who, user in people.items():
+        readable = get_readable([permission()], ask(user), VIEW)
+        if not readable.is_exact:
+            return None
+        if matches(readable.condition, record):
+            listed.add(who)
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("backends", "who"),
+    [
+        ([DJANGOS], set()),
+        ([get_path(RemoteUserBackend), get_path(OtherBackend)], set()),
+        ([DJANGOS, GUARDIANS], {"owner"}),
+        ([GUARDIANS, get_path(AccountBackend), get_path(BaseBackend)], {"owner"}),
+    ],
+)
+def test_backends_that_are_known(people, record, settings, backends, who):
+    settings.AUTHENTICATION_BACKENDS = backends
+    people["root"] = User.objects.create(username="root", is_superuser=True)
+    people["retired"] = User.objects.create(username="retired", is_superuser=True, is_active=False)
+    assert allowed(HasObjectPermission, people, record) == who | {"root"}
+    assert get_listed(HasObjectPermission, people, record) == who | {"root"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "who"),
+    [
+        (SomebodysBackend, {"owner"}),
+        (GenerousGuardian, {"anonymous", "stranger", "owner", "staff"}),
+        (GenerousBackend, {"anonymous", "stranger", "owner", "staff"}),
+    ],
+)
+def test_backends_that_nobody_knows_are_asked_for_each_file(people, record, settings, backend, who):
+    settings.AUTHENTICATION_BACKENDS = [get_path(backend), GUARDIANS]
+    if backend is GenerousBackend:  # which is asked by an active user's has_perm alone
+        who = who - {"anonymous"}
+    assert allowed(HasObjectPermission, people, record) == who
+    assert get_listed(HasObjectPermission, people, record) is None
+    readable = get_readable([HasObjectPermission()], ask(people["owner"]), VIEW)
+    assert matches(readable.condition, record)
+    assert not matches(readable.condition, {"path": "/unbound"})
+
+
+def test_user_with_an_answer_of_its_own_is_asked_for_each_file(people, record, settings):
+    settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
+    staff = {"staff": StaffUser.objects.get(username="staff")}
+    assert allowed(HasObjectPermission, staff, record) == {"staff"}
+    assert get_listed(HasObjectPermission, staff, record) is None
+
+
+def test_user_may_be_lazy_as_that_of_a_session(people, record, settings):
+    settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
+    lazy = {who: SimpleLazyObject(lambda user=user: user) for who, user in people.items()}
+    assert allowed(HasObjectPermission, lazy, record) == {"owner"}
+    assert get_listed(HasObjectPermission, lazy, record) == {"owner"}
+
+
+class TestGuardian:
+    @pytest.fixture(autouse=True)
+    def backends(self, settings):
+        settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
+
+    @pytest.mark.parametrize("has", [{}, {"is_superuser": True}, {"is_active": False}])
+    def test_has_a_user_for_who_is_not_logged_in(self, people, record, monkeypatch, has):
+        monkeypatch.setattr(guardian.conf.settings, "ANONYMOUS_USER_NAME", "somebody")
+        somebody = User.objects.create(username="somebody", **has)
+        other = own(Document.objects.create(), "orm_file")
+        assert is_allowed(HasObjectPermission, AnonymousUser(), other) is (
+            has == {"is_superuser": True}
+        )
+        assign_perm("testapp.view_document", somebody, Document.objects.get(pk=record["object_id"]))
+        for asked in (record, other):
+            who = allowed(HasObjectPermission, people, asked)
+            assert ("anonymous" in who) is (
+                has == {"is_superuser": True} or (has == {} and asked is record)
+            )
+            assert get_listed(HasObjectPermission, people, asked) == who
+
+    def test_takes_no_permission_for_the_model_as_one_for_the_instance(self, people, record):
+        permission = Permission.objects.get(codename="view_document")
+        people["staff"].user_permissions.add(permission)
+        assert allowed(HasObjectPermission, people, record) == {"owner"}
+        assert get_listed(HasObjectPermission, people, record) == {"owner"}
+
+    def test_takes_no_permission_for_another_one(self, people, record):
+        for name in ("change", "testapp.change_document", "testapp.view_keyeddocument"):
+            assert allowed(HasObjectPermission(name), people, record) == set()
+            assert get_listed(HasObjectPermission(name), people, record) == set()
+
+    @pytest.mark.parametrize("name", ["testapp.view_document", "auth.view_user", "other.view"])
+    def test_refuses_permissions_of_other_models_and_apps(self, people, record, name):
+        keyed = own(KeyedDocument.objects.create(), "orm_file")
+        named = own(NamedDocument.objects.create(code="1"), "orm_file")
+        people["root"] = User.objects.create(username="root", is_superuser=True)
+        owners = {"owner", "root"} if name == "testapp.view_document" else {"root"}
+        for asked, who in ((record, owners), (keyed, {"root"}), (named, {"root"})):
+            assert allowed(HasObjectPermission(name), people, asked) == who
+            assert get_listed(HasObjectPermission(name), people, asked) == who
+
+    def test_is_asked_for_each_file_where_a_name_is_no_name(self, people, record):
+        permission = HasObjectPermission("testapp.view.document")
+        assert allowed(permission, people, record) == set()
+        assert get_listed(permission, people, record) is None
+
+    def test_error_of_somebody_else_is_no_refusal(self, people, record, settings):
+        settings.AUTHENTICATION_BACKENDS = [get_path(BrokenBackend)]
+        with pytest.raises(ZeroDivisionError):
+            allowed(HasObjectPermission, people, record)
+
+
+class BrokenBackend(BaseBackend):
+    def has_perm(self, user_obj, perm, obj=None):
+        raise ZeroDivisionError

@@ -1,0 +1,180 @@
+"""The users that an owner instance names."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.utils.functional import SimpleLazyObject
+
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import matches
+from proxy_storage_permissions import IsOwner, get_readable
+from tests.testapp.models import Document, KeyedDocument, NamedDocument, Picture, StoredFile, Team
+from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
+
+pytestmark = pytest.mark.django_db
+
+
+def is_listed(permission, user, record, *models):
+    readable = get_readable([permission()], ask(user), VIEW, models)
+    assert readable.is_exact
+    return matches(readable.condition, record)
+
+
+def get_owners(permission, people, record, *models):
+    """Who gets the file, by itself and in a list."""
+    who = allowed(permission, people, record)
+    assert who == {
+        name for name, user in people.items() if is_listed(permission, user, record, *models)
+    }
+    return who
+
+
+def test_nobody_owns_a_file_without_owner(people):
+    record = MetaBackendObject(path="/x")
+    assert get_owners(IsOwner("user"), people, record, Document) == set()
+    assert get_owners(IsOwner("teams.members"), people, record, Document) == set()
+
+
+def test_nobody_owns_a_file_whose_owner_names_no_user(people):
+    record = own(Document.objects.create(user=None), "orm_file")
+    assert get_owners(IsOwner("user"), people, record, Document) == set()
+    assert get_owners(IsOwner(), people, record, Document) == set()
+    assert get_owners(IsOwner("teams.members"), people, record, Document) == set()
+
+
+@pytest.mark.parametrize("path", ["user", "teams.members"])
+def test_no_more_than_one_query_is_made_and_none_for_who_is_not_logged_in(
+    people, django_assert_num_queries, path
+):
+    document = Document.objects.create(user=people["owner"])
+    document.teams.create().members.add(people["owner"])
+    ContentType.objects.get_for_model(Document)
+    permission, record = IsOwner(path), own(document, "orm_file")
+    with django_assert_num_queries(1):
+        assert permission.has_object_permission(ask(people["owner"]), VIEW, record)
+    with django_assert_num_queries(0):
+        for nobody in (people["anonymous"], None):
+            assert not permission.has_object_permission(ask(nobody), VIEW, record)
+            assert permission.get_filter(ask(nobody), VIEW, [Document]) is False
+
+
+class TestPath:
+    @pytest.mark.parametrize("model", [Document, KeyedDocument, NamedDocument])
+    def test_through_a_table_between(self, people, model):
+        instance = model.objects.create(user=people["stranger"])
+        instance.teams.create().members.add(people["owner"], people["staff"])
+        instance.teams.create().members.add(people["owner"])
+        record = own(instance, "orm_file")
+        assert get_owners(IsOwner("teams.members"), people, record, model) == {"owner", "staff"}
+        assert get_owners(~IsOwner("teams.members"), people, record, model) == {
+            "anonymous",
+            "stranger",
+        }
+
+    def test_to_another_field_than_the_key(self, people):
+        document = Document.objects.create()
+        team = document.teams.create(lead=people["owner"])
+        record = own(document, "orm_file")
+        assert get_owners(IsOwner("teams.lead"), people, record, Document) == {"owner"}
+        record = own(team, "id")
+        assert get_owners(IsOwner("lead"), people, record, Team) == {"owner"}
+
+    def test_backwards(self, people):
+        team = Team.objects.create()
+        Document.objects.create(user=people["owner"]).teams.add(team)
+        record = own(team, "id")
+        assert get_owners(IsOwner("document.user"), people, record, Team) == {"owner"}
+
+    def test_to_many_at_once(self, people):
+        team = Team.objects.create()
+        team.members.add(people["owner"], people["staff"])
+        record = own(team, "id")
+        assert get_owners(IsOwner("members"), people, record, Team) == {"owner", "staff"}
+
+    @pytest.mark.parametrize("key", [4711, "no such key", "", "\x00", 2**70])
+    def test_from_an_instance_that_is_not_there(self, people, key):
+        for model in (Document, KeyedDocument, NamedDocument):
+            record = own(model(pk=1), "orm_file", object_id=key)
+            assert get_owners(IsOwner("teams.members"), people, record, model) == set()
+            assert get_owners(IsOwner("user"), people, record, model) == set()
+
+    def test_from_an_instance_whose_key_is_alike(self, people):
+        document = NamedDocument.objects.create(code="cv", user=people["owner"])
+        document.teams.create().members.add(people["owner"])
+        record = own(document, "orm_file", object_id="CV")
+        assert get_owners(IsOwner("teams.members"), people, record, NamedDocument) == set()
+        assert get_owners(IsOwner("user"), people, record, NamedDocument) == set()
+
+
+class TestUser:
+    @pytest.fixture
+    def records(self, people):
+        document = Document.objects.create(user=people["owner"])
+        document.teams.create(lead=people["owner"]).members.add(people["owner"])
+        nobodys = Document.objects.create()
+        nobodys.teams.create()
+        return own(document, "orm_file"), own(nobodys, "orm_file")
+
+    @pytest.mark.parametrize("path", ["user", "teams.members", "teams.lead"])
+    def test_of_a_token_has_the_key_as_text(self, people, records, path):
+        user = SimpleNamespace(
+            is_authenticated=True, id=str(people["owner"].pk), username=people["owner"].username
+        )
+        for record, expected in zip(records, (True, False), strict=True):
+            assert is_allowed(IsOwner(path), user, record) is expected
+            assert is_listed(IsOwner(path), user, record, Document) is expected
+
+    @pytest.mark.parametrize("path", ["user", "teams.members", "teams.lead"])
+    @pytest.mark.parametrize("key", [None, "nobody"])
+    def test_without_key_owns_nothing(self, records, path, key):
+        unknown = SimpleNamespace(is_authenticated=True, id=key, username=None)
+        without = SimpleNamespace(is_authenticated=True)
+        for user in (unknown, without):
+            for record in records:
+                assert not is_allowed(IsOwner(path), user, record)
+                assert not is_listed(IsOwner(path), user, record, Document)
+
+    def test_that_was_not_saved_owns_nothing(self, records):
+        for record in records:
+            assert not is_allowed(IsOwner("teams.members"), User(), record)
+            assert not is_listed(IsOwner("teams.members"), User(), record, Document)
+
+    def test_may_be_lazy_as_that_of_a_session(self, people, records):
+        user = SimpleLazyObject(lambda: people["owner"])
+        for path in ("user", "teams.members"):
+            assert is_allowed(IsOwner(path), user, records[0])
+            assert is_listed(IsOwner(path), user, records[0], Document)
+
+
+class TestWrongConfiguration:
+    @pytest.mark.parametrize("path", ["usr", "what_you_want", "id", "user.", "", "user.password"])
+    def test_no_such_relation(self, people, resume, path):
+        with pytest.raises(ConfigurationError, match="no relation"):
+            allowed(IsOwner(path), people, resume)
+
+    def test_relation_to_whatever_is_none_to_users(self, people):
+        with pytest.raises(ConfigurationError, match="no relation 'content_object'"):
+            IsOwner("content_object").get_filter(ask(people["owner"]), VIEW, [StoredFile])
+
+    def test_key_of_another_model_has_the_same_numbers(self, people):
+        content_type, _ = ContentType.objects.get_or_create(
+            pk=people["owner"].pk, defaults={"app_label": "some", "model": "thing"}
+        )
+        entry = LogEntry.objects.create(
+            user=people["staff"], content_type=content_type, action_flag=1
+        )
+        record = own(entry, "id")
+        assert allowed(IsOwner("user"), people, record) == {"staff"}
+        with pytest.raises(ConfigurationError, match="not the model of users"):
+            allowed(IsOwner("content_type"), people, record)
+
+    def test_list_of_files_of_a_model_without_such_a_relation(self, people):
+        picture = own(Picture.objects.create(), "orm_image")
+        with pytest.raises(ConfigurationError, match=r"IsOwner\('user'\): testapp\.Picture"):
+            allowed(IsOwner("user"), people, picture)
+        with pytest.raises(ConfigurationError, match=r"IsOwner\('user'\): testapp\.Picture"):
+            is_listed(IsOwner("user"), people["owner"], picture, Document, Picture)

@@ -1,0 +1,109 @@
+"""The guide "who may read what": each recipe as it is written, for one file and in a list."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.core.files.base import ContentFile
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory, force_authenticate
+
+from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_permissions import get_signed_url
+from tests.testapp.models import Document, Team
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(databases=["default", "other"]),
+]
+GUIDE = Path(__file__).parents[3] / "docs" / "who-may-read.md"
+EVERYBODY = {"nobody", "stranger", "owner", "member", "staff", "viewer"}
+# recipe -> who may read the scan, and the cover
+READERS = {
+    1: ({"owner", "staff"}, EVERYBODY),
+    2: ({"member"}, EVERYBODY),
+    3: ({"viewer"}, {"viewer"}),
+    4: ({"member"}, set()),
+    5: ({"owner", "staff"}, EVERYBODY),
+    6: (EVERYBODY - {"nobody", "owner"}, set()),
+}
+
+
+def get_recipe(number, monkeypatch):
+    """Run what stands in the guide; its model is one of the tests."""
+    text = re.search(rf"\n## {number}\. .*?(?=\n## |\Z)", GUIDE.read_text(), re.DOTALL)[0]
+    code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    library, models = ModuleType("library"), ModuleType("library.models")
+    models.Document = Document
+    monkeypatch.setitem(sys.modules, "library", library)
+    monkeypatch.setitem(sys.modules, "library.models", models)
+    fields = {'"scan"': '"orm_file"', '"cover"': '"mongo_file"'}
+    for field, ours in fields.items():
+        code = code.replace(field, ours)
+    namespace = {}
+    exec(compile(code, str(GUIDE), "exec"), namespace)
+    return namespace["LibraryFiles"]
+
+
+@pytest.fixture
+def people():
+    people = {name: User.objects.create(username=name) for name in EVERYBODY - {"nobody"}}
+    people["staff"].is_staff = True
+    people["staff"].save()
+    people["viewer"].user_permissions.add(Permission.objects.get(codename="view_document"))
+    return people | {"nobody": AnonymousUser()}
+
+
+@pytest.fixture
+def document(people):
+    # what the document itself says is for whom it names here
+    document = Document(user=people["owner"], title="orm_file for member")
+    document.orm_file.save("scan.txt", ContentFile(b"scan"))
+    document.mongo_file.save("cover.txt", ContentFile(b"cover"))
+    team = Team.objects.create()
+    team.members.add(people["member"])
+    document.teams.add(team)
+    return document
+
+
+@pytest.mark.parametrize("number", READERS)
+def test_recipe(people, document, monkeypatch, number):
+    permission = get_recipe(number, monkeypatch)
+    view = FileViewSet.as_view({"get": "list"}, permission_classes=[permission])
+
+    def ask(who, **query):
+        request = APIRequestFactory().get("/files/", query)
+        force_authenticate(request, people[who] if who != "nobody" else None)
+        return view(request)
+
+    for field, expected in zip(("orm_file", "mongo_file"), READERS[number], strict=True):
+        path = getattr(document, field).name
+        readers = set()
+        for who in people:
+            response = ask(who, path=path)
+            response.close()
+            if response.status_code == 200:
+                readers.add(who)
+        assert readers == expected
+        assert {who for who in people if path in list_paths(ask(who))} == expected
+
+
+def list_paths(response):
+    # where no record could help, the list as a whole is refused
+    return [record["path"] for record in response.data.get("results", [])]
+
+
+@pytest.mark.parametrize("number", READERS)
+def test_only_one_of_them_accepts_links(people, document, monkeypatch, number):
+    permission = get_recipe(number, monkeypatch)
+    record = Document._meta.get_field("orm_file").storage.get_meta_backend_obj(
+        document.orm_file.name
+    )
+    request = Request(APIRequestFactory().get(get_signed_url(record).url))
+    view = SimpleNamespace(action="download", asks_for_one_file=True)
+    is_open = permission().has_permission(request, view)
+    is_open = is_open and permission().has_object_permission(request, view, record)
+    assert is_open is (number == 5)

@@ -1,0 +1,83 @@
+"""Links that are revoked before they expire."""
+
+import pytest
+
+from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
+from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage_permissions.links import get_signed_url, revoke_links
+from tests.contract.special_storages import put_in_front_of
+from tests.testapp.models import PlainStoredFile
+from tests.unit.permissions.links import is_good, save, save_again
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db,
+]
+
+
+on_each_meta_backend = pytest.mark.parametrize(
+    "storage", ["orm-memory", "mongo-memory"], indirect=True
+)
+
+
+@pytest.fixture
+def record(storage):
+    return save(storage)
+
+
+@on_each_meta_backend
+class TestRevoking:
+    def test_ends_all_links_to_the_file(self, storage, record):
+        other = save(storage, "other.txt")
+        one, two = get_signed_url(record), get_signed_url(record, as_attachment=True)
+        of_other = get_signed_url(other)
+        revoke_links(storage.get_meta_backend_obj(record["path"]))
+        revoked = storage.get_meta_backend_obj(record["path"])
+        assert not is_good(one, revoked)
+        assert not is_good(two, revoked)
+        assert is_good(of_other, storage.get_meta_backend_obj(other["path"]))
+
+    def test_lets_new_links_be_made(self, storage, record):
+        revoke_links(record)
+        link = get_signed_url(record)
+        assert is_good(link, storage.get_meta_backend_obj(record["path"]))
+
+    def test_makes_another_version_each_time(self, storage, record):
+        version = record.get("link_version") or ""
+        made = [get_signed_url(record)]
+        for _time in range(3):
+            revoke_links(record)
+            assert record["link_version"] != version
+            version = record["link_version"]
+            stored = storage.get_meta_backend_obj(record["path"])
+            assert not any(is_good(link, stored) for link in made)
+            made.append(get_signed_url(record))
+
+    def test_changes_nothing_else(self, storage, record):
+        before = {**storage.get_meta_backend_obj(record["path"]), "link_version": None}
+        revoke_links(record)
+        stored = storage.get_meta_backend_obj(record["path"])
+        assert {**stored, "link_version": None} == before
+
+    def test_takes_one_query(self, storage, record, django_assert_num_queries):
+        is_orm = isinstance(storage.meta_backend, ORMMetaBackend)
+        with django_assert_num_queries(1 if is_orm else 0):
+            revoke_links(record)
+
+    def test_of_a_deleted_file_leaves_the_next_one_of_its_path_alone(self, storage, record):
+        link = get_signed_url(save_again(storage, record))
+        with pytest.raises(MetaBackendObjectDoesNotExist):
+            revoke_links(record)
+        assert is_good(link, storage.get_meta_backend_obj(record["path"]))
+
+
+@pytest.mark.parametrize("storage", ["orm-memory"], indirect=True)
+def test_records_without_version_have_links_that_cannot_be_revoked(storage, settings):
+    settings.META_BACKENDS = {"plain": ORMMetaBackend(model=PlainStoredFile)}
+    plain = put_in_front_of(storage.original_storage, "plain", settings)
+    record = save(plain)
+    link = get_signed_url(record)
+    assert is_good(link, record)
+    with pytest.raises(ConfigurationError, match="Mix LinkVersionMixin into its model"):
+        revoke_links(record)
+    assert is_good(link, plain.get_meta_backend_obj(record["path"]))

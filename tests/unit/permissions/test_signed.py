@@ -1,0 +1,223 @@
+"""Who may have a file by a signed link."""
+
+from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
+
+from proxy_storage.owners import get_owner_data
+from proxy_storage_permissions import FieldPermissions, IsOwner, decide
+from proxy_storage_permissions.links import get_signed_url, revoke_links
+from proxy_storage_permissions.signed import HasValidSignature
+from tests.testapp.models import Document
+from tests.unit.permissions.links import EVERYBODY, save
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(databases=["default", "other"]),
+    pytest.mark.parametrize("storage", ["orm-memory", "mongo-memory"], indirect=True),
+]
+VIEW = SimpleNamespace(asks_for_one_file=True)
+FIELD = Document._meta.get_field("orm_file")
+
+
+@pytest.fixture
+def record(storage):
+    return save(storage)
+
+
+@pytest.fixture
+def url(record):
+    return get_signed_url(record).url
+
+
+@pytest.fixture
+def people():
+    return {
+        "anonymous": EVERYBODY,
+        "stranger": User.objects.create(username="stranger"),
+        "staff": User.objects.create(username="staff", is_staff=True),
+    }
+
+
+def make_request(url, user=EVERYBODY, method="GET"):
+    request = APIRequestFactory().generic(method, url)
+    force_authenticate(request, user)
+    return Request(request)
+
+
+def is_allowed(record, url, view=VIEW, method="GET", user=EVERYBODY):
+    return decide(HasValidSignature(), make_request(url, user, method), view, record)
+
+
+class TestFile:
+    def test_is_the_one_of_the_link(self, storage, record, url):
+        assert is_allowed(record, url)
+        assert not is_allowed(save(storage, "b.txt"), url)
+
+    def test_without_link_is_nobodys(self, record):
+        assert not is_allowed(record, "/files/?path=%2Fa.txt")
+
+    def test_is_asked_for_its_record(self, url):
+        assert decide(HasValidSignature(), make_request(url), VIEW) is None
+
+    def test_is_nobodys_once_links_are_revoked(self, record, url):
+        revoke_links(record)
+        assert not is_allowed(record, url)
+
+    def test_is_in_no_list(self, url):
+        assert HasValidSignature().get_filter(make_request(url), VIEW, []) is False
+
+
+@pytest.mark.parametrize(
+    ("permission", "with_link", "without"),
+    [
+        (HasValidSignature, {"anonymous", "stranger", "staff"}, set()),
+        (~HasValidSignature, set(), {"anonymous", "stranger", "staff"}),
+        (~~HasValidSignature, {"anonymous", "stranger", "staff"}, set()),
+        (HasValidSignature | IsAdminUser, {"anonymous", "stranger", "staff"}, {"staff"}),
+        (IsAuthenticated & HasValidSignature, {"stranger", "staff"}, set()),
+        (~HasValidSignature & IsAdminUser, set(), {"staff"}),
+        (~(HasValidSignature | IsAdminUser), set(), {"anonymous", "stranger"}),
+    ],
+)
+def test_truth_table(permission, with_link, without, record, url, people):
+    for asked, expected in ((url, with_link), ("/files/", without)):
+        allowed = {
+            who
+            for who, user in people.items()
+            if decide(permission(), make_request(asked, user), VIEW, record)
+        }
+        assert allowed == expected
+
+
+def test_it_may_be_the_rule_of_a_field(storage, people):
+    class Files(FieldPermissions):
+        model = Document
+        permissions = {"orm_file": HasValidSignature | IsOwner("user")}
+
+    owner = Document.objects.create(user=people["stranger"])
+    record = save(storage)
+    storage.meta_backend.set_owner(get_owner_data(owner, FIELD), record["path"])
+    record = storage.get_meta_backend_obj(record["path"])
+    for url, expected in ((get_signed_url(record).url, set(people)), ("/files/", {"stranger"})):
+        allowed = {
+            who
+            for who, user in people.items()
+            if decide(Files(), make_request(url, user), VIEW, record)
+        }
+        assert allowed == expected
+
+
+class TestUser:
+    def test_is_the_one_who_is_logged_in(self, record, people):
+        url = get_signed_url(record, user=people["stranger"]).url
+        allowed = {who for who, user in people.items() if is_allowed(record, url, user=user)}
+        assert allowed == {"stranger"}
+
+
+class TestMethod:
+    @pytest.mark.parametrize("link_method", ["GET", "DELETE"])
+    def test_is_that_of_the_request(self, record, link_method):
+        url = get_signed_url(record, method=link_method).url
+        methods = ["GET", "HEAD", "DELETE", "POST", "OPTIONS"]
+        allowed = {one for one in methods if is_allowed(record, url, method=one)}
+        assert allowed == ({"GET", "HEAD"} if link_method == "GET" else {"DELETE"})
+
+    @pytest.mark.parametrize(("asked", "expected"), [("GET", False), ("DELETE", True)])
+    def test_is_that_of_the_request_which_a_view_answers_for(self, record, asked, expected):
+        view = SimpleNamespace(method_asked_for=lambda request: request.headers["x-method"])
+        request = make_request(get_signed_url(record, method="DELETE").url)
+        request._request.META["HTTP_X_METHOD"] = asked
+        assert HasValidSignature().has_object_permission(request, view, record) is expected
+
+
+class TestAction:
+    @pytest.mark.parametrize(
+        ("action", "expected"),
+        [
+            ("authorize", True),
+            ("download", True),
+            ("record", False),
+            ("link", False),
+            ("list", False),
+            ("metadata", False),
+            ("whatever", False),
+            (None, False),
+        ],
+    )
+    def test_is_one_that_opens_the_file(self, record, url, action, expected):
+        view = SimpleNamespace(asks_for_one_file=True, action=action)
+        assert is_allowed(record, url, view) is expected
+
+    def test_may_be_deleting(self, record, url):
+        view = SimpleNamespace(asks_for_one_file=True, action="remove")
+        to_delete = get_signed_url(record, method="DELETE").url
+        assert is_allowed(record, to_delete, view, "DELETE")
+        assert not is_allowed(record, url, view, "DELETE")
+
+    def test_may_be_one_of_the_project(self, record, url):
+        class Signed(HasValidSignature):
+            actions = ("preview",)
+
+        view = SimpleNamespace(asks_for_one_file=True, action="preview")
+        assert decide(Signed(), make_request(url), view, record) is True
+        assert (
+            decide(Signed(), make_request(url), SimpleNamespace(action="download"), record) is False
+        )
+
+
+def test_view_of_the_project_asks_as_for_any_permission(record, url):
+    class FileView(APIView):
+        permission_classes = [HasValidSignature]
+        asks_for_one_file = True
+
+        def get(self, request):
+            self.check_object_permissions(request, record)
+            return SimpleNamespace(status_code=200)
+
+        def finalize_response(self, request, response, *args, **kwargs):
+            return response
+
+    view = FileView.as_view()
+    assert view(APIRequestFactory().get(url)).status_code == 200
+    assert view(APIRequestFactory().get(f"{url}&disposition=attachment")).status_code == 403
+
+
+class TestEndpoint:
+    @pytest.fixture(autouse=True)
+    def only_by_link(self, settings):
+        path = "proxy_storage_permissions.signed.HasValidSignature"
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "DEFAULT_PERMISSION_CLASSES": [path],
+        }
+
+    def test_follows_a_link_without_any_session(self, url):
+        response = Client().get(url, headers={"accept": "image/*"})
+        assert response.status_code == 200
+        assert b"".join(response.streaming_content) == b"hello"
+        assert "sessionid" not in response.cookies
+
+    def test_gives_players_their_ranges(self, url):
+        response = Client().get(url, headers={"range": "bytes=1-2"})
+        assert response.status_code == 206
+        assert b"".join(response.streaming_content) == b"el"
+        assert Client().head(url).status_code == 200
+
+    def test_refuses_what_is_no_link(self, storage, record, url):
+        other = save(storage, "other.txt")
+        parameters = dict(parse_qsl(urlsplit(url).query))
+        for changes in ({"path": other["path"]}, {"signature": "x"}, {"expires": "1"}):
+            query = urlencode({**parameters, **changes})
+            assert Client().get(f"/files/?{query}").status_code == 403
+        for added in ("&disposition=attachment", "&expires=1", "&signature=x", "&user=1"):
+            assert Client().get(url + added).status_code == 403
+        assert Client().get(storage.url(record["path"])).status_code == 403
+        assert Client().post(url).status_code in (403, 405)

@@ -1,0 +1,81 @@
+"""The viewset in routers and URLs of a project's own."""
+
+import pytest
+from django.core.files.base import ContentFile
+from django.urls import include, path
+from rest_framework.permissions import AllowAny
+from rest_framework.routers import DefaultRouter, SimpleRouter
+from rest_framework.versioning import URLPathVersioning
+
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage_api.viewsets import FileViewSet
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(databases=["default", "other"]),
+]
+
+
+class Scans(FileViewSet):
+    permission_classes = upload_permission_classes = delete_permission_classes = [AllowAny]
+    authentication_classes = []
+
+
+class VersionedScans(Scans):
+    versioning_class = URLPathVersioning
+
+
+default, simple = DefaultRouter(), SimpleRouter()
+for router in (default, simple):
+    router.register("scans", Scans, basename="scan")
+versioned = SimpleRouter()
+versioned.register("scans", VersionedScans, basename="versioned-scan")
+urlpatterns = [
+    path("files/", include("proxy_storage_api.urls")),
+    path("default/", include(default.urls)),
+    path("simple/", include(simple.urls)),
+    path("<version>/versioned/", include(versioned.urls)),
+]
+
+
+@pytest.fixture(autouse=True)
+def these_urls(settings):
+    settings.ROOT_URLCONF = __name__
+
+
+@pytest.mark.parametrize("root", ["/default/scans/", "/simple/scans/", "/v1/versioned/scans/"])
+def test_every_request(client, change, root):
+    change(UPLOAD_STORAGES=["orm_disk"], FILE_URL_NAME="scan-list")
+    response = client.post(root, {"file": ContentFile(b"scan", name="scan.txt")})
+    assert response.status_code == 201
+    query = {"path": response.json()["path"]}
+    assert "/scans/?path=" in response.json()["url"]
+    assert client.get(root).json()["count"] == 1
+    assert b"".join(client.get(root, query).streaming_content) == b"scan"
+    assert client.get(f"{root}record/", query).json()["path"] == query["path"]
+    assert client.get(f"{root}authorize/", query).status_code == 204
+    link = client.post(f"{root}link/", query, content_type="application/json").json()["url"]
+    assert b"".join(client.get(link).streaming_content) == b"scan"
+    assert client.delete(root, query_params=query).status_code == 204
+    assert client.get(root).json()["count"] == 0
+
+
+def test_there_is_nothing_else_to_a_router(client):
+    assert {pattern.name for pattern in simple.urls} == {
+        "scan-list",
+        "scan-record",
+        "scan-link",
+        "scan-authorize",
+    }
+
+
+def test_format_of_a_default_router(client):
+    get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
+    assert client.get("/default/scans.json").json()["count"] == 1
+
+
+def test_list_in_a_browser(client):
+    get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
+    response = client.get("/default/scans/", headers={"accept": "text/html"})
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/html")
