@@ -41,6 +41,12 @@ class FilePermission(OperationHolderMixin, BasePermission):
                 "its own, and combine the two with '&'."
             )
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
     def __call__(self) -> Self:
         """Return itself: DRF calls what it finds in ``permission_classes``."""
         return self
@@ -75,7 +81,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
             records fulfil, such as `filters.owned_by` makes it; ``True`` for all of them,
             ``False`` for none; ``None`` where only each record can tell.
         """
-        return None
+        return False if denies_all(self) else None
 
 
 class DenyAll(FilePermission):

@@ -12,7 +12,6 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.conditions import Condition
 from proxy_storage.owners import get_owner_model
@@ -167,11 +166,6 @@ class CanReadFile(FilePermission):
         ):
             return None
         found: QuerySet[Model] | None = getattr(model, self.queryset_method)(user, name)
-        if found is not None and not issubclass(found.model, model):
-            raise ConfigurationError(
-                f"{model._meta.label}.{self.queryset_method}() must return a queryset of its own "
-                f"instances or None, not of {found.model._meta.label}."
-            )
         return found
 
 

@@ -55,14 +55,17 @@ class FieldPermissions(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Bounds:
         """Apply the rules of all fields, each to the files of the field."""
-        bounds = NOBODY
+        names_by_rule: dict[Any, list[str]] = {}
         for name, rule in self.permissions.items():
             if rule is not None:
-                owner = self._get_owner_model(name)
-                of_field = Bounds.exactly(owned_as_any([owner], name), is_general=True)
-                # what the rule leaves open is about this model, and so about this field
-                rule_bounds = get_bounds(rule(), request, view, [owner])
-                bounds |= of_field & rule_bounds.generally()
+                names_by_rule.setdefault(rule, []).append(name)
+        bounds = NOBODY
+        for rule, names in names_by_rule.items():
+            (owner,) = {self._get_owner_model(name) for name in names}
+            of_fields = Bounds.exactly(owned_as_any([owner], *names), is_general=True)
+            # of files of other models nothing has to be known
+            rule_bounds = get_bounds(rule(), request, view, [owner]).generally()
+            bounds |= of_fields & rule_bounds
         return bounds
 
     def _get_owner_model(self, name: Any) -> type[Model]:

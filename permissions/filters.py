@@ -116,7 +116,8 @@ def _get_bounds_of_files(
     if not isinstance(condition, Q | bool) or (isinstance(condition, Q) and not condition):
         raise ConfigurationError(
             f"{type(permission).__qualname__}.get_filter() must return a Q that is not empty, True "
-            f"(all records), False (none) or None (ask each of them), not {condition!r}."
+            f"(all records), False (none) or None (ask each of them). This is a "
+            f"{type(condition).__name__}."
         )
     return Bounds.exactly(condition)
 
@@ -142,10 +143,15 @@ def owned_by(queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | No
             the fields; without fields, the queryset's model and its parents with a table.
 
     Raises:
-        ConfigurationError: the model has no such field.
+        ConfigurationError: the model has no such field, or the instances are of another one.
     """
     groups: dict[type[Model], list[str]] = {}
     if model is not None:
+        if not issubclass(queryset.model, model):
+            raise ConfigurationError(
+                f"A queryset of {queryset.model._meta.label} cannot tell whose files those of "
+                f"{model._meta.label} are."
+            )
         groups[model] = list(fields)
     elif fields:
         for name in fields:
@@ -165,8 +171,8 @@ def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
 
 
 def _owned_as(owner: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
-    link = queryset.model._meta.concrete_model._meta.get_ancestor_link(owner)
-    keys = queryset.values("pk" if link is None else link.attname)
+    # a child has the keys of its parents, which need not be its own
+    keys = queryset.values(owner._meta.pk.attname)
     condition = Q(content_type_id__in=_get_type_ids([owner]), object_id__in=keys)
     return condition & Q(field__in=list(fields)) if fields else condition
 

@@ -105,6 +105,6 @@ def _get_permitted_by_guardian(user: Any, name: str, model: type[Model]) -> Quer
     # not of the queryset: it would be asked for as a whole. A permission for the model is none
     # for its instances
     found: QuerySet[Model] = get_objects_for_user(
-        asked, codename, model._base_manager, with_superuser=False, accept_global_perms=False
+        asked, codename, model._base_manager, accept_global_perms=False
     )
     return found

@@ -17,8 +17,10 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
+from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.headers import get_file_headers
+from proxy_storage.serving.local import get_local_file
 from proxy_storage_api.download import DownloadMixin
 from proxy_storage_api.settings import api_settings
 from proxy_storage_api.signals import file_served
@@ -134,11 +136,19 @@ def read_target(target: str) -> tuple[str, QueryDict]:
 def is_at_its_path(record: MetaBackendObject) -> bool:
     """Tell whether a web server finds the bytes of a file by its path, and no others.
 
-    They lie elsewhere where the path was taken when the file was saved, or where they have
-    been moved since. What lies at the path may be somebody else's then.
+    They lie elsewhere where the path was taken at the moment when the record was written, or
+    where they have been moved since. What lies at the path may be somebody else's then.
     """
     storage, name = record.get_proxy_storage(), record["original_storage_path"]
     # paths have slashes where a name on disk may have these
     if "\\" in name:
         return False
-    return bool(storage.get_path(record.get_original_storage(), name) == record["path"])
+    if storage.get_path(record.get_original_storage(), name) != record["path"]:
+        return False
+    try:
+        # not every web server minds where a symbolic link leads
+        get_local_file(record)
+    except ServingError:
+        logger.exception("A web server must not deliver %r.", record["path"])
+        return False
+    return True

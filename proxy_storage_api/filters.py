@@ -44,7 +44,8 @@ class RecordFilter(BaseFilterBackend):
             ValidationError: 400, records cannot be ordered so.
         """
         parameter = drf_settings.ORDERING_PARAM
-        names = [name for name in request.query_params.get(parameter, "").split(",") if name]
+        given = request.query_params.get(parameter)
+        names = given.split(",") if given else []
         if any(name.removeprefix("-") not in ORDERINGS for name in names):
             raise ValidationError({parameter: [f"Known are {', '.join(ORDERINGS)}."]})
         return names or ["path"]
@@ -58,8 +59,6 @@ def get_condition(given: dict[str, Any]) -> Condition:
         conditions.append(Q(proxy_storage_name=given.pop("storage")))
     if "content_type" in given:
         conditions.append(_is_of_model(given.pop("content_type")))
-    if "object_id" in given:
-        conditions.append(_has_key(given.pop("object_id")))
     return all_of(*conditions, *(Q(**{key: value}) for key, value in given.items()))
 
 
@@ -69,12 +68,3 @@ def _is_of_model(label: str) -> Condition:
         return Q(content_type_id=ContentType.objects.get_by_natural_key(app_label, model).pk)
     except ContentType.DoesNotExist:
         return False
-
-
-def _has_key(key: str) -> Condition:
-    """Compare with text, and with a number, which a document may have."""
-    keys: list[str | int] = [key]
-    # what no key of a database is beyond
-    if key.isascii() and key.isdecimal() and str(int(key[:20])) == key:
-        keys.append(int(key))
-    return Q(object_id__in=keys)

@@ -60,15 +60,12 @@ def get_parameters(view: Any) -> Iterator[Any]:
     Args:
         view: the view, with its action.
     """
+    header = api_settings.AUTHORIZE_URI_HEADER
+    if view.action == "authorize" and header is not None:
+        yield from _get_parameters_of_web_servers(header, view.storage_parameter)
+        return
     if view.action == "list" and any(issubclass(one, RecordFilter) for one in view.filter_backends):
-        yield _get_filters()
-        yield OpenApiParameter(
-            drf_settings.ORDERING_PARAM,
-            many=True,
-            explode=False,
-            enum=[f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
-            description="What records are ordered by; with `-` the other way round.",
-        )
+        yield from _get_filters()
     if view.action in _BY_QUERY:
         yield from _get_path_parameters(view)
     if view.action in _DELIVERING or view.action == "authorize":
@@ -83,24 +80,33 @@ def get_parameters(view: Any) -> Iterator[Any]:
             yield OpenApiParameter(name, location="header", description=text, examples=examples)
 
 
-def _get_filters() -> RecordFilterSerializer:
+def _get_parameters_of_web_servers(header: str, storage: str) -> Iterator[OpenApiParameter]:
+    text = "What the client has asked the web server for: path and query."
+    yield OpenApiParameter(header, location="header", required=True, description=text)
+    text = "Name of the proxy storage that the web server delivers from."
+    yield OpenApiParameter(storage, required=True, description=text)
+
+
+def _get_filters() -> Iterator[Any]:
     serializer = RecordFilterSerializer()
     for field in serializer.fields.values():
         # an empty value in a query counts as none
         if isinstance(field, CharField):
             field.allow_blank = True
-    return serializer
+    yield serializer
+    yield OpenApiParameter(
+        drf_settings.ORDERING_PARAM,
+        many=True,
+        explode=False,
+        enum=[f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
+        description="What records are ordered by; with `-` the other way round.",
+    )
 
 
 def _get_path_parameters(view: Any) -> Iterator[OpenApiParameter]:
     is_list = view.action == "list"
-    header = api_settings.AUTHORIZE_URI_HEADER if view.action == "authorize" else None
-    if header is not None:
-        text = "What the web server was asked for; it counts before the query."
-        yield OpenApiParameter(header, location="header", description=text)
     text = "Path of the file." + " Without it, a page of records is the answer." * is_list
-    required = not is_list and header is None
-    yield OpenApiParameter(view.path_parameter, required=required, description=text)
+    yield OpenApiParameter(view.path_parameter, required=not is_list, description=text)
     text = "Name of the proxy storage, where a path alone is ambiguous."
     yield OpenApiParameter(view.storage_parameter, description=text)
 
@@ -118,8 +124,9 @@ def get_headers(view: Any) -> Iterator[OpenApiParameter]:
     if view.action == "authorize":
         for name in _AUTHORIZE_HEADERS:
             yield _get_header(name, [204], _FILE_HEADERS[name][1])
-    if view.action in ("authorize", "link"):
-        yield _get_header("Cache-Control", [200, 204], "`no-store`")
+        yield _get_header("Cache-Control", [204, 400, 401, 403, 404, 503], "`no-store`")
+    if view.action == "link":
+        yield _get_header("Cache-Control", [200], "`no-store`")
     if view.action == "create":
         yield _get_header("Location", [201], "Where the file is.", is_url=True)
     yield _get_header("WWW-Authenticate", [401], "How to log in.")

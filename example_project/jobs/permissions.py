@@ -3,11 +3,16 @@
 from rest_framework.permissions import AllowAny, IsAdminUser
 
 from jobs.models import JobApply
-from proxy_storage_permissions import FieldPermissions, IsOwner
+from proxy_storage_permissions import FieldPermissions, HasValidSignature, IsOwner
 
 
 class JobApplyFiles(FieldPermissions):
-    """Avatars are for everybody, a resume is for its owner and for staff."""
+    """Avatars are for everybody, a resume is for its owner, for staff, and for those who were
+    given a link.
+    """
 
     model = JobApply
-    permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
+    permissions = {
+        "avatar": AllowAny,
+        "resume": IsOwner("user") | IsAdminUser | HasValidSignature,
+    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.querysets import get_column_name, read_column
+from proxy_storage.meta_backends.querysets import ReadOnce, get_column_name, read_column
 from proxy_storage.meta_backends.values import LARGEST, SMALLEST, get_kind, is_storable
 
 ORDERED_LOOKUPS = ("gt", "gte", "lt", "lte")
@@ -62,19 +63,21 @@ class Comparison:
         lookup: one of `LOOKUPS`; ``isnull`` stands for the true one, ``exact`` always has a
             value, ``in`` has a tuple of values or a queryset of one column.
         value: what to compare with.
+        read: reads the column of a queryset.
     """
 
     key: str
     lookup: str
     value: Any
+    read: Callable[[], Iterable[Any]] | None = None
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """The values of ``in`` and ``exact``; a queryset is evaluated, anew each time."""
+        """The values of ``in`` and ``exact``; a queryset is read."""
         if self.lookup != "in":
             return (self.value,)
-        if isinstance(self.value, QuerySet):
-            return _read_all(self.key, read_column(self.value))
+        if self.read is not None:
+            return _read_all(self.key, self.read())
         values: tuple[Any, ...] = self.value
         return values
 
@@ -93,8 +96,9 @@ def parse(name: str, value: Any) -> tuple[Comparison | bool, bool]:
     Raises:
         ConfigurationError: there is no such lookup, or it takes no such value.
     """
-    key, _, lookup = name.partition("__")
-    lookup = lookup or "exact"
+    key, separator, lookup = name.partition("__")
+    if not separator:
+        lookup = "exact"
     known = OWNERS_LOOKUPS if key == OWNERS_KEY else LOOKUPS
     if lookup not in known:
         raise ConfigurationError(
@@ -113,10 +117,13 @@ def parse(name: str, value: Any) -> tuple[Comparison | bool, bool]:
 
 
 def _parse_in(key: str, value: Any) -> Comparison | bool:
+    if isinstance(value, ReadOnce):
+        get_column_name(value.queryset)
+        return Comparison(key, "in", value.queryset, value.read_column)
     if isinstance(value, QuerySet):
         get_column_name(value)
-        return Comparison(key, "in", value)
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        return Comparison(key, "in", value, partial(read_column, value))
+    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
         raise ConfigurationError(f"'{key}__in' must be a list or a queryset, not {value!r}.")
     values = _read_all(key, value)
     return Comparison(key, "in", values) if values else False
@@ -156,7 +163,9 @@ def _read(key: str, value: Any) -> Any:
     if isinstance(value, Model | QuerySet | Mapping | list | tuple | set | frozenset) or hasattr(
         value, "resolve_expression"
     ):
-        raise ConfigurationError(f"{key!r} cannot be compared with {value!r}, which is no value.")
+        raise ConfigurationError(
+            f"{key!r} cannot be compared with a {type(value).__name__}, which is no value."
+        )
     kind = KINDS.get(key)
     if isinstance(value, str):
         if not is_storable(value):

@@ -24,12 +24,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, TypeAlias, TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.comparisons import OWNERS_KEY, Comparison, parse
+from proxy_storage.meta_backends.querysets import ReadOnce
 from proxy_storage.meta_backends.values import get_kind
 
 # True: every record; False: none. An empty Q is True
@@ -49,12 +51,12 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 def all_of(*conditions: Condition) -> Condition:
     """Return the condition that a record fulfils which fulfils all of these."""
-    return _combine(Q.AND, conditions)
+    return _combine(operator.and_, conditions, neutral=True)
 
 
 def any_of(*conditions: Condition) -> Condition:
     """Return the condition that a record fulfils which fulfils any of these."""
-    return _combine(Q.OR, conditions)
+    return _combine(operator.or_, conditions, neutral=False)
 
 
 def negate(condition: Condition) -> Condition:
@@ -63,25 +65,43 @@ def negate(condition: Condition) -> Condition:
     return not condition if isinstance(condition, bool) else ~condition
 
 
-def _combine(connector: str, conditions: Sequence[Condition]) -> Condition:
+def read_once(condition: Condition) -> Condition:
+    """Return the same condition, of which no queryset is read more than once from now on.
+
+    It is for one answer that asks several times: what has changed since stays unknown to it.
+    """
+    return _with_querysets_read_once(condition) if isinstance(condition, Q) else condition
+
+
+def _with_querysets_read_once(part: Any) -> Any:
+    if isinstance(part, Q):
+        parts = map(_with_querysets_read_once, part.children)
+        return Q(*parts, _connector=part.connector, _negated=part.negated)
+    if isinstance(part, tuple) and part[0].endswith("__in") and isinstance(part[1], QuerySet):
+        return part[0], ReadOnce(part[1])
+    return part
+
+
+def _combine(
+    combine: Callable[[Q, Q], Q], conditions: Sequence[Condition], neutral: bool
+) -> Condition:
     # Q() says nothing to & and |, so a bool must never become one
-    neutral = connector == Q.AND
     parts: list[Q] = []
     for condition in map(_simplify, conditions):
         if isinstance(condition, Q):
             parts.append(condition)
         elif condition is not neutral:
             return condition
-    if not parts:
-        return neutral
-    return parts[0] if len(parts) == 1 else Q(*parts, _connector=connector)
+    return reduce(combine, parts) if parts else neutral
 
 
 def _simplify(condition: Condition) -> Condition:
     if isinstance(condition, Q) and not condition:
         return not condition.negated
     if not isinstance(condition, Q | bool):
-        raise ConfigurationError(f"A condition must be a Q or a bool, not {condition!r}.")
+        raise ConfigurationError(
+            f"A condition must be a Q or a bool, not a {type(condition).__name__}."
+        )
     return condition
 
 
@@ -115,7 +135,8 @@ def build(
         return compare(comparison, is_true)
     if not isinstance(condition, Q):
         raise ConfigurationError(
-            f"{condition!r} is no condition: it may have keys with values, Q and bool."
+            f"A {type(condition).__name__} is no condition, nor part of one: that has keys with "
+            "values, Q and bool."
         )
     is_true = is_true is not condition.negated
     if not condition.children:

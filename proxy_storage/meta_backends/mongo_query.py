@@ -61,9 +61,11 @@ def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
     query = {comparison.key: found}
     if is_true:
         return query
-    # said twice for servers that are not MongoDB itself: what has no value fulfils the negation
-    nothing = [{comparison.key: {"$eq": None}}] if comparison.lookup in ORDERED_LOOKUPS else []
-    return {"$or": [{"$nor": [query]}, *nothing]}
+    negation = {"$nor": [query]}
+    if comparison.lookup in ORDERED_LOOKUPS:
+        # what has no value fulfils it, which some servers of its protocol do not see
+        return {"$or": [negation, {comparison.key: {"$eq": None}}]}
+    return negation
 
 
 def _is_kept(value: Any) -> bool:

@@ -49,6 +49,24 @@ def read_column(queryset: QuerySet[Any, Any]) -> Iterable[Any]:
     return queryset.values_list(get_column_name(queryset), flat=True).iterator()
 
 
+class ReadOnce:
+    """A queryset in a condition whose column is read when it is first asked for, and then known.
+
+    Args:
+        queryset: one of one column.
+    """
+
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+        self.queryset = queryset
+        self._column: tuple[Any, ...] | None = None
+
+    def read_column(self) -> tuple[Any, ...]:
+        """Return the one column."""
+        if self._column is None:
+            self._column = tuple(read_column(self.queryset))
+        return self._column
+
+
 def get_subquery(
     queryset: QuerySet[Any, Any], field: Field[Any, Any], alias: str
 ) -> QuerySet[Any, Any] | None:

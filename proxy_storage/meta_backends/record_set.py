@@ -11,11 +11,13 @@ from django.db.models import Q
 
 from proxy_storage import owners
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition, all_of
+from proxy_storage.meta_backends.conditions import Condition, all_of, read_once
 from proxy_storage.meta_backends.ordering import get_following, get_sort_key, parse_order
 
 # records that are read, and decided on, at once
 CHUNK_SIZE = 200
+# so that the last page of many does not have them all in memory
+LARGEST_CHUNK = 2000
 
 
 class RecordSet:
@@ -44,7 +46,8 @@ class RecordSet:
         check: Callable[[MetaBackendObject], bool] | None = None,
     ) -> None:
         self.meta_backends = tuple(meta_backends)
-        self.condition = all_of(condition)
+        # how many there are, and which, is asked in each of the places
+        self.condition = read_once(all_of(condition))
         self.ordering = tuple(ordering)
         self.check = check
         self._order = parse_order(self.ordering)
@@ -106,10 +109,10 @@ class RecordSet:
         if self.check is not None:
             return self._get_passed(stop)[start:stop]
         if len(self.meta_backends) == 1:
-            return self.meta_backends[0].select(self.condition, self.ordering, start, stop)
+            return self._select(self.meta_backends[0], self.condition, start, stop)
         # any of them may have all of the first ones
-        parts = [one.select(self.condition, self.ordering, 0, stop) for one in self.meta_backends]
-        return list(islice(merge(*parts, key=get_sort_key(self._order)), start, stop))
+        size = LARGEST_CHUNK if stop is None else min(stop, LARGEST_CHUNK)
+        return list(islice(self._read_all(size), start, stop))
 
     def _get_passed(self, stop: int | None) -> list[MetaBackendObject]:
         """Decide on records until there are enough, or all are decided on."""
@@ -126,15 +129,25 @@ class RecordSet:
             raise
         return self._passed
 
-    def _read_all(self) -> Iterator[MetaBackendObject]:
-        readers = [self._read(one) for one in self.meta_backends]
+    def _read_all(self, size: int = CHUNK_SIZE) -> Iterator[MetaBackendObject]:
+        readers = [self._read(one, size) for one in self.meta_backends]
         return merge(*readers, key=get_sort_key(self._order))
 
-    def _read(self, meta_backend: MetaBackendBase) -> Iterator[MetaBackendObject]:
+    def _read(self, meta_backend: MetaBackendBase, size: int) -> Iterator[MetaBackendObject]:
         """Read all records of one meta backend, each chunk from where the last one ended."""
         condition = self.condition
-        while chunk := meta_backend.select(condition, self.ordering, 0, CHUNK_SIZE):
+        while chunk := self._select(meta_backend, condition, 0, size):
             yield from chunk
-            if len(chunk) < CHUNK_SIZE:
+            if len(chunk) < size:
                 break
             condition = all_of(self.condition, get_following(self._order, chunk[-1]))
+
+    def _select(
+        self, meta_backend: MetaBackendBase, condition: Condition, start: int, stop: int | None
+    ) -> list[MetaBackendObject]:
+        records = meta_backend.select(condition, self.ordering, start, stop)
+        for record in records:
+            # a paginator may look at what they are ordered by
+            for key in self._order:
+                record.setdefault(key, None)
+        return records

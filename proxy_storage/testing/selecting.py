@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.comparisons import localize
 from proxy_storage.meta_backends.conditions import Condition, matches, negate
 from proxy_storage.testing.records import RECORD, MetaBackendCases
 
@@ -29,75 +29,87 @@ RECORDS: list[dict[str, Any]] = [
     {"path": "/\ue000", "size": 4, "created_at": NOON + timedelta(seconds=1)},
     {"path": "/\U0001f4f7", "created_at": NOON + timedelta(days=1)},
 ]
-SINGLE: list[Q] = [
-    Q(path="/a"),
-    Q(path__exact="/nowhere"),
-    Q(path__in=["/a", "/A", "/nowhere"]),
-    Q(path__in=[]),
-    Q(path__startswith=""),
-    Q(path__startswith="/a"),
-    Q(path__startswith="/a/%"),
-    Q(path__startswith="/a/_"),
-    Q(path__startswith="/\U0010ffff"),
-    Q(path__gt="/a/é"),
-    Q(path__gte="/z"),
-    Q(path__lt="/a"),
-    Q(path__lte="/a"),
-    Q(path__gt="/\ue000"),
-    Q(path=5),
-    Q(path="nul\0"),
-    Q(path__gt="\udc80"),
-    Q(path__isnull=True),
-    Q(field="scan"),
-    Q(field=None),
-    Q(field__startswith="S"),
-    Q(field__in=["copy", None]),
-    Q(size=3),
-    Q(size=3.5),
-    Q(size=True),
-    Q(size="3"),
-    Q(size="three"),
-    Q(size__gt=3),
-    Q(size__gte=3),
-    Q(size__lt=3.5),
-    Q(size__lte=0),
-    Q(size__gt=None),
-    Q(size__gt=2**70),
-    Q(size__lt=2**70),
-    Q(size__gt=-(2**70)),
-    Q(size__lt=-(2**70)),
-    Q(size__in=[0, 4, 2**70]),
-    Q(size__isnull=True),
-    Q(size__isnull=False),
-    Q(size__startswith="3"),
-    Q(created_at=NOON),
-    Q(created_at__gt=NOON),
-    Q(created_at__lte=NOON + timedelta(seconds=1, microseconds=5)),
-    Q(created_at__gte=NOON + timedelta(microseconds=5)),
-    Q(created_at__lt=str(NOON + timedelta(seconds=1))),
-    Q(created_at__lt="2026-02-30 12:00"),
-    Q(object_id=5),
-    Q(object_id="5"),
-    Q(object_id="abc"),
-    Q(object_id="05"),
-    Q(object_id=2**70),
-    Q(object_id__in=[5, "ABC", None]),
-    Q(object_id__isnull=False),
-    Q(content_type_id=TYPE),
-    Q(content_type_id=str(TYPE)),
-    Q(content_type_id__in=[TYPE, 9]),
-    Q(),
-]
-COMBINED: list[Q] = [
-    Q(size=3, field="scan"),
-    Q(size=3) | Q(field="copy"),
-    Q(size=3) ^ Q(field="scan") ^ Q(object_id="5"),
-    ~(Q(size__gte=3) & ~Q(field="scan")),
-    (Q(object_id=5) | Q(object_id="abc")) & ~Q(content_type_id=TYPE),
-    Q(field="scan") & (Q(size__gt=0) | Q(size__isnull=True) & Q(object_id__in=["5"])),
-    Q(Q(path__gt="/a"), Q(path__lt="/z")),
-    Q(Q(), ~Q(field=None), True),
-]
+CONDITIONS: dict[str, list[Q]] = {
+    "path": [
+        Q(path="/a"),
+        Q(path__exact="/nowhere"),
+        Q(path__in=["/a", "/A", "/nowhere"]),
+        Q(path__in=[]),
+        Q(path__startswith=""),
+        Q(path__startswith="/a"),
+        Q(path__startswith="/a/%"),
+        Q(path__startswith="/a/_"),
+        Q(path__startswith="/\U0010ffff"),
+        Q(path__gt="/a/é"),
+        Q(path__gte="/z"),
+        Q(path__lt="/a"),
+        Q(path__lte="/a"),
+        Q(path__gt="/\ue000"),
+        Q(path=5),
+        Q(path="nul\0"),
+        Q(path__gt="\udc80"),
+        Q(path__isnull=True),
+    ],
+    "field": [
+        Q(field="scan"),
+        Q(field=None),
+        Q(field__startswith="S"),
+        Q(field__in=["copy", None]),
+    ],
+    "size": [
+        Q(size=3),
+        Q(size=3.5),
+        Q(size=True),
+        Q(size="3"),
+        Q(size="three"),
+        Q(size__gt=3),
+        Q(size__gte=3),
+        Q(size__lt=3.5),
+        Q(size__lte=0),
+        Q(size__gt=None),
+        Q(size__gt=2**70),
+        Q(size__lt=2**70),
+        Q(size__gt=-(2**70)),
+        Q(size__lt=-(2**70)),
+        Q(size__in=[0, 4, 2**70]),
+        Q(size__isnull=True),
+        Q(size__isnull=False),
+        Q(size__startswith="3"),
+    ],
+    "created_at": [
+        Q(created_at=NOON),
+        Q(created_at__gt=NOON),
+        Q(created_at__lte=NOON + timedelta(seconds=1, microseconds=5)),
+        Q(created_at__gte=NOON + timedelta(microseconds=5)),
+        Q(created_at__lt=str(NOON + timedelta(seconds=1))),
+        Q(created_at__lt="2026-02-30 12:00"),
+    ],
+    "object_id": [
+        Q(object_id=5),
+        Q(object_id="5"),
+        Q(object_id="abc"),
+        Q(object_id="05"),
+        Q(object_id=2**70),
+        Q(object_id__in=[5, "ABC", None]),
+        Q(object_id__isnull=False),
+    ],
+    "content_type_id": [
+        Q(content_type_id=TYPE),
+        Q(content_type_id=str(TYPE)),
+        Q(content_type_id__in=[TYPE, 9]),
+    ],
+    "several": [
+        Q(),
+        Q(size=3, field="scan"),
+        Q(size=3) | Q(field="copy"),
+        Q(size=3) ^ Q(field="scan") ^ Q(object_id="5"),
+        ~(Q(size__gte=3) & ~Q(field="scan")),
+        (Q(object_id=5) | Q(object_id="abc")) & ~Q(content_type_id=TYPE),
+        Q(field="scan") & (Q(size__gt=0) | Q(size__isnull=True) & Q(object_id__in=["5"])),
+        Q(Q(path__gt="/a"), Q(path__lt="/z")),
+        Q(Q(), ~Q(field=None), True),
+    ],
+}
 ORDERS = [
     ["path"],
     ["-path"],
@@ -118,9 +130,7 @@ class SelectCases(MetaBackendCases):
         """Return the meta backend with `RECORDS`."""
         # written in another order than any that they are asked for in
         for data in RECORDS[::-2] + RECORDS[-2::-2]:
-            times = {}
-            if "created_at" in data and not timezone.is_aware(timezone.now()):
-                times = {"created_at": timezone.make_naive(data["created_at"])}
+            times = {key: localize(data[key]) for key in ("created_at",) if key in data}
             backend.create({**RECORD, **data, **times})
         return backend
 
@@ -129,12 +139,13 @@ class SelectCases(MetaBackendCases):
         # Python compares text by code points
         return sorted(record["path"] for record in backend if matches(condition, record))
 
-    @pytest.mark.parametrize("condition", [*SINGLE, *COMBINED], ids=str)
-    def test_by_condition(self, filled: MetaBackendBase, condition: Q) -> None:
-        for asked in (condition, negate(condition), Q(condition), Q(condition, ~Q(path="/a"))):
-            expected = self.get_matching(filled, asked)
-            assert [record["path"] for record in filled.select(asked)] == expected
-            assert filled.count(asked) == len(expected)
+    @pytest.mark.parametrize("key", CONDITIONS)
+    def test_by_condition(self, filled: MetaBackendBase, key: str) -> None:
+        for condition in CONDITIONS[key]:
+            for asked in (condition, negate(condition), Q(condition, ~Q(path="/a"))):
+                expected = self.get_matching(filled, asked)
+                assert [record["path"] for record in filled.select(asked)] == expected, asked
+                assert filled.count(asked) == len(expected), asked
 
     def test_records_come_as_get_gives_them(self, filled: MetaBackendBase) -> None:
         records = filled.select()

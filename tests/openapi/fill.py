@@ -4,8 +4,9 @@ import django
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 
-STORAGES = ("letters", "gridfs_proxy_storage")
-NAMES = ["first.txt", "scan 2.png", "Müller & Söhne.pdf", "empty", "a/b/c.html"]
+STORAGES = {"letters": "/letters/", "gridfs_proxy_storage": "/"}
+NAMES = ["open.txt", "open scan.png", "Müller & Söhne.pdf", "empty", "a/b/c.html"]
+# those that may be deleted while others are asked for
 DOOMED = [f"doomed{number}.txt" for number in range(30)]
 
 
@@ -14,10 +15,12 @@ def fill():
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     call_command("seed")
-    for name in NAMES + DOOMED:
-        for storage in STORAGES:
+    for storage, folder in STORAGES.items():
+        for name in NAMES + DOOMED:
             content = b"" if name == "empty" else name.encode() * 10
-            get_proxy_storage(storage).save(name, ContentFile(content))
+            path = get_proxy_storage(storage).save(name, ContentFile(content))
+            if path != folder + name:
+                raise SystemExit(f"{name!r} was saved as {path!r}")
 
 
 if __name__ == "__main__":

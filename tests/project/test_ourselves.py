@@ -18,10 +18,21 @@ def test_python_files_stay_small(name):
 
 def test_public_names():
     assert proxy_storage_permissions.__all__ == [
+        "CanReadFile",
+        "DenyAll",
         "FieldPermissions",
         "FilePermission",
+        "HasModelPermission",
+        "HasObjectPermission",
+        "HasValidSignature",
         "IsOwner",
+        "Readable",
+        "SignedLink",
         "decide",
+        "get_readable",
+        "get_signed_url",
+        "owned_by",
+        "revoke_links",
     ]
     assert proxy_storage.serving.__all__ == [
         "RedirectServer",

@@ -4,10 +4,31 @@ from types import SimpleNamespace
 
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import get_owner_data
-from proxy_storage_permissions import decide
+from proxy_storage_permissions import FilePermission, decide, get_readable, owned_by
+from tests.testapp.models import Document
 
 VIEW = SimpleNamespace(asks_for_one_file=True)
 EVERYBODY = {"anonymous", "stranger", "owner", "staff"}
+
+
+class Asked(FilePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+
+class Told(FilePermission):
+    """Allows the files of documents."""
+
+    def has_object_permission(self, request, view, obj):
+        return isinstance(obj.get_content_object(), Document)
+
+    def get_filter(self, request, view, models):
+        return owned_by(Document.objects.all())
+
+
+class ToldEverything(Told):
+    def get_filter(self, request, view, models):
+        return True
 
 
 def ask(user):
@@ -34,3 +55,8 @@ def is_allowed(permission, user, record):
 def allowed(permission, people, record):
     """Who gets the file."""
     return {who for who, user in people.items() if is_allowed(permission, user, record)}
+
+
+def get_list(user, *permissions, models=None):
+    """What a list may show a user."""
+    return get_readable([permission() for permission in permissions], ask(user), VIEW, models)

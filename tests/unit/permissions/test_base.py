@@ -8,7 +8,15 @@ from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
 from jobs.models import JobApply
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage_permissions import DenyAll, FieldPermissions, FilePermission, IsOwner, decide
+from proxy_storage_permissions import (
+    DenyAll,
+    FieldPermissions,
+    FilePermission,
+    HasModelPermission,
+    HasObjectPermission,
+    IsOwner,
+    decide,
+)
 from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +96,15 @@ def test_question_that_nobody_would_ask_is_an_error():
 
         class IsUserAndOwner(IsAuthenticated, IsOwner):
             pass
+
+
+def test_equal_permissions_are_of_one_class_with_the_same_arguments():
+    assert IsOwner("user") == IsOwner("user")
+    assert hash(IsOwner("user")) == hash(IsOwner("user"))
+    assert IsOwner("user") != IsOwner("author")
+    assert HasModelPermission("view") != HasObjectPermission("view")
+    assert IsOwner("user") | IsAdminUser == IsOwner("user") | IsAdminUser
+    assert IsOwner("user") | IsAdminUser != IsOwner("author") | IsAdminUser
 
 
 def test_view_is_not_asked_for_more_than_it_says(people):

@@ -2,11 +2,12 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.test.utils import isolate_apps
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import matches
+from proxy_storage.meta_backends.conditions import get_test
 from proxy_storage_permissions import (
     CanReadFile,
     HasModelPermission,
@@ -17,7 +18,22 @@ from tests.testapp.models import DiskDocument, Document, KeyedDocument, ScannedD
 from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
 
 pytestmark = pytest.mark.django_db
+FIELDS = ("orm_file", "mongo_file")
 UNBOUND = MetaBackendObject(path="/x")
+
+
+class Readable(models.Model):
+    scan, copy = models.FileField(), models.FileField()
+
+    class Meta:
+        abstract = True
+
+    def can_read_file(self, user, field):
+        return True
+
+    @classmethod
+    def readable_by(cls, user, field):
+        return cls.objects.all()
 
 
 def permit(user, *codenames):
@@ -69,12 +85,12 @@ class TestInstance:
         return own(Document.objects.create(title="orm_file for owner"), "orm_file")
 
     def test_decides(self, people, record):
-        people["anonymous"] = people.pop("anonymous")
         assert allowed(CanReadFile, people, record) == {"owner"}
         assert allowed(CanReadFile(), people, record) == {"owner"}
 
     def test_is_told_the_field(self, people, record):
-        assert allowed(CanReadFile, people, {**record, "field": "mongo_file"}) == set()
+        record["field"] = "mongo_file"
+        assert allowed(CanReadFile, people, record) == set()
         other = own(Document.objects.create(title="mongo_file for staff"), "mongo_file")
         assert allowed(CanReadFile, people, other) == {"staff"}
 
@@ -98,93 +114,78 @@ class TestInstance:
 
 
 class TestListByInstances:
-    """Methods are put on a model that has none, as a project would write them."""
-
     @pytest.fixture
-    def records(self):
-        records = [own(DiskDocument.objects.create(), "orm_file") for _ in range(2)]
-        return [*records, own(Document.objects.create(), "orm_file"), UNBOUND]
+    def records(self, people):
+        documents = [Document.objects.create(title=f"orm_file for {who}") for who in people]
+        return [own(document, field) for document in documents for field in FIELDS] + [UNBOUND]
 
-    def get_listed(self, permission, user, records):
-        readable = get_readable([permission()], ask(user), VIEW)
-        return readable.is_exact, [matches(readable.condition, record) for record in records]
+    def get_listed(self, permission, user, records, *models):
+        readable = get_readable([permission()], ask(user), VIEW, models or None)
+        test = get_test(readable.condition)
+        return readable.is_exact, [record for record in records if test(record)]
 
-    @pytest.fixture
-    def method(self, monkeypatch):
-        def can_read_file(self, user, field):
-            return False
+    def test_has_what_each_model_finds(self, people, records):
+        for user in people.values():
+            truth = [record for record in records if is_allowed(CanReadFile, user, record)]
+            assert self.get_listed(CanReadFile, user, records) == (True, truth)
+            others = [record for record in records if record not in truth]
+            assert self.get_listed(~CanReadFile, user, records) == (True, others)
+            assert len(truth) == (user is not people["anonymous"])
 
-        monkeypatch.setattr(DiskDocument, "can_read_file", can_read_file, raising=False)
+    def test_asks_each_file_of_a_model_that_cannot_tell(self, people, records):
+        permission = CanReadFile("can_read_file", "no_such_method")
+        assert permission.get_filter(ask(people["owner"]), VIEW, [Document]) is None
+        assert self.get_listed(permission, people["owner"], records) == (False, records[:-1])
 
-    def test_of_the_model(self, people, records, method, monkeypatch):
-        asked = []
+    def test_knows_no_method_that_goes_with_one_of_another_name(self, people, records):
+        listed = self.get_listed(CanReadFile("has_changed"), people["owner"], records)
+        assert listed == (True, [])
+        # a method that every model has
+        listed = self.get_listed(CanReadFile("validate_unique"), people["owner"], records, Document)
+        assert listed == (False, records[:-1])
 
-        def readable_by(cls, user, field):
-            asked.append(field)
-            return cls.objects.filter(pk=records[0]["object_id"])
+    @isolate_apps("tests.testapp")
+    def test_asks_each_file_where_a_child_decides_otherwise(self, people):
+        class Note(Readable):
+            class Meta:
+                app_label = "testapp"
 
-        monkeypatch.setattr(DiskDocument, "readable_by", classmethod(readable_by), raising=False)
-        listed = self.get_listed(CanReadFile, people["owner"], records)
-        assert listed == (True, [True, False, False, False])
-        assert asked == ["orm_file", "mongo_file", "orm_default", "mongo_default"]
+        class Letter(Readable):
+            class Meta:
+                app_label = "testapp"
 
-    def test_asks_each_file_of_a_model_that_cannot_tell(self, people, records, method):
-        listed = self.get_listed(CanReadFile, people["owner"], records)
-        assert listed == (False, [True, True, False, False])
+            def can_read_file(self, user, field):
+                return False
 
-    def test_asks_each_file_where_the_model_has_no_answer(
-        self, people, records, method, monkeypatch
-    ):
-        def readable_by(cls, user, field):
-            return None if field == "orm_file" else cls.objects.none()
-
-        monkeypatch.setattr(DiskDocument, "readable_by", classmethod(readable_by), raising=False)
-        listed = self.get_listed(CanReadFile, people["owner"], records)
-        assert listed == (False, [True, True, False, False])
-        other = own(DiskDocument.objects.create(), "mongo_file")
-        assert self.get_listed(CanReadFile, people["owner"], [other]) == (False, [False])
-
-    def test_asks_each_file_where_a_child_decides_otherwise(self, people, records, monkeypatch):
-        def readable_by(cls, user, field):
-            return cls.objects.all()
-
-        def can_read_file(self, user, field):
-            return False
-
-        class Parent:
-            pass
-
-        Parent.readable_by, Parent.can_read_file = classmethod(readable_by), can_read_file
-        monkeypatch.setattr(DiskDocument, "__bases__", (Parent, *DiskDocument.__bases__))
-        assert self.get_listed(CanReadFile, people["owner"], records)[0] is True
-        monkeypatch.setattr(DiskDocument, "can_read_file", can_read_file, raising=False)
-        listed = self.get_listed(CanReadFile, people["owner"], records)
-        assert listed == (False, [True, True, False, False])
-
-    def test_knows_methods_of_other_names(self, people, records, method, monkeypatch):
-        def none_of_all(cls, user, field):
-            return cls.objects.none()
-
-        monkeypatch.setattr(
-            DiskDocument, "can_show", lambda self, user, field: False, raising=False
-        )
-        monkeypatch.setattr(DiskDocument, "readable_by", classmethod(none_of_all), raising=False)
-        monkeypatch.setattr(DiskDocument, "shown_to", classmethod(none_of_all), raising=False)
-        # what goes with the usual method does not go with another one
-        listed = self.get_listed(CanReadFile("can_show"), people["owner"], records)
-        assert listed == (False, [True, True, False, False])
-        permission = CanReadFile("can_show", "shown_to")
-        assert self.get_listed(permission, people["owner"], records) == (True, [False] * 4)
-
-    def test_is_not_made_of_another_model(self, people, records, method, monkeypatch):
-        def readable_by(cls, user, field):
-            return Document.objects.all()
-
-        monkeypatch.setattr(DiskDocument, "readable_by", classmethod(readable_by), raising=False)
-        with pytest.raises(ConfigurationError, match=r"DiskDocument\.readable_by.*Document"):
-            self.get_listed(CanReadFile, people["owner"], records)
-
-    def test_is_exact_where_models_tell(self, people):
         permission, request = CanReadFile(), ask(people["owner"])
-        assert permission.get_filter(request, VIEW, [Document, KeyedDocument]) is not None
-        ContentType.objects.get_for_models(Document, KeyedDocument)
+        assert permission.get_filter(request, VIEW, [Note]) is not None
+        assert permission.get_filter(request, VIEW, [Letter]) is None
+        letter = own(Letter(pk=1), "scan")
+        assert self.get_listed(permission, people["owner"], [letter], Letter) == (False, [letter])
+
+    @isolate_apps("tests.testapp")
+    def test_asks_each_file_of_a_field_where_the_model_has_no_answer(self, people):
+        class Letter(Readable):
+            class Meta:
+                app_label = "testapp"
+
+            @classmethod
+            def readable_by(cls, user, field):
+                return None if field == "scan" else cls.objects.none()
+
+        records = [own(Letter(pk=1), field) for field in ("scan", "copy")]
+        listed = self.get_listed(CanReadFile, people["owner"], records, Letter)
+        assert listed == (False, records[:1])
+
+    @isolate_apps("tests.testapp")
+    def test_is_not_made_of_another_model(self, people):
+        class Letter(Readable):
+            class Meta:
+                app_label = "testapp"
+
+            @classmethod
+            def readable_by(cls, user, field):
+                return Document.objects.all()
+
+        with pytest.raises(ConfigurationError, match=r"of testapp\.Document .* testapp\.Letter"):
+            self.get_listed(CanReadFile, people["owner"], [], Letter)

@@ -7,7 +7,7 @@ from rest_framework.permissions import AllowAny, IsAdminUser
 from jobs.models import JobApply
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import matches
+from proxy_storage.meta_backends.conditions import get_test, matches
 from proxy_storage_permissions import (
     CanReadFile,
     FieldPermissions,
@@ -16,7 +16,7 @@ from proxy_storage_permissions import (
     get_readable,
 )
 from tests.testapp.models import Document, ProxyDocument, ScannedDocument
-from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask, own
+from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask, is_allowed, own
 
 pytestmark = pytest.mark.django_db
 
@@ -80,12 +80,29 @@ class TestList:
 
         class PlainFiles(FieldPermissions):
             model = PlainDocument
-            permissions = {"orm_file": AllowAny}
+            permissions = {"orm_file": ~IsOwner("user")}
 
         record = own(PlainDocument.objects.create(), "orm_file")
         readable = get_readable([PlainFiles()], ask(people["anonymous"]), VIEW)
-        assert allowed(PlainFiles, people, record) == EVERYBODY
+        assert is_allowed(PlainFiles, people["anonymous"], record)
         assert matches(readable.condition, record)
+
+    def test_asks_a_rule_once_for_all_its_fields(self, people, django_assert_num_queries):
+        class Several(FieldPermissions):
+            model = JobApply
+            permissions = {
+                "avatar": IsOwner("user") | IsAdminUser,
+                "resume": IsOwner("user") | IsAdminUser,
+            }
+
+        readable = get_readable([Several()], ask(people["owner"]), VIEW)
+        mine = JobApply.objects.create(user=people["owner"])
+        theirs = JobApply.objects.create(user=people["stranger"])
+        with django_assert_num_queries(1):
+            test = get_test(readable.condition)
+        for field in ("avatar", "resume"):
+            assert test(own(mine, field))
+            assert not test(own(theirs, field))
 
     def test_is_told_by_a_filter_where_all_rules_can_tell(self, people):
         request = ask(people["owner"])

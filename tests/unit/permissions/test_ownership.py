@@ -12,7 +12,15 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.conditions import matches
 from proxy_storage_permissions import IsOwner, get_readable
-from tests.testapp.models import Document, KeyedDocument, NamedDocument, Picture, StoredFile, Team
+from tests.testapp.models import (
+    Document,
+    KeyedDocument,
+    NamedDocument,
+    Picture,
+    ScannedDocument,
+    StoredFile,
+    Team,
+)
 from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +91,12 @@ class TestPath:
         record = own(team, "id")
         assert get_owners(IsOwner("lead"), people, record, Team) == {"owner"}
 
+    def test_from_a_child_says_nothing_of_its_parent(self, people):
+        scanned = ScannedDocument.objects.create(user=people["owner"])
+        condition = IsOwner().get_filter(ask(people["owner"]), VIEW, [ScannedDocument])
+        assert matches(condition, own(scanned, "pages"))
+        assert not matches(condition, own(scanned, "orm_file"))
+
     def test_backwards(self, people):
         team = Team.objects.create()
         Document.objects.create(user=people["owner"]).teams.add(team)
@@ -95,7 +109,7 @@ class TestPath:
         record = own(team, "id")
         assert get_owners(IsOwner("members"), people, record, Team) == {"owner", "staff"}
 
-    @pytest.mark.parametrize("key", [4711, "no such key", "", "\x00", 2**70])
+    @pytest.mark.parametrize("key", [4711, "no such key", "", "\x00", "\ud800", 2**70])
     def test_from_an_instance_that_is_not_there(self, people, key):
         for model in (Document, KeyedDocument, NamedDocument):
             record = own(model(pk=1), "orm_file", object_id=key)

@@ -1,0 +1,250 @@
+"""What a list may show."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.db.models import Q
+from guardian.shortcuts import assign_perm
+from rest_framework.permissions import (
+    AllowAny,
+    BasePermission,
+    IsAdminUser,
+    IsAuthenticated,
+    IsAuthenticatedOrReadOnly,
+)
+
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.conditions import get_test, matches
+from proxy_storage_permissions import (
+    DenyAll,
+    FieldPermissions,
+    FilePermission,
+    HasObjectPermission,
+    IsOwner,
+    Readable,
+    get_readable,
+)
+from tests.testapp.models import (
+    Document,
+    KeyedDocument,
+    Picture,
+)
+from tests.unit.permissions.asking import (
+    VIEW,
+    Asked,
+    Told,
+    ToldEverything,
+    ask,
+    get_list,
+    is_allowed,
+    own,
+)
+
+pytestmark = pytest.mark.django_db
+UNBOUND = MetaBackendObject(path="/x")
+BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ALL, NONE = Readable(condition=True, is_exact=True), Readable(condition=False, is_exact=True)
+ASK_EACH = Readable(condition=True, is_exact=False)
+
+
+class ToldNothing(Told):
+    """Is stricter than its parent, and has not said so to lists."""
+
+    def has_object_permission(self, request, view, obj):
+        return False
+
+
+class Stricter:
+    def has_object_permission(self, request, view, obj):
+        return False
+
+
+class StricterOwner(Stricter, IsOwner):
+    pass
+
+
+class StricterFields(Stricter, FieldPermissions):
+    model = Document
+    permissions = {"orm_file": AllowAny}
+
+
+class NeverAllows(FilePermission):
+    """Has told lists what it has never allowed."""
+
+    def get_filter(self, request, view, models):
+        return True
+
+
+class DjangosWithBoth(BasePermission):
+    def has_permission(self, request, view):
+        return request.user.is_authenticated
+
+    def has_object_permission(self, request, view, obj):
+        return False
+
+
+def test_without_permissions_everything_is_shown_as_in_drf(people):
+    assert get_list(people["anonymous"]) == ALL
+
+
+@pytest.mark.parametrize(
+    ("permission", "anonymous", "owner", "staff"),
+    [
+        (AllowAny, ALL, ALL, ALL),
+        (~AllowAny, NONE, NONE, NONE),
+        (IsAdminUser, NONE, NONE, ALL),
+        (~IsAdminUser, ALL, ALL, NONE),
+        (IsAuthenticated & ~IsAdminUser, NONE, ALL, NONE),
+        (IsAuthenticatedOrReadOnly, ALL, ALL, ALL),
+        (DenyAll, NONE, NONE, NONE),
+        (~DenyAll, ALL, ALL, ALL),
+        (FilePermission, NONE, NONE, NONE),
+        (DjangosWithBoth, NONE, ASK_EACH, ASK_EACH),
+        (~DjangosWithBoth, ALL, ASK_EACH, ASK_EACH),
+        (DjangosWithBoth & IsAdminUser, NONE, NONE, ASK_EACH),
+        (DjangosWithBoth | IsAdminUser, NONE, ASK_EACH, ALL),
+        (Asked, ASK_EACH, ASK_EACH, ASK_EACH),
+        (~Asked, ASK_EACH, ASK_EACH, ASK_EACH),
+        (Asked & ~Asked, ASK_EACH, ASK_EACH, ASK_EACH),
+        (Asked | AllowAny, ALL, ALL, ALL),
+        (AllowAny | Asked, ALL, ALL, ALL),
+        (Asked & DenyAll, NONE, NONE, NONE),
+        (~(Asked & DenyAll), ALL, ALL, ALL),
+        (~(Asked | AllowAny), NONE, NONE, NONE),
+    ],
+)
+def test_what_the_request_alone_decides(people, permission, anonymous, owner, staff):
+    for who, expected in (("anonymous", anonymous), ("owner", owner), ("staff", staff)):
+        assert get_list(people[who], permission) == expected
+
+
+def test_all_permissions_have_to_agree(people):
+    record = own(Document.objects.create(user=people["owner"]), "orm_file")
+    keyed = own(KeyedDocument.objects.create(), "orm_file")
+    for permissions, expected in (
+        ([Told, IsAuthenticated], [True, False]),
+        ([Told, ~Told], [False, False]),
+        ([Told, DenyAll], [False, False]),
+    ):
+        test = get_test(get_list(people["owner"], *permissions).condition)
+        assert [test(record), test(keyed)] == expected
+
+
+def test_permissions_after_a_refusal_are_not_asked(people):
+    def fail():
+        raise AssertionError
+
+    never = SimpleNamespace(has_permission=lambda request, view: fail())
+    assert get_readable([DenyAll(), never], ask(people["owner"]), VIEW) == NONE
+    # pictures have no user, which is an error where IsOwner is asked
+    assert get_list(people["staff"], IsAdminUser | IsOwner, models=[Picture]) == ALL
+    assert get_list(people["owner"], IsAdminUser & IsOwner, models=[Picture]) == NONE
+    with pytest.raises(ConfigurationError, match="no relation 'user'"):
+        get_list(people["owner"], IsAdminUser | IsOwner, models=[Picture])
+
+
+def test_by_itself_a_class_can_tell_nothing_of_what_it_allows(people):
+    request = ask(people["owner"])
+    assert Asked().get_filter(request, VIEW, [Document]) is None
+    assert FilePermission().get_filter(request, VIEW, [Document]) is False
+
+
+class TestClassesThatDifferFromTheirParents:
+    @pytest.mark.parametrize("permission", [ToldNothing, StricterOwner(), StricterFields])
+    def test_are_asked_for_each_file(self, people, permission):
+        for asked in (permission, ~permission, ~~permission):
+            assert get_list(people["owner"], asked) == ASK_EACH
+
+    def test_are_believed_where_they_speak_to_lists(self, people):
+        readable = get_list(people["owner"], ToldEverything)
+        assert readable.is_exact
+        assert matches(readable.condition, UNBOUND)
+
+    def test_which_allow_nothing_show_nothing(self, people):
+        assert get_list(people["owner"], NeverAllows) == NONE
+
+
+def test_no_more_records_are_asked_than_have_to_be(people):
+    document = own(Document.objects.create(), "orm_file")
+    keyed = own(KeyedDocument.objects.create(), "orm_file")
+    for permission, read in (
+        (Asked & Told, [True, False]),
+        (~Asked & Told, [True, False]),
+        (Asked & ~Told, [False, True]),
+        (~(Asked | Told), [False, True]),
+        (~(Told | Asked), [False, True]),
+        (~(Asked & ~Told) & ~Told, [False, True]),
+        (Asked | Told, [True, True]),
+    ):
+        readable = get_list(people["owner"], permission)
+        assert not readable.is_exact
+        assert [matches(readable.condition, one) for one in (document, keyed)] == read
+
+
+def test_instances_that_a_manager_hides_have_owners_as_well(people, monkeypatch, settings):
+    """A file is decided on by its instance, which is found by the key in any case."""
+
+    class Published(models.Manager):
+        def get_queryset(self):
+            return super().get_queryset().exclude(title="hidden")
+
+    manager = Published()
+    manager.model = Document
+    settings.AUTHENTICATION_BACKENDS = BACKENDS
+    monkeypatch.setitem(vars(Document._meta), "default_manager", manager)
+    document = Document(title="hidden", user=people["owner"])
+    document.save()
+    document.teams.create().members.add(people["owner"])
+    people["root"] = User.objects.create(username="root", is_superuser=True)
+    assign_perm("testapp.view_document", people["stranger"], document)
+    record = own(document, "orm_file")
+    assert not Document._default_manager.exists()
+    for permission, who in (
+        (IsOwner("user"), "owner"),
+        (IsOwner("teams.members"), "owner"),
+        (HasObjectPermission("view"), "root"),
+        (HasObjectPermission("view"), "stranger"),
+    ):
+        for asked, is_shown in ((permission, True), (~permission, False)):
+            assert is_allowed(asked, people[who], record) is is_shown
+            condition = get_list(people[who], asked, models=[Document]).condition
+            assert matches(condition, record) is is_shown
+
+
+@pytest.mark.parametrize("answer", [Q(), ~Q(), [], "all", 1])
+def test_answer_that_is_no_condition_is_an_error(people, answer):
+    class Unclear(Told):
+        def get_filter(self, request, view, models):
+            return answer
+
+    with pytest.raises(ConfigurationError, match=r"Unclear\.get_filter\(\) must return"):
+        get_list(people["owner"], Unclear)
+
+
+def test_list_is_one_query_however_many_files(people, empty_storages, django_assert_num_queries):
+    from tests.testapp.storages import OrmDiskStorage
+
+    meta_backend = OrmDiskStorage.meta_backend
+    for number in range(5):
+        document = Document.objects.create(user=people["owner"])
+        document.teams.create().members.add(people["owner"])
+        meta_backend.create(
+            {
+                **own(document, "orm_file"),
+                "path": f"/{number}",
+                "proxy_storage_name": "orm_disk",
+                "original_storage_path": f"{number}",
+            }
+        )
+    permission = IsOwner("user") & IsOwner("teams.members") | IsAdminUser
+    ContentType.objects.get_for_models(Document, KeyedDocument)
+    with django_assert_num_queries(1):
+        readable = get_list(people["owner"], permission, models=[Document, KeyedDocument])
+        assert len(meta_backend.select(readable.condition)) == 5

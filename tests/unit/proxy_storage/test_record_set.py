@@ -1,0 +1,281 @@
+"""Lists of records, of one meta backend and of several, as paginators use them."""
+
+import itertools
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.core.paginator import Paginator
+from django.db.models import Q
+from rest_framework.pagination import (
+    CursorPagination,
+    LimitOffsetPagination,
+    PageNumberPagination,
+)
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
+from proxy_storage.meta_backends import record_set
+from proxy_storage.meta_backends.record_set import RecordSet
+from proxy_storage.registry import get_proxy_storage
+from tests.testapp.memory_backend import MemoryMetaBackend
+from tests.testapp.models import NamedDocument
+
+PATHS = [f"/{number:02}" for number in range(23)]
+SIZES = dict(zip(PATHS, itertools.cycle([3, 1, 2, 1, 5]), strict=False))
+
+
+@pytest.fixture(params=["one", "several"])
+def meta_backends(request, empty_storages):
+    """Where the records are: in one meta backend, or here and there."""
+    meta_backends = [get_proxy_storage("orm-disk").meta_backend]
+    if request.param == "several":
+        meta_backends += [get_proxy_storage("mongo-disk").meta_backend, MemoryMetaBackend()]
+    # the second one has all in the middle, so that they are not just taken by turns
+    places = [0, 1, 1, 1, 1, 2]
+    for number, path in enumerate(PATHS):
+        create(meta_backends[places[number % 6] % len(meta_backends)], path, size=SIZES[path])
+    return meta_backends
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(record_set, "CHUNK_SIZE", 4)
+    monkeypatch.setattr(record_set, "LARGEST_CHUNK", 5)
+
+
+def create(meta_backend, path, **data):
+    names = {"proxy_storage_name": "orm-disk", "original_storage_path": "a.txt"}
+    return meta_backend.create({"path": path, **names, **data})
+
+
+def get_paths(records):
+    return [record["path"] for record in records]
+
+
+def is_odd(record):
+    return int(record["path"][1:]) % 2 == 1
+
+
+class CountedChecks:
+    def __init__(self):
+        self.paths = []
+
+    def __call__(self, record):
+        self.paths.append(record["path"])
+        return is_odd(record)
+
+
+class TestList:
+    def test_all(self, meta_backends):
+        records = RecordSet(meta_backends)
+        assert get_paths(records) == PATHS
+        assert len(records) == records.count() == len(PATHS)
+        assert records
+        assert records.ordered
+
+    def test_none(self, meta_backends):
+        for records in (
+            RecordSet(meta_backends, False),
+            RecordSet([]),
+            RecordSet([], check=is_odd),
+        ):
+            assert list(records) == []
+            assert records.count() == 0
+            assert not records
+            assert records[0:5] == []
+
+    def test_condition(self, meta_backends):
+        records = RecordSet(meta_backends, Q(size=1))
+        expected = [path for path in PATHS if SIZES[path] == 1]
+        assert get_paths(records) == expected
+        assert records.count() == len(expected)
+
+    @pytest.mark.usefixtures("small_chunks")
+    @pytest.mark.parametrize("check", [None, is_odd])
+    @pytest.mark.parametrize("ordering", [["path"], ["-path"], ["size"], ["-size", "path"]])
+    def test_parts(self, meta_backends, ordering, check):
+        expected = sorted(PATHS, reverse=ordering == ["-path"])
+        if "size" in ordering[0]:
+            expected.sort(key=SIZES.get, reverse=ordering[0] == "-size")
+        if check is not None:
+            expected = [path for path in expected if check({"path": path})]
+        records = RecordSet(meta_backends, True, ordering, check)
+        for start, stop in itertools.product(range(0, 24, 3), [0, 1, 4, 9, 23, 40, None]):
+            assert get_paths(records[start:stop]) == expected[start:stop]
+        assert get_paths(records) == expected
+        assert get_paths(records[1:12:2]) == expected[1:12:2]
+
+    def test_single_ones(self, meta_backends):
+        records = RecordSet(meta_backends, ordering=["-path"])
+        assert records[0]["path"] == "/22"
+        assert records[22]["path"] == "/00"
+        with pytest.raises(IndexError):
+            records[23]
+
+    @pytest.mark.parametrize("place", [-1, slice(-2, None), slice(None, -2)], ids=str)
+    def test_negative_places(self, meta_backends, place):
+        with pytest.raises(ValueError, match="no negative places"):
+            RecordSet(meta_backends)[place]
+
+    def test_filter(self, meta_backends):
+        records = RecordSet(meta_backends, Q(size__gte=2), ["-path"], check=is_odd)
+        filtered = records.filter(Q(size__lte=3) | Q(path="/01"), path__gte="/05")
+        expected = [path for path in PATHS if SIZES[path] in (2, 3) and path >= "/05"]
+        assert get_paths(filtered) == [path for path in expected[::-1] if int(path[1:]) % 2]
+        assert get_paths(records.filter()) == get_paths(records)
+        assert list(records.filter(False)) == []
+
+    def test_order_by(self, meta_backends):
+        records = RecordSet(meta_backends, Q(path__lt="/05"), ["-path"])
+        assert get_paths(records.order_by("-size")) == ["/04", "/00", "/02", "/03", "/01"]
+        assert get_paths(records.order_by()) == PATHS[:5]
+        with pytest.raises(ConfigurationError, match="ordered by"):
+            records.order_by("object_id")
+
+    @pytest.mark.usefixtures("small_chunks")
+    def test_records_without_a_value(self, meta_backends):
+        for number, meta_backend in enumerate(meta_backends):
+            for letter in "abcdef":
+                create(meta_backend, f"/{letter}{number}")
+        rest = [f"/{letter}{number}" for letter in "abcdef" for number in range(len(meta_backends))]
+        with_size = sorted(PATHS, key=SIZES.get)
+        records = RecordSet(meta_backends, ordering=["size"])
+        assert get_paths(records) == get_paths(records[:]) == rest + with_size
+        assert get_paths(records.order_by("-size")) == (rest + with_size)[::-1]
+        # a paginator looks at what they are ordered by
+        assert [record["size"] for record in records[: len(rest)]] == [None] * len(rest)
+
+
+class TestQueries:
+    def test_of_one_meta_backend(self, empty_storages, django_assert_num_queries):
+        meta_backend = get_proxy_storage("orm-disk").meta_backend
+        for path in PATHS:
+            create(meta_backend, path)
+        with django_assert_num_queries(0):
+            records = RecordSet([meta_backend], Q(path__gt="/01")).filter(~Q(path="/05"))
+        with django_assert_num_queries(1):
+            assert len(records[5:10]) == 5
+        with django_assert_num_queries(1):
+            assert records.count() == records.count() == 20
+        with django_assert_num_queries(1):
+            assert len([record["path"] for record in records]) == 20
+
+    def test_a_part_of_several_is_one_query_each(self, meta_backends, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert get_paths(RecordSet(meta_backends)[3:9]) == PATHS[3:9]
+
+
+class TestCheck:
+    def test_reads_no_further_than_it_has_to(self, meta_backends, small_chunks):
+        check = CountedChecks()
+        records = RecordSet(meta_backends, check=check)
+        assert check.paths == []
+        assert get_paths(records[0:2]) == ["/01", "/03"]
+        assert check.paths == PATHS[:4]
+        assert next(iter(records))["path"] == "/01"
+        assert check.paths == PATHS[:4]
+        assert get_paths(records[1:3]) == ["/03", "/05"]
+        assert check.paths == PATHS[:8]
+        assert bool(records)
+        assert check.paths == PATHS[:8]
+
+    def test_decides_once_on_each(self, meta_backends, small_chunks):
+        check = CountedChecks()
+        records = RecordSet(meta_backends, check=check)
+        expected = PATHS[1::2]
+        assert records.count() == len(expected)
+        assert get_paths(records) == get_paths(records[:]) == get_paths(records) == expected
+        assert check.paths == PATHS
+
+    def test_owners_have_been_fetched(self, empty_storages, django_assert_num_queries):
+        meta_backend = get_proxy_storage("orm-disk").meta_backend
+        users = [User.objects.create(username=path) for path in PATHS]
+        documents = [NamedDocument.objects.create(code=path) for path in PATHS]
+        for owner in users + documents:
+            model = ContentType.objects.get_for_model(owner)
+            path = f"/{model.model}{owner.pk}"
+            create(meta_backend, path, content_type_id=model.pk, object_id=owner.pk, field="scan")
+        create(meta_backend, "/nobodys")
+        seen = set()
+
+        def check(record):
+            seen.add(record.get_content_object())
+            return True
+
+        # the records, and the owners of each model
+        with django_assert_num_queries(3):
+            assert RecordSet([meta_backend], check=check).count() == 2 * len(PATHS) + 1
+        assert seen == {None, *users, *documents}
+
+    def test_nothing_is_left_out_after_an_error(self, meta_backends, small_chunks):
+        refused = []
+
+        def check(record):
+            if record["path"] == "/06" and not refused:
+                refused.append(record)
+                raise MetaBackendUnavailable("not now")
+            return True
+
+        records = RecordSet(meta_backends, check=check)
+        assert get_paths(records[:2]) == PATHS[:2]
+        with pytest.raises(MetaBackendUnavailable):
+            records.count()
+        assert get_paths(records) == PATHS
+
+
+def get_view_request(**query):
+    return Request(APIRequestFactory().get("/files/", query))
+
+
+class TestPaginators:
+    """Page after page, each of Django REST framework's paginators gives all records once."""
+
+    @pytest.fixture(params=[None, is_odd], ids=["by condition", "by check"])
+    def records(self, request, meta_backends):
+        return RecordSet(meta_backends, check=request.param)
+
+    @pytest.fixture
+    def expected(self, records):
+        return PATHS if records.check is None else PATHS[1::2]
+
+    def walk(self, paginator, records, direction="next", **query):
+        """Return all pages from one on, and the query of the last one."""
+        pages = []
+        while True:
+            request = get_view_request(**query)
+            pages.append(get_paths(paginator.paginate_queryset(records, request)))
+            link = getattr(paginator, f"get_{direction}_link")()
+            if link is None:
+                return pages, query
+            query = Request(APIRequestFactory().get(link)).query_params.dict()
+
+    def test_page_numbers(self, records, expected):
+        paginator = PageNumberPagination()
+        paginator.page_size = 5
+        pages, _ = self.walk(paginator, records)
+        assert pages == [expected[start : start + 5] for start in range(0, len(expected), 5)]
+        assert paginator.page.paginator.count == len(expected)
+
+    def test_limit_and_offset(self, records, expected):
+        paginator = LimitOffsetPagination()
+        paginator.default_limit = 4
+        pages, _ = self.walk(paginator, records)
+        assert pages == [expected[start : start + 4] for start in range(0, len(expected), 4)]
+        assert paginator.count == len(expected)
+
+    @pytest.mark.parametrize("ordering", [("path",), ("-path",), ("size",), ("-size",)])
+    def test_cursor(self, records, ordering):
+        paginator = CursorPagination()
+        paginator.page_size, paginator.ordering = 3, ordering
+        expected = get_paths(records.order_by(*ordering))
+        pages, last = self.walk(paginator, records)
+        assert list(itertools.chain(*pages)) == expected
+        if "size" not in ordering[0]:  # where it turns around among equal ones it may skip some
+            assert self.walk(paginator, records, "previous", **last)[0] == pages[::-1]
+
+    def test_djangos_own(self, records, expected):
+        paginator = Paginator(records, 10)
+        assert paginator.count == len(expected)
+        assert get_paths(paginator.page(2)) == expected[10:20]

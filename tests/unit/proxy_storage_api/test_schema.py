@@ -1,0 +1,223 @@
+"""The OpenAPI document of the endpoint, as it is included in a project's URLs."""
+
+import subprocess
+import sys
+
+import pytest
+from django.apps import apps
+
+import proxy_storage_api
+from tests.unit.proxy_storage_api.documents import describe, get_component, get_names
+
+STAFF = ["rest_framework.permissions.IsAdminUser"]
+LINK = {"expires": False, "signature": False, "user": False, "method": False}
+OF_A_FILE = {"path": True, "storage": False}
+CONDITIONS = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
+FILTERS = {
+    *("storage", "content_type", "object_id", "field", "mime_type", "path__startswith"),
+    *("size__gte", "size__lte", "created_at__gte", "created_at__lte", "ordering"),
+}
+REFUSALS = {"400", "401", "403", "404", "503"}
+FILE = {"200", "206", "302", "304", "412", "416"}
+
+
+@pytest.fixture(autouse=True)
+def in_use(settings):
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+
+
+@pytest.fixture
+def document(change):
+    """The document of an endpoint with all that there is."""
+    change(
+        UPLOAD_PERMISSION_CLASSES=STAFF,
+        UPLOAD_STORAGES=["orm_disk", "mongo_gridfs"],
+        DELETE_PERMISSION_CLASSES=STAFF,
+    )
+    return describe()
+
+
+@pytest.fixture
+def files(document):
+    return document["paths"]["/files/"]
+
+
+def test_what_is_switched_off_is_left_out():
+    paths = describe()["paths"]
+    assert {path: list(methods) for path, methods in paths.items()} == {
+        "/files/": ["get"],
+        "/files/authorize/": ["get"],
+        "/files/link/": ["post"],
+        "/files/record/": ["get"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "method"), [("UPLOAD", "post"), ("DELETE", "delete")], ids=["upload", "delete"]
+)
+def test_each_is_switched_on_by_itself(change, key, method):
+    change(**{f"{key}_PERMISSION_CLASSES": STAFF, "UPLOAD_STORAGES": ["orm_disk"]})
+    assert set(describe()["paths"]["/files/"]) == {"get", method}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "expected"),
+    [
+        ("", "get", FILE | REFUSALS),
+        ("", "post", {"201", "413", "415"} | REFUSALS),
+        ("", "delete", {"204"} | REFUSALS),
+        ("record/", "get", {"200"} | REFUSALS),
+        ("link/", "post", {"200", "415"} | REFUSALS),
+        ("authorize/", "get", {"204"} | REFUSALS),
+    ],
+)
+def test_statuses(document, path, method, expected):
+    operation = document["paths"][f"/files/{path}"][method]
+    assert set(operation["responses"]) == expected
+    assert all(
+        response["description"] for response in operation["responses"].values() if path == ""
+    )
+
+
+def test_file_and_page_are_answers_of_one_operation(document, files):
+    content = files["get"]["responses"]["200"]["content"]
+    assert content.keys() == {"*/*", "application/json"}
+    assert content["*/*"]["schema"] == {"type": "string", "format": "binary"}
+    page = get_component(document, content["application/json"])
+    assert page["properties"].keys() == {"count", "next", "previous", "results"}
+    assert page["properties"]["results"]["items"] == {"$ref": "#/components/schemas/FileRecord"}
+    assert files["get"]["responses"]["206"]["content"] == {"*/*": content["*/*"]}
+    for status in ("302", "304", "412", "416"):
+        assert "content" not in files["get"]["responses"][status]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("200", {"Content-Disposition", "Accept-Ranges", "ETag", "Last-Modified"}),
+        ("206", {"Content-Disposition", "Accept-Ranges", "ETag", "Content-Range"}),
+        ("302", {"Location"}),
+        ("304", {"ETag", "Last-Modified"}),
+        ("401", {"WWW-Authenticate"}),
+        ("416", {"Content-Range"}),
+    ],
+)
+def test_headers_of_answers(files, status, expected):
+    headers = files["get"]["responses"][status]["headers"]
+    assert expected <= headers.keys()
+    assert ("Content-Range" in headers) is (status in ("206", "416"))
+    assert all(header["description"] for header in headers.values())
+
+
+def test_parameters_of_files_and_lists(files):
+    names = get_names(files["get"])
+    expected = {"path", "storage", "disposition", "page", "page_size", *LINK, *FILTERS, *CONDITIONS}
+    assert names.keys() == expected
+    assert not any(names.values())
+
+
+def test_empty_filters_are_none_and_orderings_are_listed(files):
+    by_name = {one["name"]: one for one in files["get"]["parameters"]}
+    assert "minLength" not in by_name["path__startswith"]["schema"]
+    assert by_name["size__gte"]["schema"]["minimum"] == 0
+    assert {"path", "-path", "-size"} < set(by_name["ordering"]["schema"]["items"]["enum"])
+    assert by_name["ordering"]["explode"] is False
+    assert {by_name[name]["in"] for name in CONDITIONS} == {"header"}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "expected"),
+    [
+        ("", "delete", OF_A_FILE | LINK),
+        ("record/", "get", OF_A_FILE),
+        ("authorize/", "get", OF_A_FILE | LINK | {"disposition": False}),
+    ],
+)
+def test_parameters_of_what_is_about_one_file(document, path, method, expected):
+    assert get_names(document["paths"][f"/files/{path}"][method]) == expected
+
+
+def test_upload(document, files):
+    assert "parameters" not in files["post"]
+    content = files["post"]["requestBody"]["content"]
+    assert content.keys() == {"multipart/form-data"}
+    upload = get_component(document, content["multipart/form-data"])
+    assert set(upload["required"]) == {"file", "storage"}
+    assert upload["properties"]["file"] == {"type": "string", "format": "binary"}
+    storages = document["components"]["schemas"]["StorageEnum"]
+    assert storages["enum"] == ["orm_disk", "mongo_gridfs"]
+    created = files["post"]["responses"]["201"]
+    assert created["headers"]["Location"]["required"]
+    assert (
+        "checksum" in get_component(document, created["content"]["application/json"])["properties"]
+    )
+
+
+def test_link(document, change):
+    change(LINK_MAX_AGE=99)
+    document = describe()
+    operation = document["paths"]["/files/link/"]["post"]
+    options = get_component(document, operation["requestBody"]["content"]["application/json"])
+    assert options["properties"].keys() == {"path", "storage", "disposition", "max_age", "only_me"}
+    assert options["properties"]["max_age"]["maximum"] == 99
+    assert options["required"] == ["path"]
+    answer = operation["responses"]["200"]
+    assert answer["headers"].keys() == {"Cache-Control"}
+    link = get_component(document, answer["content"]["application/json"])
+    assert link["properties"].keys() == {"url", "expires_at"}
+
+
+def test_what_only_staff_gets_is_described_and_not_promised(document):
+    record = document["components"]["schemas"]["FileRecord"]
+    of_staff = {"original_storage_name", "original_storage_path"}
+    assert record["properties"].keys() - set(record["required"]) == of_staff
+
+
+def test_authorize_answers_without_a_body(document):
+    responses = document["paths"]["/files/authorize/"]["get"]["responses"]
+    assert not any("content" in response for response in responses.values())
+    assert {"Cache-Control", "Content-Disposition"} <= responses["204"]["headers"].keys()
+    assert "Cache-Control" in responses["403"]["headers"]
+
+
+def test_authorize_as_web_servers_ask_it(change):
+    change(AUTHORIZE_URI_HEADER="X-Original-URI")
+    operation = describe()["paths"]["/files/authorize/"]["get"]
+    assert get_names(operation) == {"X-Original-URI": True, "storage": True}
+
+
+def test_refusals_are_json(document, files):
+    responses = files["get"]["responses"]
+    for status in ("401", "403", "404", "503"):
+        refusal = get_component(document, responses[status]["content"]["application/json"])
+        assert refusal["properties"] == {"detail": {"type": "string"}}
+    assert responses["400"]["content"]["application/json"]["schema"]["type"] == "object"
+
+
+def test_components_have_names_of_their_own(document):
+    names = document["components"]["schemas"].keys()
+    assert all("File" in name or name.endswith("Enum") for name in names)
+
+
+def test_it_is_loaded_only_where_drf_spectacular_is_in_use(monkeypatch):
+    monkeypatch.delattr(proxy_storage_api, "schema")
+    monkeypatch.setitem(sys.modules, "proxy_storage_api.schema", None)
+    config = apps.get_app_config("proxy_storage_api")
+    config.ready()
+    monkeypatch.setattr(apps, "is_installed", lambda name: name == "drf_spectacular")
+    with pytest.raises(ImportError, match="schema"):
+        config.ready()
+
+
+def test_nothing_needs_drf_spectacular():
+    code = """
+import os, sys
+sys.modules["drf_spectacular"] = None
+import django
+django.setup()
+from proxy_storage_api import urls
+from django.core.checks import run_checks
+run_checks()
+assert not [name for name in sys.modules if name.startswith("proxy_storage_api.schema")]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
