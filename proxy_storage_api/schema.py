@@ -9,6 +9,7 @@ Source: https://drf-spectacular.readthedocs.io/en/latest/blueprints.html
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -31,6 +32,7 @@ from proxy_storage_api.serializers import (
     UploadSerializer,
 )
 
+_ACTIONS = ("authorize", "create", "download", "link", "list", "record", "remove")
 _INVALID = {
     "type": "object",
     "description": "What is wrong with each parameter, or with the request as a whole.",
@@ -84,17 +86,17 @@ class FileSchema(AutoSchema):
         answers: dict[Any, Any]
         match self.view.action:
             case "list":
-                types = self.map_renderers("media_type")
                 text = "The file, or a page of records where no path is named."
+                types = self.map_renderers("media_type")
                 answers = _get_file_answers(text) | {(200, *types): self.view.get_serializer()}
             case "download":
-                answers = _get_file_answers()
+                answers = _get_file_answers("The file.")
             case "record":
-                answers = {200: self.view.get_serializer()}
+                answers = {200: OpenApiResponse(self.view.get_serializer(), "The record.")}
             case "link":
-                answers = {200: LinkAnswerSerializer}
+                answers = {200: OpenApiResponse(LinkAnswerSerializer, "The link.")}
             case "create":
-                answers = {201: RecordSerializer}
+                answers = {201: OpenApiResponse(RecordSerializer, "The record of the file.")}
             case "authorize":
                 answers = {204: OpenApiResponse(description="The requester may read the file.")}
             case "remove":
@@ -127,7 +129,7 @@ class FileSchema(AutoSchema):
         if self.view.action == "authorize":
             return None
         if self.view.get_exception_handler() is not exception_handler:
-            return {}  # what a project says is not known here
+            return {"description": "As the project words it."}
         return _INVALID if status == 400 else FileRefusalSerializer
 
     def get_auth(self) -> list[dict[str, Any]]:
@@ -148,8 +150,12 @@ class FileSchema(AutoSchema):
         return True
 
 
-def _get_file_answers(text: str = "The file.") -> dict[Any, Any]:
-    """Return the answers of servers; the type of a file is its own."""
+def _get_file_answers(text: str) -> dict[Any, Any]:
+    """Return the answers of servers; the type of a file is its own.
+
+    Args:
+        text: what comes with 200.
+    """
     return {
         (200, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, text),
         (206, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, "A part of the file."),
@@ -169,16 +175,21 @@ class FileAccessExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call
     def view_replacement(self) -> Any:
         """Return the same view with a `FileSchema`."""
         target: Any = self.target
-        base = type(target.schema)
-        if not issubclass(base, AutoSchema):
-            return target  # drf-spectacular will say what is wrong
-        described = type(target.__name__, (target,), {"schema": _combine(base)()})
-        for name in self.target_callback.actions.values():
-            of_action = getattr(getattr(target, name), "kwargs", {}).get("schema")
-            if of_action is not None:
-                method = isolate_view_method(described, name)  # type: ignore[no-untyped-call]  # theirs
-                method.kwargs["schema"] = _combine(of_action)
-        return described
+        base: Any = type(target.schema)
+        # otherwise drf-spectacular will say what is wrong
+        return _describe(target, base) if issubclass(base, AutoSchema) else target
+
+
+@cache
+def _describe(target: Any, base: type[AutoSchema]) -> Any:
+    """Return the one class for all URLs of a view, which drf-spectacular counts."""
+    described = type(target.__name__, (target,), {"schema": _combine(base)()})
+    for name in _ACTIONS:
+        of_action = getattr(getattr(target, name, None), "kwargs", {}).get("schema")
+        if of_action is not None:
+            method = isolate_view_method(described, name)  # type: ignore[no-untyped-call]  # theirs
+            method.kwargs["schema"] = _combine(of_action)
+    return described
 
 
 def _combine(base: type[AutoSchema]) -> type[AutoSchema]:
@@ -220,5 +231,8 @@ class UploadSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         """Return the description."""
         schema: dict[str, Any] = super().map_serializer(auto_schema, direction)
-        schema["properties"]["file"]["format"] = "binary"
+        properties = schema["properties"]
+        properties["file"]["format"] = "binary"
+        if not properties["storage"]["enum"]:
+            del properties["storage"]["enum"]  # none to choose from; OpenAPI has no empty list
         return schema

@@ -25,11 +25,11 @@ from django.db.models import (
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Collate
 
-from proxy_storage.db.columns import MARIADB_COLLATION, MYSQL_COLLATION, LiteralCharField
+from proxy_storage.db.columns import LiteralCharField
 from proxy_storage.meta_backends.comparisons import ORDERED_LOOKUPS, Comparison, localize
 from proxy_storage.meta_backends.conditions import Condition, build
 from proxy_storage.meta_backends.ordering import Order, get_prefix_range
-from proxy_storage.meta_backends.querysets import get_subquery
+from proxy_storage.meta_backends.querysets import get_literal_collation, get_subquery
 
 POSTGRESQL_COLLATION = "C"
 
@@ -128,9 +128,8 @@ class RowQuery:
         if self.connection.vendor == "postgresql":
             # two texts are equal only if they are the same
             return POSTGRESQL_COLLATION if is_ordered else None
-        if self.connection.vendor != "mysql" or isinstance(column, LiteralCharField):
-            return None
-        return MARIADB_COLLATION if self.connection.mysql_is_mariadb else MYSQL_COLLATION
+        is_literal = isinstance(column, LiteralCharField)
+        return None if is_literal else get_literal_collation(self.connection)
 
 
 def _join(connector: str, parts: list[Q]) -> Q:

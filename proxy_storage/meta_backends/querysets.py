@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connections, router
 from django.db.models import (
     CharField,
+    F,
     Field,
     IntegerField,
     QuerySet,
@@ -15,9 +16,9 @@ from django.db.models import (
     UUIDField,
     Value,
 )
-from django.db.models.functions import Cast, Concat, Substr
+from django.db.models.functions import Cast, Collate, Concat, Substr
 
-from proxy_storage.db.columns import LiteralCharField
+from proxy_storage.db.columns import MARIADB_COLLATION, MYSQL_COLLATION, LiteralCharField
 from proxy_storage.exceptions import ConfigurationError
 
 TEXT = (CharField, TextField)
@@ -89,10 +90,16 @@ def get_subquery(
     if home != alias or query.is_sliced or query.combinator or column is None:
         return None
     name = get_column_name(queryset)
-    if isinstance(column, TEXT) if isinstance(field, TEXT) else _are_alike(column, field):
-        return queryset.values_list(name, flat=True)
-    text = _get_text(name, column, alias) if isinstance(field, TEXT) else None
-    return None if text is None else queryset.values_list(text, flat=True)
+    if not isinstance(field, TEXT):
+        is_alike = any(isinstance(column, kind) and isinstance(field, kind) for kind in OTHERS)
+        return queryset.values_list(name, flat=True) if is_alike else None
+    text = _get_text(name, column, alias)
+    if text is None:
+        return None
+    collation = get_literal_collation(connections[alias])
+    # text of another collation than the records' would be looked for once for each of them
+    text = text if collation is None else Collate(text, collation)
+    return queryset.values_list(text, flat=True)
 
 
 def _get_column(queryset: QuerySet[Any, Any]) -> Field[Any, Any] | None:
@@ -106,12 +113,10 @@ def _get_column(queryset: QuerySet[Any, Any]) -> Field[Any, Any] | None:
     return None if hasattr(column, "from_db_value") else column
 
 
-def _are_alike(column: Field[Any, Any], field: Field[Any, Any]) -> bool:
-    return any(isinstance(column, kind) and isinstance(field, kind) for kind in OTHERS)
-
-
 def _get_text(name: str, column: Field[Any, Any], alias: str) -> Any:
     """Return what makes a key the text that records have it in, where a database can do so."""
+    if isinstance(column, TEXT):
+        return F(name)
     if isinstance(column, IntegerField):
         return Cast(name, LiteralCharField(max_length=255))
     if not isinstance(column, UUIDField):
@@ -121,3 +126,10 @@ def _get_text(name: str, column: Field[Any, Any], alias: str) -> Any:
         return text
     parts = [Substr(text, start, length) for start, length in UUID_PARTS]
     return Concat(*[part for one in parts for part in (Value("-"), one)][1:])
+
+
+def get_literal_collation(connection: Any) -> str | None:
+    """Return the collation that tells all texts apart, where that has to be said."""
+    if connection.vendor != "mysql":
+        return None
+    return MARIADB_COLLATION if connection.mysql_is_mariadb else MYSQL_COLLATION

@@ -80,7 +80,8 @@ def ids(settings, value):
 
 def test_settings_of_the_tests_are_fine():
     # a unique text of 500 characters fits into an index of InnoDB, which has 3,072 bytes
-    assert [message for message in checks.run_checks() if message.id != "mysql.W003"] == []
+    found = [message for message in checks.run_checks() if not message.is_silenced()]
+    assert [message for message in found if message.id != "mysql.W003"] == []
 
 
 @pytest.mark.parametrize(

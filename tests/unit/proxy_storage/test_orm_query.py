@@ -9,11 +9,12 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from proxy_storage.exceptions import MetaBackendError
+from proxy_storage.meta_backends import querysets
 from proxy_storage.meta_backends.ordering import parse_order
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.meta_backends.orm_query import RowQuery
-from proxy_storage.meta_backends.querysets import get_subquery
-from tests.testapp.models import KeyedDocument, PlainStoredFile, StoredFile
+from proxy_storage.meta_backends.querysets import get_literal_collation, get_subquery
+from tests.testapp.models import Document, KeyedDocument, NamedDocument, PlainStoredFile, StoredFile
 
 CONNECTIONS = {
     "sqlite": {"vendor": "sqlite"},
@@ -125,6 +126,21 @@ def test_text_of_a_uuid(is_native, parts, monkeypatch):
     subquery = get_subquery(KeyedDocument.objects.all(), field, "default")
     # where it is kept without its dashes, they are put between its parts
     assert str(subquery.query).count("SUBSTR(CAST(") == parts
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [KeyedDocument, Document, NamedDocument],
+)
+@pytest.mark.parametrize("database", ["mariadb", "sqlite"])
+def test_owners_keys_are_looked_for_in_the_collation_of_the_records(owners, database, monkeypatch):
+    """MariaDB would look each of them up on its own."""
+    collation = get_literal_collation(SimpleNamespace(**CONNECTIONS[database]))
+    monkeypatch.setattr(querysets, "get_literal_collation", lambda connection: collation)
+    subquery = get_subquery(
+        owners.objects.all(), StoredFile._meta.get_field("object_id"), "default"
+    )
+    assert ('COLLATE "utf8mb4_nopad_bin" AS' in str(subquery.query)) is (database == "mariadb")
 
 
 @pytest.mark.django_db

@@ -5,15 +5,7 @@ import itertools
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.core.paginator import Paginator
 from django.db.models import Q
-from rest_framework.pagination import (
-    CursorPagination,
-    LimitOffsetPagination,
-    PageNumberPagination,
-)
-from rest_framework.request import Request
-from rest_framework.test import APIRequestFactory
 
 from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
 from proxy_storage.meta_backends import record_set
@@ -21,41 +13,13 @@ from proxy_storage.meta_backends.record_set import RecordSet
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.models import NamedDocument
-
-PATHS = [f"/{number:02}" for number in range(23)]
-SIZES = dict(zip(PATHS, itertools.cycle([3, 1, 2, 1, 5]), strict=False))
-
-
-@pytest.fixture(params=["one", "several"])
-def meta_backends(request, empty_storages):
-    """Where the records are: in one meta backend, or here and there."""
-    meta_backends = [get_proxy_storage("orm-disk").meta_backend]
-    if request.param == "several":
-        meta_backends += [get_proxy_storage("mongo-disk").meta_backend, MemoryMetaBackend()]
-    # the second one has all in the middle, so that they are not just taken by turns
-    places = [0, 1, 1, 1, 1, 2]
-    for number, path in enumerate(PATHS):
-        create(meta_backends[places[number % 6] % len(meta_backends)], path, size=SIZES[path])
-    return meta_backends
+from tests.unit.proxy_storage.records import PATHS, SIZES, create, get_paths, is_odd
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
     monkeypatch.setattr(record_set, "CHUNK_SIZE", 4)
     monkeypatch.setattr(record_set, "LARGEST_CHUNK", 5)
-
-
-def create(meta_backend, path, **data):
-    names = {"proxy_storage_name": "orm-disk", "original_storage_path": "a.txt"}
-    return meta_backend.create({"path": path, **names, **data})
-
-
-def get_paths(records):
-    return [record["path"] for record in records]
-
-
-def is_odd(record):
-    return int(record["path"][1:]) % 2 == 1
 
 
 class CountedChecks:
@@ -162,6 +126,34 @@ class TestQueries:
         with django_assert_num_queries(1):
             assert len([record["path"] for record in records]) == 20
 
+    def test_a_queryset_is_read_once_for_all_that_is_asked(
+        self, empty_storages, django_assert_num_queries
+    ):
+        meta_backend = get_proxy_storage("mongo-disk").meta_backend
+        document = NamedDocument.objects.create(code="a")
+        create(meta_backend, "/a", object_id=document.pk)
+        records = RecordSet([meta_backend], Q(object_id__in=NamedDocument.objects.all()))
+        with django_assert_num_queries(1):
+            assert records.count() == 1
+            assert get_paths(records) == get_paths(records.filter(path="/a")) == ["/a"]
+
+    def test_rows_of_owners_are_read_once(self, empty_storages, django_assert_num_queries):
+        """Where no database can do it, however often it is asked."""
+        meta_backends = [get_proxy_storage("mongo-disk").meta_backend, MemoryMetaBackend()]
+        owner = User.objects.create()
+        for number, meta_backend in enumerate(meta_backends):
+            create(meta_backend, f"/owned{number}", object_id=owner.pk)
+            create(meta_backend, f"/other{number}", object_id=owner.pk + 1000)
+        records = RecordSet(meta_backends, Q(object_id__in=User.objects.values("pk")))
+        with django_assert_num_queries(1):
+            assert get_paths(records[:10]) == get_paths(records) == ["/owned0", "/owned1"]
+            assert records.count() == 2
+            assert records.filter(path="/owned1").count() == 1
+        create(meta_backends[0], "/later", object_id=User.objects.create(username="later").pk)
+        assert get_paths(records[:10]) == ["/owned0", "/owned1"]
+        anew = RecordSet(meta_backends, Q(object_id__in=User.objects.values("pk")))
+        assert get_paths(anew) == ["/later", "/owned0", "/owned1"]
+
     def test_a_part_of_several_is_one_query_each(self, meta_backends, django_assert_num_queries):
         with django_assert_num_queries(1):
             assert get_paths(RecordSet(meta_backends)[3:9]) == PATHS[3:9]
@@ -223,59 +215,3 @@ class TestCheck:
         with pytest.raises(MetaBackendUnavailable):
             records.count()
         assert get_paths(records) == PATHS
-
-
-def get_view_request(**query):
-    return Request(APIRequestFactory().get("/files/", query))
-
-
-class TestPaginators:
-    """Page after page, each of Django REST framework's paginators gives all records once."""
-
-    @pytest.fixture(params=[None, is_odd], ids=["by condition", "by check"])
-    def records(self, request, meta_backends):
-        return RecordSet(meta_backends, check=request.param)
-
-    @pytest.fixture
-    def expected(self, records):
-        return PATHS if records.check is None else PATHS[1::2]
-
-    def walk(self, paginator, records, direction="next", **query):
-        """Return all pages from one on, and the query of the last one."""
-        pages = []
-        while True:
-            request = get_view_request(**query)
-            pages.append(get_paths(paginator.paginate_queryset(records, request)))
-            link = getattr(paginator, f"get_{direction}_link")()
-            if link is None:
-                return pages, query
-            query = Request(APIRequestFactory().get(link)).query_params.dict()
-
-    def test_page_numbers(self, records, expected):
-        paginator = PageNumberPagination()
-        paginator.page_size = 5
-        pages, _ = self.walk(paginator, records)
-        assert pages == [expected[start : start + 5] for start in range(0, len(expected), 5)]
-        assert paginator.page.paginator.count == len(expected)
-
-    def test_limit_and_offset(self, records, expected):
-        paginator = LimitOffsetPagination()
-        paginator.default_limit = 4
-        pages, _ = self.walk(paginator, records)
-        assert pages == [expected[start : start + 4] for start in range(0, len(expected), 4)]
-        assert paginator.count == len(expected)
-
-    @pytest.mark.parametrize("ordering", [("path",), ("-path",), ("size",), ("-size",)])
-    def test_cursor(self, records, ordering):
-        paginator = CursorPagination()
-        paginator.page_size, paginator.ordering = 3, ordering
-        expected = get_paths(records.order_by(*ordering))
-        pages, last = self.walk(paginator, records)
-        assert list(itertools.chain(*pages)) == expected
-        if "size" not in ordering[0]:  # where it turns around among equal ones it may skip some
-            assert self.walk(paginator, records, "previous", **last)[0] == pages[::-1]
-
-    def test_djangos_own(self, records, expected):
-        paginator = Paginator(records, 10)
-        assert paginator.count == len(expected)
-        assert get_paths(paginator.page(2)) == expected[10:20]

@@ -1,0 +1,212 @@
+"""The OpenAPI document of what a project has made of the viewset."""
+
+import pytest
+from django.urls import include, path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticatedOrReadOnly
+from rest_framework.routers import DefaultRouter, SimpleRouter
+
+from proxy_storage_api.download import DownloadMixin
+from proxy_storage_api.serializers import RecordSerializer
+from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_permissions import IsOwner
+from tests.unit.proxy_storage_api.documents import FILES, describe, get_names
+
+
+@pytest.fixture(autouse=True)
+def in_use(settings):
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+
+
+class Scans(FileViewSet):
+    path_parameter = "scan"
+    storage_parameter = "of"
+    upload_permission_classes = delete_permission_classes = [IsAdminUser]
+
+
+class ScanSerializer(RecordSerializer):
+    pages = serializers.IntegerField(read_only=True)
+
+
+def describe_view(view, root="scans", router_class=SimpleRouter):
+    """Return what is said of one view, registered in a router, beside the endpoint itself."""
+    router = router_class()
+    router.register(root, view, basename="scan")
+    return describe([*FILES, path("", include(router.urls))])
+
+
+def get(view, where=""):
+    return describe_view(view)["paths"][f"/scans/{where}"]["get"]
+
+
+@pytest.mark.parametrize("router_class", [SimpleRouter, DefaultRouter])
+def test_subclass_in_a_router(router_class):
+    paths = describe_view(Scans, router_class=router_class)["paths"]
+    assert set(paths["/scans/"]) == {"get", "post", "delete"}
+    assert set(paths["/files/"]) == {"get"}
+    assert get_names(paths["/scans/record/"]["get"]) == {"scan": True, "of": False}
+    assert paths["/scans/"]["get"]["operationId"] == "scans_list"
+    assert paths["/scans/"]["get"]["tags"] == ["scans"]
+
+
+def test_names_of_operations_where_there_is_nothing_else():
+    paths = describe()["paths"]
+    assert [
+        operation["operationId"] for methods in paths.values() for operation in methods.values()
+    ] == [
+        "files_list",
+        "files_authorize_retrieve",
+        "files_link_create",
+        "files_record_retrieve",
+    ]
+
+
+@pytest.mark.parametrize("view", [FileViewSet, DownloadMixin])
+def test_view_that_delivers_files_only(view):
+    document = describe([path("scans/", view.as_view({"get": "download"}))])
+    operation = document["paths"]["/scans/"]["get"]
+    names = get_names(operation)
+    assert names["path"]
+    assert not {"page", "ordering", "size__gte"} & names.keys()
+    assert operation["responses"]["200"]["content"].keys() == {"*/*"}
+
+
+def test_records_of_a_project():
+    class View(Scans):
+        serializer_class = ScanSerializer
+        pagination_class = None
+        filter_backends = ()
+
+    document = describe_view(View)
+    operation = document["paths"]["/scans/"]["get"]
+    page = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert page == {"type": "array", "items": {"$ref": "#/components/schemas/Scan"}}
+    scan = document["components"]["schemas"]["Scan"]
+    assert {"pages", "path", "original_storage_path"} <= scan["properties"].keys()
+    assert "pages" not in document["components"]["schemas"]["FileRecord"]["properties"]
+    assert not {"page", "ordering", "size__gte"} & get_names(operation).keys()
+
+
+def test_throttles():
+    assert "429" not in get(Scans)["responses"]
+
+    class View(Scans):
+        def get_throttles(self):
+            return [object()]
+
+    refusal = get(View)["responses"]["429"]
+    assert refusal["headers"].keys() == {"Retry-After"}
+
+
+def test_refusals_of_a_project_are_not_known():
+    class View(Scans):
+        def get_exception_handler(self):
+            return print
+
+    for status in ("400", "404"):
+        schema = get(View)["responses"][status]["content"]["application/json"]["schema"]
+        assert schema.keys() == {"description"}
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (IsAdminUser, False),
+        (AllowAny, True),
+        (IsOwner("user"), True),
+        (IsAdminUser | IsOwner("user"), True),
+        (IsAdminUser & IsOwner("user"), False),
+        (IsAuthenticatedOrReadOnly, True),
+    ],
+)
+def test_whether_somebody_unknown_may_be_allowed(permission, expected):
+    class View(Scans):
+        authentication_classes = [BasicAuthentication]
+        permission_classes = [permission]
+
+    document = describe_view(View)
+    methods = document["paths"]["/scans/"]
+    assert methods["get"]["security"] == [{"basicAuth": []}, *([{}] if expected else [])]
+    assert methods["post"]["security"] == [{"basicAuth": []}]
+    link = document["paths"]["/scans/link/"]["post"]["security"]
+    assert ({} in link) is (expected and permission is not IsAuthenticatedOrReadOnly)
+
+
+def test_without_authentication_nothing_is_said_of_it():
+    class View(Scans):
+        authentication_classes = []
+
+    assert "security" not in get(View)
+
+
+def test_what_a_project_says_of_an_action_counts_first():
+    class View(Scans):
+        @extend_schema(summary="Scans", parameters=[OpenApiParameter("path", exclude=True)])
+        def list(self, request):
+            raise AssertionError("nobody gets here")
+
+        @extend_schema(responses={200: ScanSerializer})
+        @action(detail=False)
+        def record(self, request):
+            raise AssertionError("nobody gets here")
+
+    operation = get(View)
+    assert operation["summary"] == "Scans"
+    assert operation["responses"]["200"]["content"].keys() == {"*/*", "application/json"}
+    assert get(View, "record/")["responses"].keys() == {"200"}
+    assert get(Scans, "record/")["responses"].keys() > {"200", "404"}
+
+
+def test_what_a_project_says_of_the_view_counts_first():
+    @extend_schema(tags=["letters"], description="Letters.")
+    class View(Scans):
+        pass
+
+    operation = get(View)
+    assert operation["tags"] == ["letters"]
+    assert operation["description"] == "Letters."
+    assert operation["responses"]["200"]["content"].keys() == {"*/*", "application/json"}
+    assert get(Scans)["tags"] == ["scans"]
+
+
+class TitledSchema(AutoSchema):
+    def get_summary(self):
+        return "Titled"
+
+
+def test_schema_class_of_a_project(settings):
+    settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": f"{__name__}.TitledSchema"}
+    operation = get(Scans)
+    assert operation["summary"] == "Titled"
+    assert operation["responses"]["206"]["content"].keys() == {"*/*"}
+
+
+def test_schema_class_of_something_else_is_for_drf_spectacular_to_refuse(settings):
+    settings.REST_FRAMEWORK = {}
+    with pytest.raises(AssertionError, match="Incompatible AutoSchema"):
+        SchemaGenerator(patterns=FILES).get_schema(public=True)
+
+
+def test_other_actions_are_left_to_drf_spectacular():
+    class View(Scans):
+        @extend_schema(responses={200: ScanSerializer})
+        @action(detail=False)
+        def newest(self, request):
+            raise AssertionError("nobody gets here")
+
+        @action(detail=False, methods=["post"], serializer_class=ScanSerializer)
+        def rescan(self, request):
+            raise AssertionError("nobody gets here")
+
+    document = describe_view(View)
+    for name, method in (("newest", "get"), ("rescan", "post")):
+        operation = document["paths"][f"/scans/{name}/"][method]
+        assert "parameters" not in operation
+        assert operation["responses"].keys() == {"200"}
+        content = operation["responses"]["200"]["content"]["application/json"]
+        assert content["schema"] == {"$ref": "#/components/schemas/Scan"}
