@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,7 @@ KINDS = {
     "mime_type": "text",
     "checksum": "text",
     "created_at": "datetime",
+    "link_version": "text",
 }
 # how text is read where they are not text
 READERS: Mapping[str, Callable[[str], Any]] = {"number": _parse_number, "datetime": _parse_time}
@@ -174,7 +175,16 @@ def _read(key: str, value: Any) -> Any:
             value = READERS[kind](value)
     if kind is not None and get_kind(value) != kind:
         return None
-    return localize(value) if isinstance(value, datetime) else value
+    return _read_time(value) if isinstance(value, datetime) else value
+
+
+def _read_time(time: datetime) -> datetime | None:
+    try:
+        # databases have it in UTC, which begins and ends at other hours than zones do
+        (time if timezone.is_aware(time) else timezone.make_aware(time)).astimezone(UTC)
+        return localize(time)
+    except (OverflowError, ValueError):
+        return None
 
 
 def localize(time: datetime) -> datetime:

@@ -48,6 +48,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "startswith": str.startswith,
 }
 
+_OPPOSITES = {Q.AND: Q.OR, Q.OR: Q.AND}
+
 
 def all_of(*conditions: Condition) -> Condition:
     """Return the condition that a record fulfils which fulfils all of these."""
@@ -155,9 +157,6 @@ def build(
     if len(parts) > 1:
         return join(connector, parts)
     return parts[0] if parts else neutral
-
-
-_OPPOSITES = {Q.AND: Q.OR, Q.OR: Q.AND}
 
 
 def _spell_out(parts: Sequence[Any]) -> Q:

@@ -146,7 +146,7 @@ def _get_column(field: Field[Any, Any]) -> Field[Any, Any]:
 
 def _fit(column: Field[Any, Any], value: Any) -> Any:
     """Return a value as a column has it; ``None`` if it can have no such value."""
-    with suppress(ValidationError, ValueError, TypeError):
+    with suppress(ValidationError, ValueError, TypeError, OverflowError):
         fitted = column.to_python(value)
         if isinstance(fitted, datetime):
             fitted = localize(fitted)

@@ -39,6 +39,7 @@ CONDITIONS: dict[str, list[Q]] = {
         Q(path__startswith="/a"),
         Q(path__startswith="/a/%"),
         Q(path__startswith="/a/_"),
+        Q(path__startswith="/a\\"),
         Q(path__startswith="/\U0010ffff"),
         Q(path__gt="/a/é"),
         Q(path__gte="/z"),
@@ -83,6 +84,10 @@ CONDITIONS: dict[str, list[Q]] = {
         Q(created_at__gte=NOON + timedelta(microseconds=5)),
         Q(created_at__lt=str(NOON + timedelta(seconds=1))),
         Q(created_at__lt="2026-02-30 12:00"),
+        Q(created_at__gt="0001-01-01 00:00:00+14:00"),
+        Q(created_at__gt="0001-01-01 00:00:00"),
+        Q(created_at__lt="9999-12-31 23:59:59.999999"),
+        Q(created_at__lt="9999-12-31 23:59:59-14:00"),
     ],
     "object_id": [
         Q(object_id=5),

@@ -57,6 +57,7 @@ FALSE = [
     *(Q(size__gt=2**70), Q(size__gte=2**63), Q(size__lt=-(2**70)), Q(size__gt="a")),
     *(Q(size__lt=float("nan")), Q(size__gt=float("nan")), Q(size__in=[float("nan"), 2**70])),
     *(Q(size="9" * 5000), Q(created_at="2026-02-30 12:00"), Q(created_at="noon")),
+    *(Q(created_at__gt="0001-01-01 00:00:00+14:00"), Q(created_at__lt="9999-12-31 23:59-14:00")),
     *(Q(path="nul\0"), Q(path__gt="\udc80"), Q(path__gt="nul\0"), Q(path__startswith="\udc80")),
     *(Q(object_id="05"), Q(object_id="5.0"), Q(object_id=None), Q(object_id=2**70)),
     *(Q(object_id__in=[]), Q(object_id="nul\0"), Q(object_id__in=[None]), Q(tags__in=["a"])),
