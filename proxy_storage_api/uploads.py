@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
@@ -22,8 +23,13 @@ from proxy_storage_api.settings import api_settings, get_permission_classes
 class SizeLimit(FileUploadHandler):
     """Break off an upload as soon as it is too large. It keeps nothing itself.
 
+    Args:
+        request: the request that it is an upload of.
+
     Source: https://docs.djangoproject.com/en/stable/ref/files/uploads/
     """
+
+    request: HttpRequest
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Count each file anew."""

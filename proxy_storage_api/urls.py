@@ -1,10 +1,15 @@
 """``path("files/", include("proxy_storage_api.urls"))``."""
 
+from typing import Any
+
 from django.urls import path
 
 from proxy_storage_api.viewsets import FileViewSet
 
 app_name = "proxy_storage_api"
+
+# the attributes of an action are unknown to DRF's stubs
+_extra_actions: list[Any] = FileViewSet.get_extra_actions()
 
 urlpatterns = [
     path("", FileViewSet.as_view({"get": "list", "post": "create"}), name="files"),
@@ -14,6 +19,6 @@ urlpatterns = [
             FileViewSet.as_view(dict(extra.mapping), **extra.kwargs),
             name=extra.url_name,
         )
-        for extra in FileViewSet.get_extra_actions()
+        for extra in _extra_actions
     ),
 ]

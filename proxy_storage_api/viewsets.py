@@ -21,7 +21,7 @@ class FileViewSet(AuthorizeMixin, RecordsMixin, LinkMixin, UploadMixin, RemovalM
     """
 
     @classmethod
-    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # type: ignore[override]  # the stubs' overloads
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
         """Return the view; DRF's routers know no ``DELETE`` for the resource of a list."""
         if actions and actions.get("get") == "list":
             actions = {**actions, "delete": "remove"}

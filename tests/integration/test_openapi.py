@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from demo import services
 from tests.servers import ROOT
 
-EXAMPLES = 10  # for each operation, beside those that schemathesis is sure to make
+EXAMPLES = 8  # for each operation, beside those that schemathesis is sure to make
 SEED = 6
 CONFIG = ROOT / "tests" / "openapi" / "schemathesis.toml"
 
