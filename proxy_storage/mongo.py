@@ -153,5 +153,6 @@ def mapped_errors(path: str) -> Iterator[None]:
         raise MetaBackendUnavailable(
             f"MongoDB did not answer: {error}", path=path, is_certain=is_certain
         ) from error
-    except (PyMongoError, BSONError, OverflowError, UnicodeEncodeError) as error:
+    # ValueError: a UUID that no codec option says how to write, or half of a surrogate pair
+    except (PyMongoError, BSONError, OverflowError, ValueError) as error:
         raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

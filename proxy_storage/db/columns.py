@@ -15,6 +15,8 @@ else:
 # compare code points; the first counts trailing spaces as well, which MySQL's has no way to
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
 MYSQL_COLLATION = "utf8mb4_0900_bin"
+# by code points as well; without it no index would serve the order that records have everywhere
+POSTGRESQL_COLLATION = "C"
 
 
 class LiteralCharField(TextField):
@@ -24,7 +26,11 @@ class LiteralCharField(TextField):
     and ``é`` for ``e``, in unique indexes as well, unless the column has a binary
     collation; here it has.
 
-    Source: https://mariadb.com/docs/server/reference/data-types/string-data-types/character-sets/supported-character-sets-and-collations
+    On PostgreSQL it says how texts are ordered: by code points, whatever the language of the
+    database.
+
+    Source: https://www.postgresql.org/docs/current/collation.html,
+    https://mariadb.com/docs/server/reference/data-types/string-data-types/character-sets/supported-character-sets-and-collations
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -33,4 +39,6 @@ class LiteralCharField(TextField):
         if connection.vendor == "mysql":
             is_mariadb = getattr(connection, "mysql_is_mariadb", False)
             parameters["collation"] = MARIADB_COLLATION if is_mariadb else MYSQL_COLLATION
+        elif connection.vendor == "postgresql":
+            parameters["collation"] = POSTGRESQL_COLLATION
         return parameters

@@ -55,6 +55,7 @@ class FilterCases(MetaBackendCases):
             ("/a/\ud7ff", []),
             ("/a/\U0010ffff", []),
             ("\U0010ffff", []),
+            ("/a\0", []),
         ],
     )
     def test_by_prefix(self, backend: MetaBackendBase, prefix: str, expected: list[str]) -> None:

@@ -14,12 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # the rest asks Django's fields and forms, not the database
 TESTS = [
     *("content_object_field", "fixtures", "meta_backend", "owner_changes", "owner_text"),
-    *("permissions", "proxy_storage", "proxy_storage_faults", "requests"),
+    *("permissions", "proxy_storage", "proxy_storage_faults", "querysets", "selecting"),
 ]
+LIBRARY = ["meta_backends", "owners", "record_set", "record_set_pages", "storages"]
 PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership"]
 FILES = [
     *(f"tests/contract/test_{name}.py" for name in TESTS),
-    *(f"tests/unit/proxy_storage/test_{name}.py" for name in ("meta_backends", "storages")),
+    *(f"tests/unit/proxy_storage/test_{name}.py" for name in LIBRARY),
     *(f"tests/unit/permissions/test_{name}.py" for name in PERMISSIONS),
     *(f"tests/safety/test_{name}.py" for name in ("lost_races", "lost_deletes")),
     *(f"tests/safety/test_{name}.py" for name in ("transactions", "transactions_of_fields")),

@@ -9,7 +9,7 @@ from tests.testapp.models import StoredFile
     ("vendor", "is_mariadb", "expected"),
     [
         ("sqlite", False, None),
-        ("postgresql", False, None),
+        ("postgresql", False, "C"),
         ("mysql", True, "utf8mb4_nopad_bin"),
         ("mysql", False, "utf8mb4_0900_bin"),
     ],

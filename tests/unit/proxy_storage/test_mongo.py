@@ -2,10 +2,14 @@
 
 import os
 import threading
+import uuid
 from contextlib import nullcontext
 
+import pytest
+
 from proxy_storage import mongo
-from tests.testapp.storages import get_mongo_db
+from proxy_storage.exceptions import MetaBackendError
+from tests.testapp.storages import MongoStorage, get_mongo_db
 
 
 def test_threads_that_come_at_once_get_one_database():
@@ -51,3 +55,18 @@ def test_forked_process_looks_again(monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: -1)
     database.get()
     assert len(calls) == 2
+
+
+def test_value_that_a_document_cannot_have(empty_storages):
+    meta_backend = MongoStorage.meta_backend
+    with pytest.raises(MetaBackendError, match="refused"):
+        meta_backend.create(
+            {
+                "path": "/a",
+                "proxy_storage_name": "mongo_disk",
+                "original_storage_path": "a",
+                # pymongo writes none unless it is told how
+                "key": uuid.uuid4(),
+            }
+        )
+    assert not meta_backend.exists("/a")
