@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from rest_framework.exceptions import APIException, MethodNotAllowed, NotFound, ValidationError
+from rest_framework.exceptions import MethodNotAllowed, NotFound, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
@@ -23,7 +23,7 @@ from proxy_storage_api.negotiation import FileContentNegotiation
 from proxy_storage_api.phantoms import work_as_for_a_refusal
 from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.signals import file_refused
-from proxy_storage_permissions import decide
+from proxy_storage_permissions import DenyAll, decide
 
 logger = logging.getLogger("proxy_storage_api")
 
@@ -59,11 +59,10 @@ class FileAccess(GenericViewSet[Any]):
     def make_permissions(self, classes: Sequence[Any] | None, key: str) -> list[BasePermission]:
         """Return permissions of these classes, or of those that a setting names.
 
-        None are made where the setting says that there is nothing to permit.
+        An empty list says of nobody that they may, so it counts as none. Where the setting
+        has none either, nobody may.
         """
-        if classes is None:
-            classes = get_permission_classes(key)
-        return [permission() for permission in classes or ()]
+        return [permission() for permission in classes or get_permission_classes(key) or [DenyAll]]
 
     def can_be_asked(self, name: str) -> bool:
         """Tell whether an action is switched on."""
@@ -102,9 +101,9 @@ class FileAccess(GenericViewSet[Any]):
         """Let every permission decide by the record."""
         for permission in self.get_permissions():
             if decide(permission, request, self, obj) is not True:
-                logger.warning(
-                    "%s of %r was refused to %r.", self.action, obj["path"], request.user.pk
-                )
+                # a project may have no user for those who are not logged in
+                who = getattr(request.user, "pk", None)
+                logger.warning("%s of %r was refused to %r.", self.action, obj["path"], who)
                 file_refused.send_robust(
                     type(self), request=request, record=obj, action=self.action
                 )
@@ -115,7 +114,6 @@ class FileAccess(GenericViewSet[Any]):
     def _deny(self, request: Request, permission: Any) -> NoReturn:
         message, code = getattr(permission, "message", None), getattr(permission, "code", None)
         self.permission_denied(request, message=message, code=code)
-        raise APIException  # pragma: no cover  (for mypy: it never returns)
 
     def get_object(self) -> MetaBackendObject:
         """Return the record that the query asks for, once the requester may have it.

@@ -28,7 +28,8 @@ class LinkMixin(FileAccess):
         given = serializer.validated_data
         record = self.get_permitted(given["path"], given.get("storage") or None)
         user = request.user if given["only_me"] else None
-        if user is not None and not user.is_authenticated:
+        # a project may have no user for those who are not logged in
+        if given["only_me"] and not (user and user.is_authenticated):
             raise ValidationError({"only_me": ["You are not logged in."]})
         link = get_signed_url(
             record,
@@ -50,6 +51,11 @@ class LinkMixin(FileAccess):
         asked = HttpRequest()
         asked.method = "GET"
         asked.META = {**self.request.META, "REQUEST_METHOD": "GET"}
+        # who comes by the link brings nothing of the one who has asked for it
+        for name in ("HTTP_COOKIE", "HTTP_AUTHORIZATION"):
+            asked.META.pop(name, None)
+        if hasattr(self.request, "session"):
+            asked.session = type(self.request.session)()
         asked.GET = QueryDict(urlsplit(url).query)
         request = Request(asked)
         if user is not None:

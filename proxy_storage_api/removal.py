@@ -30,8 +30,7 @@ class RemovalMixin(FileAccess):
 
     def can_be_asked(self, name: str) -> bool:
         """Tell whether deleting is switched on."""
-        classes = self.delete_permission_classes
-        if name == "remove" and classes is None:
+        if name == "remove" and not self.delete_permission_classes:
             return get_permission_classes("DELETE_PERMISSION_CLASSES") is not None
         return super().can_be_asked(name)
 

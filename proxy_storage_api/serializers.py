@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from rest_framework import serializers
 
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.registry import get_proxy_storage_names
 from proxy_storage_api.download import DISPOSITIONS
 from proxy_storage_api.settings import api_settings
 from proxy_storage_permissions.settings import get_link_max_age
@@ -58,8 +59,10 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
                 del fields[name]
         return fields
 
-    def get_url(self, record: MetaBackendObject) -> str:
-        """Return the absolute URL of the file."""
+    def get_url(self, record: MetaBackendObject) -> str | None:
+        """Return the absolute URL of the file, unless its storage is not registered any more."""
+        if record["proxy_storage_name"] not in get_proxy_storage_names():
+            return None
         url = record.get_proxy_storage().url(record["path"])
         request = self.context.get("request")
         return str(url if request is None else request.build_absolute_uri(url))

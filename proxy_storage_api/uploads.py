@@ -68,8 +68,7 @@ class UploadMixin(FileAccess):
 
     def can_be_asked(self, name: str) -> bool:
         """Tell whether uploads are switched on."""
-        classes = self.upload_permission_classes
-        if name == "create" and classes is None:
+        if name == "create" and not self.upload_permission_classes:
             return get_permission_classes("UPLOAD_PERMISSION_CLASSES") is not None
         return super().can_be_asked(name)
 

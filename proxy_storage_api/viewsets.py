@@ -24,5 +24,5 @@ class FileViewSet(AuthorizeMixin, RecordsMixin, LinkMixin, UploadMixin, RemovalM
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
         """Return the view; DRF's routers know no ``DELETE`` for the resource of a list."""
         if actions and actions.get("get") == "list":
-            actions = {**actions, "delete": "remove"}
+            actions = {"delete": "remove", **actions}
         return super().as_view(actions, **initkwargs)

@@ -5,10 +5,13 @@ from datetime import datetime
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.test.utils import override_settings
 from django.utils import timezone
-from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, IsAuthenticated
+from rest_framework.test import APIRequestFactory
 
 from jobs.models import JobApply
+from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import HasValidSignature
 
 pytestmark = [
@@ -118,6 +121,43 @@ def test_nobody_is_no_user_to_make_a_link_for(change, path):
     response = ask(Client(), path, only_me=True)
     assert response.status_code == 400
     assert set(response.json()) == {"only_me"}
+
+
+def test_where_the_project_has_no_user_for_strangers(path):
+    view = FileViewSet.as_view(
+        {"get": "list", "post": "link"}, permission_classes=[AllowAny], authentication_classes=[]
+    )
+
+    def ask_as_nobody(**body):
+        request = APIRequestFactory().post("/", {"path": path, **body}, format="json")
+        with override_settings(REST_FRAMEWORK={"UNAUTHENTICATED_USER": None}):
+            return view(request)
+
+    assert ask_as_nobody(only_me=True).status_code == 400
+    assert ask_as_nobody().status_code == 200
+
+
+class HasSession(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return "unlocked" in request.session or "sessionid" in request.COOKIES
+
+
+def test_link_is_tried_without_what_the_requester_brings(admin, path, change):
+    session = admin.session
+    session["unlocked"] = True
+    session.save()
+    change(DEFAULT_PERMISSION_CLASSES=[f"{__name__}.HasSession"])
+    assert admin.get("/files/record/", {"path": path}).status_code == 200
+    assert ask(admin, path).status_code == 403
+
+
+def test_refusal_where_the_project_has_no_user_for_strangers(path, change):
+    view = FileViewSet.as_view(
+        {"get": "list"}, permission_classes=[HasValidSignature], authentication_classes=[]
+    )
+    with override_settings(REST_FRAMEWORK={"UNAUTHENTICATED_USER": None}):
+        response = view(APIRequestFactory().get("/", {"path": path}))
+    assert response.status_code == 403
 
 
 def test_of_another_storage(admin, path):

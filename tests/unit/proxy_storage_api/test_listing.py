@@ -255,3 +255,11 @@ def test_owner_of_a_model_that_is_gone(storage):
     (record,) = ask().data["results"]
     assert record["content_type"] is None
     assert record["object_id"] == "1"
+
+
+def test_storage_that_is_not_registered_any_more(storage):
+    path = storage.save("01.txt", ContentFile(b""))
+    storage.meta_backend.update(path, {"proxy_storage_name": "removed"})
+    (record,) = ask().data["results"]
+    assert record["url"] is None
+    assert record["storage"] == "removed"

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest
 from django.test import Client
@@ -123,6 +124,20 @@ class TestUpload:
         data = {"file": SimpleUploadedFile("a.txt", b"a")}
         assert view(APIRequestFactory().post("/", data)).status_code == 201
         assert view(APIRequestFactory().delete("/?path=/a")).status_code == 405
+
+    def test_empty_attribute_of_a_subclass_lets_nobody_in(self, log_in, change):
+        change(UPLOAD_STORAGES=["orm_disk"])
+
+        class Inbox(FileViewSet):
+            permission_classes = upload_permission_classes = delete_permission_classes = []
+
+        view = Inbox.as_view({"get": "list", "post": "create"})
+        data = {"file": SimpleUploadedFile("a.txt", b"a")}
+        assert view(APIRequestFactory().post("/", data)).status_code == 405
+        assert view(APIRequestFactory().delete("/?path=/a")).status_code == 405
+        # as the setting says: applications only
+        get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
+        assert view(APIRequestFactory().get("/")).data["results"] == []
 
     def test_content_that_cannot_be_read(self, admin, monkeypatch):
         def fail(self, *args, **kwargs):
