@@ -51,6 +51,19 @@ def get_owner_data(instance: Model, field: Field[Any, Any]) -> dict[str, Any]:
     }
 
 
+def is_owned_by(record: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Tell whether a record names this owner, of which the key may be in another type.
+
+    Args:
+        record: the record, whose key has come back in the model's own type.
+        owner: what `get_owner_data` returns.
+    """
+    return all(
+        record.get(key) is not None and str(record[key]) == str(value)
+        for key, value in owner.items()
+    )
+
+
 def get_owner_model(data: Mapping[str, Any]) -> type[Model] | None:
     """Return the model class of the owner that a record names.
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from proxy_storage.db.fields import OwnedFileMixin
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.owners import get_owner_data
+from proxy_storage.owners import get_owner_data, is_owned_by
 from proxy_storage_permissions.links import get_signed_url
 
 
@@ -72,9 +72,4 @@ def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
         record: MetaBackendObject = storage.get_meta_backend_obj(file.name)
     except ProxyFileNotFoundError:
         return None
-    owner = get_owner_data(file.instance, field)
-    for key, value in owner.items():
-        # a record has a key in the model's own type, where `owner` may have it as text
-        if record.get(key) is None or str(record[key]) != str(value):
-            return None
-    return record
+    return record if is_owned_by(record, get_owner_data(file.instance, field)) else None

@@ -57,10 +57,7 @@ class ProxyStorageFieldFile(FieldFile):
         storage: Any = self.field.storage
         try:
             record = storage.get_meta_backend_obj(self.name)
-            # a key comes back in its own type, which may be none that records can hold
-            if {key: str(record.get(key)) for key in owner} != {
-                key: str(value) for key, value in owner.items()
-            }:
+            if not owners.is_owned_by(record, owner):
                 storage.meta_backend.update(
                     str(self.name),
                     owner,
