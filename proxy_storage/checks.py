@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +26,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
     except ConfigurationError as error:
         hint = "See the page about settings in the documentation."
         return [checks.Error(str(error), hint=hint, id="proxy_storage.E001")]
-    return [*_check_keys(keys), *_check_storages(), *_check_servers()]
+    return [*_check_keys(keys), *_check_types(), *_check_storages(), *_check_servers()]
 
 
 @checks.register(deploy=True)
@@ -60,6 +60,17 @@ def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
                 hint=f"Known are {known}. Some need proxy_storage_api in INSTALLED_APPS.",
                 id="proxy_storage.W001",
             )
+
+
+def _check_types() -> Iterator[checks.CheckMessage]:
+    types = proxy_storage_settings.INLINE_CONTENT_TYPES
+    # in a text, a part of a type would be one as well
+    if isinstance(types, str) or not isinstance(types, Collection):
+        yield checks.Error(
+            f"{SETTING}['INLINE_CONTENT_TYPES'] must be a list of content types, not {types!r}.",
+            hint="Give a list such as ['image/png'].",
+            id="proxy_storage.E007",
+        )
 
 
 def _check_storages() -> Iterator[checks.CheckMessage]:

@@ -84,6 +84,14 @@ def test_settings_of_the_tests_are_fine():
     assert [message for message in found if message.id != "mysql.W003"] == []
 
 
+@pytest.mark.parametrize("types", ["image/png", 5, None])
+def test_types_that_are_shown_in_place(settings, types):
+    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "INLINE_CONTENT_TYPES": types}
+    (error,) = check_settings(None)
+    assert error.id == "proxy_storage.E007"
+    assert repr(types) in error.msg
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
