@@ -29,7 +29,11 @@ from proxy_storage.db.columns import POSTGRESQL_COLLATION, LiteralCharField
 from proxy_storage.meta_backends.comparisons import ORDERED_LOOKUPS, Comparison, localize
 from proxy_storage.meta_backends.conditions import Condition, build
 from proxy_storage.meta_backends.ordering import Order, get_prefix_range
-from proxy_storage.meta_backends.querysets import get_literal_collation, get_subquery
+from proxy_storage.meta_backends.querysets import (
+    get_literal_collation,
+    get_subquery,
+    is_surely_empty,
+)
 
 _Model = TypeVar("_Model", bound=Model)
 
@@ -94,7 +98,10 @@ class RowQuery:
         if isinstance(value, QuerySet):
             subquery = get_subquery(value, column, self.connection.alias)
             if subquery is not None:
-                return Q(**{f"{name}__in": subquery})
+                # that nothing is among none is for us to say: some databases are told so in
+                # words that they do not know
+                is_empty = is_surely_empty(subquery, self.connection.alias)
+                return not is_empty and Q(**{f"{name}__in": subquery})
         values = [_fit(column, value) for value in comparison.values]
         values = [value for value in values if value is not None]
         return bool(values) and Q(**{f"{name}__in": values})

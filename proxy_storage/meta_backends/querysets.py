@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, router
 from django.db.models import (
     CharField,
@@ -100,6 +101,15 @@ def get_subquery(
     # text of another collation than the records' would be looked for once for each of them
     text = text if collation is None else Collate(text, collation)
     return queryset.values_list(text, flat=True)
+
+
+def is_surely_empty(queryset: QuerySet[Any, Any], alias: str) -> bool:
+    """Tell whether a queryset finds nothing whatever is in the database, without asking it."""
+    try:
+        queryset.query.get_compiler(alias).as_sql()
+    except EmptyResultSet:
+        return True
+    return False
 
 
 def _get_column(queryset: QuerySet[Any, Any]) -> Field[Any, Any] | None:
