@@ -1,7 +1,9 @@
 """Services that tests need: started once, on free ports, and stopped."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from functools import cache
 
 import pytest
@@ -9,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection
 from gridfs import GridFSBucket
+from hypothesis.configuration import set_hypothesis_home_dir
 from pymongo import monitoring
 
 from demo import services
@@ -17,6 +20,11 @@ from tests import servers
 from tests.contract.special_storages import put_in_front_of
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
+
+# what hypothesis keeps of Unicode goes neither into the tree nor to the files of the tests
+HYPOTHESIS = tempfile.mkdtemp(prefix="proxy-storage-tests-hypothesis-")
+atexit.register(shutil.rmtree, HYPOTHESIS, ignore_errors=True)
+set_hypothesis_home_dir(HYPOTHESIS)
 
 
 class WrittenCollections(monitoring.CommandListener):

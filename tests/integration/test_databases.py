@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # the rest asks Django's fields and forms, not the database
 TESTS = [
     *("content_object_field", "fixtures", "meta_backend", "owner_changes", "owner_text"),
-    *("permissions", "proxy_storage", "proxy_storage_faults", "querysets", "selecting"),
+    *("proxy_storage", "proxy_storage_faults", "querysets", "selecting"),
 ]
 LIBRARY = ["meta_backends", "owners", "record_set", "record_set_pages", "storages"]
 PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership"]

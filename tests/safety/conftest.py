@@ -1,16 +1,6 @@
-import atexit
-import shutil
-import tempfile
-
 import pytest
-from hypothesis.configuration import set_hypothesis_home_dir
 
 pytest.register_assert_rewrite("tests.safety.contents", "tests.safety.leftovers")
-
-# what hypothesis keeps of Unicode goes neither into the tree nor to the files of the tests
-HYPOTHESIS = tempfile.mkdtemp(prefix="proxy-storage-tests-hypothesis-")
-atexit.register(shutil.rmtree, HYPOTHESIS, ignore_errors=True)
-set_hypothesis_home_dir(HYPOTHESIS)
 
 
 @pytest.fixture(autouse=True)
