@@ -16,7 +16,7 @@ TESTS = [
     *("content_object_field", "fixtures", "meta_backend", "owner_changes", "owner_text"),
     *("proxy_storage", "proxy_storage_faults", "querysets", "selecting"),
 ]
-LIBRARY = ["meta_backends", "owners", "record_set", "record_set_pages", "storages"]
+LIBRARY = ["meta_backends", "owners", "storages"]
 PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership"]
 FILES = [
     *(f"tests/contract/test_{name}.py" for name in TESTS),
