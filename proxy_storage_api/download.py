@@ -25,15 +25,16 @@ class DownloadMixin(FileAccess):
         """Answer with the file, by the server that is configured for it."""
         as_attachment = self.is_attachment_asked_for()
         record = self.get_object()
+        server = get_server(record)
         try:
-            response = serve(cast(Any, request), record, as_attachment=as_attachment)
+            response = serve(cast(Any, request), record, as_attachment=as_attachment, server=server)
         except ProxyFileNotFoundError as error:
             raise NotFound from error
         file_served.send(
             type(self),
             request=request,
             record=record,
-            server=get_server(record),
+            server=server,
             response=response,
         )
         return response

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.models import UUIDField
 
-from proxy_storage.db.fields import ProxyStorageFileField
+from proxy_storage.db.fields import OwnedFileMixin
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import get_owner_models
 
@@ -61,7 +61,7 @@ def get_phantoms(path: str) -> Iterator[MetaBackendObject]:
     """
     for model in get_owner_models():
         for field in model._meta.local_fields:
-            if isinstance(field, ProxyStorageFileField):
+            if isinstance(field, OwnedFileMixin):
                 yield MetaBackendObject(
                     path=path,
                     proxy_storage_name="",

@@ -79,8 +79,8 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return f"{found.app_label}.{found.model}"
 
 
-class PathSerializer(serializers.Serializer[Any]):
-    """Which file."""
+class LinkSerializer(serializers.Serializer[Any]):
+    """Which file a link is to open, and what it is to be good for."""
 
     path = serializers.CharField(trim_whitespace=False, allow_blank=True)
     storage = serializers.CharField(
@@ -88,11 +88,6 @@ class PathSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Name of the proxy storage, where a path alone is ambiguous.",
     )
-
-
-class LinkSerializer(PathSerializer):
-    """What a link is to be good for."""
-
     disposition = serializers.ChoiceField(DISPOSITIONS, default="inline")
     max_age = serializers.IntegerField(
         required=False, help_text="Seconds; by default as many as there can be."

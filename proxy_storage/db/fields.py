@@ -38,7 +38,7 @@ class ProxyStorageFieldFile(FieldFile):
             self.instance.save()
 
     # keeps templates from calling it; functions have no such attribute for mypy
-    save.alters_data = True  # type: ignore[attr-defined]
+    save.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
     def claim(self) -> None:
         """Make this saved instance the owner of a file whose path was assigned as text.
@@ -70,7 +70,7 @@ class ProxyStorageFieldFile(FieldFile):
             ) from error
 
     # as for save
-    claim.alters_data = True  # type: ignore[attr-defined]
+    claim.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
 
 class OwnedFileMixin(BaseField):

@@ -23,6 +23,7 @@ def serve(
     *,
     as_attachment: bool = False,
     filename: str | None = None,
+    server: ServerBase | None = None,
 ) -> HttpResponseBase:
     """Deliver a file by the server that its proxy storage is configured for.
 
@@ -33,13 +34,15 @@ def serve(
         meta_backend_obj: the file's record.
         as_attachment: always download, instead of showing types that are safe to show.
         filename: the name to save it as; by default the last part of the path.
+        server: who delivers it, where `get_server` has been asked already.
 
     Raises:
         ProxyFileNotFoundError: the bytes are gone.
         ServingError: the configured server has no way to deliver the file.
     """
     headers = get_file_headers(meta_backend_obj, as_attachment=as_attachment, filename=filename)
-    return get_server(meta_backend_obj).serve(request, meta_backend_obj, headers)
+    server = server or get_server(meta_backend_obj)
+    return server.serve(request, meta_backend_obj, headers)
 
 
 def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:

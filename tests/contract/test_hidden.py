@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from proxy_storage_api.phantoms import get_phantoms
 from tests.contract.requests import FILES, RULES, WHO, World
 
 pytestmark = [
@@ -70,6 +71,11 @@ def compare_refusals(world, monkeypatch, who, method, url):
 def test_forbidden_and_unknown_are_equal(world, monkeypatch, who):
     for method, url in REQUESTS:
         compare_refusals(world, monkeypatch, who, method, url)
+
+
+@pytest.mark.parametrize("name", ["orm_file", "mongo_file", "orm_image", "mongo_image"])
+def test_there_is_a_phantom_for_files_and_for_images(db, name):
+    assert name in {phantom["field"] for phantom in get_phantoms("/nothing.txt")}
 
 
 def test_without_it_a_refusal_says_what_it_is(world, settings):
