@@ -12,7 +12,14 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 
 from proxy_storage.exceptions import InvalidNameError
-from proxy_storage.paths import SHORT_TOKEN_LENGTH, clean_path, unique_name
+from proxy_storage.paths import (
+    MAX_KEY_BYTES,
+    SHORT_TOKEN_LENGTH,
+    clean_path,
+    has_long_part,
+    unique_name,
+)
+from proxy_storage.s3 import is_s3
 
 
 class Original(NamedTuple):
@@ -34,6 +41,25 @@ def get_local_path(storage: Storage, original_storage_path: str) -> str | None:
         return storage.path(original_storage_path)
     except NotImplementedError:
         return None
+
+
+def leads_out(storage: Storage, name: str) -> bool:
+    """Return whether the folder of a name is a symbolic link, or below one, out of a storage.
+
+    Files there are never delivered: see `proxy_storage.serving.local`.
+
+    Args:
+        storage: an original storage.
+        name: the name of a file to save.
+
+    Raises:
+        SuspiciousFileOperation: the name leads out of the storage by itself.
+    """
+    root, path = get_local_path(storage, ""), get_local_path(storage, name)
+    if root is None or path is None:
+        return False
+    folder = Path(os.path.realpath(os.path.dirname(path)))
+    return not folder.is_relative_to(os.path.realpath(root))
 
 
 def get_own_path(storage: Storage, path: str) -> str:
@@ -80,6 +106,31 @@ def saves_exclusively(storage: Storage) -> bool:
     return bool(flags & os.O_EXCL) and not getattr(storage, "_allow_overwrite", False)
 
 
+def may_save_exclusively(storage: Storage) -> bool:
+    """Tell whether a class can declare ``saves_exclusively = True`` and may keep the promise.
+
+    One that overwrites by its options cannot, and object stores look for a name before they
+    write.
+    """
+    overwrites = getattr(storage, "_allow_overwrite", False) or is_s3(storage)
+    is_declared = getattr(storage, "saves_exclusively", None) is not None
+    return not (overwrites or is_declared or isinstance(storage, InMemoryStorage))
+
+
+def get_max_name_bytes(storage: Storage) -> int | None:
+    """Return how many bytes a whole name may have, or ``None`` for files on the local disk.
+
+    Object stores count the folder that the storage puts in front of each name.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+    """
+    if get_local_path(storage, "x") is not None:
+        return None
+    location = getattr(storage, "location", "")
+    folder = f"{location.strip('/')}/" if isinstance(location, str) and location else ""
+    return MAX_KEY_BYTES - len(folder.encode())
+
+
 def watch_names(storage: Storage) -> tuple[Storage, list[str]]:
     """Return a twin of a storage for one save, and the list of names that it will try.
 
@@ -91,7 +142,9 @@ def watch_names(storage: Storage) -> tuple[Storage, list[str]]:
 
     def get_and_note(name: str, max_length: int | None = None) -> str:
         found = get_available_name(name, max_length=max_length)
-        if found in tried:  # created by somebody else, and gone already
+        # Another process has created this file and removed it, or a file system refuses a name
+        # that has become too long by its random part.
+        if found in tried or has_long_part(found):
             found = unique_name(name, max_length, SHORT_TOKEN_LENGTH)
         tried.append(found)
         return found

@@ -1,25 +1,63 @@
 """The URL that leads to a file: the download endpoint, asked for the path."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from django.apps import apps
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, ResolverMatch, reverse
+from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_meta_backends
-from proxy_storage.settings import proxy_storage_settings
+from proxy_storage.settings import SETTING, proxy_storage_settings
 
 API_APP = "proxy_storage_api"
 API_URL_NAME = "proxy_storage_api:files"
 
 
-def get_file_url(path: str, proxy_storage_name: str) -> str | None:
+@dataclass(frozen=True)
+class RequestedEndpoint:
+    """The endpoint that the request being answered has come to.
+
+    Attributes:
+        name: its full URL name, with namespaces.
+        kwargs: the arguments in the URL of the request.
+    """
+
+    name: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+_requested: ContextVar[RequestedEndpoint | None] = ContextVar("requested", default=None)
+
+
+@contextmanager
+def remember_endpoint(endpoint: RequestedEndpoint | None) -> Iterator[None]:
+    """Make URLs of the arguments of a request while it is answered."""
+    token = _requested.set(endpoint)
+    try:
+        yield
+    finally:
+        _requested.reset(token)
+
+
+def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str | None:
     """Return the endpoint's URL for a path.
 
+    Where the URL of the endpoint has arguments, such as a version or a tenant, they are those of
+    the request, and else those of ``FILE_URL_KWARGS``.
+
     Args:
-        path: the path of a record.
+        path: the path of a record; with an empty one the URL has no query.
         proxy_storage_name: the storage it is a path of. It becomes a part of the URL where
             records are in more than one meta backend, since a path is unique within one.
+        request: the request whose answer has the URL, if that is not a request of the endpoint.
 
     Returns:
         ``None`` where the project has no endpoint: ``FILE_URL_NAME`` is not set and
@@ -34,14 +72,78 @@ def get_file_url(path: str, proxy_storage_name: str) -> str | None:
         if not apps.is_installed(API_APP):
             return None
         url_name = API_URL_NAME
-    try:
-        endpoint = reverse(url_name)
-    except NoReverseMatch as error:
-        raise ConfigurationError(
-            f"No URL is named {url_name!r}. Add path('files/', include('proxy_storage_api.urls')) "
-            "to the project's URLs, or set PROXY_STORAGE['FILE_URL_NAME']."
-        ) from error
+    endpoint = _get_endpoint_url(url_name, request)
+    if not path:
+        return endpoint
     query = {"path": path}
     if len(get_meta_backends()) > 1:
         query["storage"] = proxy_storage_name
-    return f"{endpoint}?{urlencode(query)}"
+    # A path that is not valid text is not the path of any record.
+    return f"{endpoint}?{urlencode(query, errors='replace')}"
+
+
+def _get_endpoint_url(url_name: str, request: Any) -> str:
+    first_error: NoReverseMatch | None = None
+    for name, kwargs in _get_candidates(url_name, request):
+        try:
+            return reverse(name, kwargs=dict(kwargs))
+        except NoReverseMatch as error:
+            first_error = first_error or error
+    raise ConfigurationError(
+        f"No URL is named {url_name!r} that can be made without further arguments. Add "
+        f"path('files/', include('proxy_storage_api.urls')) to the project's URLs, or set "
+        f"{SETTING}['FILE_URL_NAME']. If the URL has arguments, such as <version>, set "
+        f"{SETTING}['FILE_URL_KWARGS'] to them. {first_error}"
+    ) from first_error
+
+
+def _get_candidates(url_name: str, request: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give out URL names with arguments, the most exact first."""
+    requested = _requested.get()
+    match: ResolverMatch | None = getattr(request, "resolver_match", None)
+    if requested is not None and requested.kwargs:
+        yield url_name, requested.kwargs
+    if match is not None and match.kwargs:
+        yield url_name, match.kwargs
+    kwargs = get_url_kwargs()
+    if kwargs:
+        yield url_name, kwargs
+    yield url_name, {}
+    if requested is not None:
+        yield requested.name, requested.kwargs
+
+
+def get_url_kwargs() -> Mapping[str, Any]:
+    """Return the arguments of the endpoint's URL that the project has set.
+
+    Raises:
+        ConfigurationError: as `load_url_kwargs`, or the callable returned something else than
+            a dict.
+    """
+    value = load_url_kwargs()
+    if callable(value):
+        value = value()
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{SETTING}['FILE_URL_KWARGS'] must return a dict, not {value!r}.")
+    return value
+
+
+def load_url_kwargs() -> Mapping[str, Any] | Callable[[], Any]:
+    """Return the value of ``FILE_URL_KWARGS``, with a callable imported and not called.
+
+    Raises:
+        ConfigurationError: it is neither a dict nor the dotted path of a callable.
+    """
+    value: Any = proxy_storage_settings.FILE_URL_KWARGS
+    where = f"{SETTING}['FILE_URL_KWARGS']"
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError as error:
+            raise ConfigurationError(f"{where} cannot be imported: {error}") from error
+    if not isinstance(value, Mapping) and not callable(value):
+        raise ConfigurationError(
+            f"{where} must be a dict, or the dotted path of a callable that returns one, not "
+            f"{value!r}."
+        )
+    return value  # type: ignore[no-any-return]  # The project's own.

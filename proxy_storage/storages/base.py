@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import registry
 from proxy_storage.exceptions import (
-    MetaBackendObjectDoesNotExist,
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.originals import Original, get_full_path
-from proxy_storage.paths import clean_path, validate_name
-from proxy_storage.storages import saving
+from proxy_storage.paths import (
+    MAX_PATH_LENGTH,
+    clean_path,
+    is_literal_path,
+    normalize_name,
+    validate_name,
+)
+from proxy_storage.storages import lookup, saving
 from proxy_storage.storages.deleting import DeleteOperation
 from proxy_storage.storages.listing import list_folder
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
+from proxy_storage.storages.original_urls import get_original_url
 from proxy_storage.storages.recording import Recording
 from proxy_storage.urls import get_file_url
 
 __all__ = ["MultipleOriginalStoragesMixin", "ProxyStorageBase"]
+
+# An attribute that is missing here is missing, even if the original storage has it: these are
+# about a proxy storage, or promises that an original makes for itself alone.
+OWN_ATTRIBUTES = frozenset(
+    {
+        "checksum_algorithm",
+        "fallback_exceptions",
+        "meta_backend",
+        "original_storage",
+        "original_storages",
+        "saves_exclusively",
+    }
+)
 
 
 @deconstructible
@@ -34,8 +55,22 @@ class ProxyStorageBase(Storage):
     """A Django storage that keeps one record for every file of another storage.
 
     Subclass it, set the two attributes, and register the subclass in
-    ``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``. Names that the storage gives out and
-    takes are the paths of records.
+    ``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``. The names that the storage returns are the
+    paths of records, and of three kinds:
+
+    ============ ============================= ==========================================
+    ``paths``    path of ``letters/cv.pdf``    where the bytes lie
+    ============ ============================= ==========================================
+    ``full``     ``/var/files/letters/cv.pdf`` ``letters/cv.pdf`` in the original storage
+    ``prefixed`` ``/private/letters/cv.pdf``   the same; with ``path_prefix="/private/"``
+    ``relative`` ``letters/cv.pdf``            ``letters/cv_<random>.pdf``
+    ============ ============================= ==========================================
+
+    Methods also take a relative name where paths are full or prefixed; where they are not
+    full, they take the path of the file on the local disk.
+
+    Data attributes that the storage does not have, such as ``location`` and ``base_url``,
+    are those of the original storage.
 
     An instance is shared between threads and keeps nothing about a call.
     """
@@ -44,8 +79,15 @@ class ProxyStorageBase(Storage):
     original_storage: Storage
     #: where the records are kept
     meta_backend: MetaBackendBase
-    #: what paths begin with, such as ``"/resumes/"``; ``None`` for the original's full path
+    #: the kind of the paths: ``"full"``, ``"relative"``, or ``"prefixed"``, which a prefix implies
+    paths: str = lookup.FULL
+    #: text that paths begin with, such as ``"/resumes/"``
     path_prefix: str | None = None
+    #: With relative paths, whether bytes get a name that is never used twice. If it is false,
+    #: they keep the wanted name in an original storage that creates files exclusively.
+    unique_original_names: bool = True
+    #: whether to delete a name without record is not an error, as in Django's own storages
+    delete_missing_ok: bool = False
     #: the ``hashlib`` algorithm of the checksum that a save computes, if any
     checksum_algorithm: str | None = None
 
@@ -57,6 +99,10 @@ class ProxyStorageBase(Storage):
                 save would go to.
         """
         return self.original_storage
+
+    def get_original_storage_name(self, meta_backend_obj: MetaBackendObject) -> str | None:
+        """Return the name of the storage that holds the bytes of a record, if it has a name."""
+        return meta_backend_obj.get("original_storage_name") or None
 
     def get_originals(self) -> Sequence[Original]:
         """Return the original storages that a save tries, one after the other."""
@@ -88,10 +134,29 @@ class ProxyStorageBase(Storage):
         It is `path_prefix` and the path in the original storage, or else the full path of
         the original. The first free path is taken: where another record has this one
         already, a random part is added.
+
+        Relative paths are the name that ``save`` was called with. This method is called for
+        them only if the original storage has chosen a name of its own.
         """
-        if self.path_prefix is not None:
+        kind = lookup.get_path_kind(self)
+        if kind == lookup.RELATIVE:
+            return clean_path(original_storage_path).lstrip("/")
+        if kind == lookup.PREFIXED:
             return clean_path(f"{self.path_prefix}/{original_storage_path}")
         return get_full_path(original_storage, original_storage_path)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a data attribute of the original storage, such as ``location``.
+
+        Raises:
+            AttributeError: neither of the two has it, or it is a method or private.
+        """
+        if not (name.startswith("_") or name in OWN_ATTRIBUTES):
+            with suppress(AttributeError, ImproperlyConfigured):
+                value = getattr(self.get_original_storage(), name)
+                if not callable(value):
+                    return value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def get_data_for_meta_backend_save(
         self, path: str, original_storage_path: str, original_name: str, content: File[Any]
@@ -122,9 +187,10 @@ class ProxyStorageBase(Storage):
         If the record cannot be written, the bytes are removed again.
 
         Args:
-            name: the wanted name, relative; ``None`` for ``content.name``.
+            name: the wanted name, relative; ``None`` for ``content.name``. Of an absolute
+                name that a registered proxy storage has returned, the last part is used.
             content: a Django ``File`` or anything with ``read``.
-            max_length: how many characters the returned path may have.
+            max_length: how many characters the returned path may have; at most 500.
             original_storage_path: path of an object that is in the original storage
                 already; then no bytes are written, and never any removed.
 
@@ -148,12 +214,16 @@ class ProxyStorageBase(Storage):
         max_length: int | None,
         original_storage_path: str | None,
     ) -> str:
-        name = validate_name(getattr(content, "name", None) if name is None else name)
         registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
-        with saving.refused_names(name):
+        wanted = getattr(content, "name", None) if name is None else name
+        name = validate_name(lookup.get_name_to_save(self, wanted))
+        if lookup.get_path_kind(self) == lookup.RELATIVE:
+            name = normalize_name(name)
+        length = MAX_PATH_LENGTH if max_length is None else min(max_length, MAX_PATH_LENGTH)
+        with saving.refused_names(name, originals):
             if original_storage_path is None:
-                return saving.save(self, originals, name, content, max_length)
-            recording = Recording(self, originals[0], name, max_length)
+                return saving.save(self, originals, name, content, length)
+            recording = Recording(self, originals[0], name, length)
             return recording.record_existing(original_storage_path, content)
 
     def get_valid_name(self, name: str) -> str:
@@ -173,14 +243,14 @@ class ProxyStorageBase(Storage):
         return original.generate_filename(filename)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
-        """Tell whether a path is free in the meta backend, whoever has records there.
+        """Tell whether a path is free in the meta backend, for records of any storage.
 
-        A name, which is relative, is free where its path is and the original storage has
-        nothing there.
+        A relative name is free if its path is. Where paths are not relative, the original
+        storage must not have a file of this name either.
         """
         if max_length and len(name) > max_length:
             return False
-        if name.startswith("/"):
+        if name.startswith("/") or lookup.get_path_kind(self) == lookup.RELATIVE:
             return not self.meta_backend.exists(name)
         original = self.get_original_storage()
         return not (
@@ -190,23 +260,49 @@ class ProxyStorageBase(Storage):
     def get_meta_backend_obj(self, path: Any) -> MetaBackendObject:
         """Return the record of a path, if it is one of this proxy storage.
 
+        It is found by one query. If no record of this storage has the path, others are
+        looked for, in this order: the path that `get_path` makes of a relative name, and,
+        unless paths are full, the record of the bytes at a path on the local disk. So the
+        record's own ``path`` can be another one.
+
+        Args:
+            path: the path of a record, or another name of the file.
+
         Raises:
             ProxyFileNotFoundError: there is none, or it belongs to another proxy storage.
         """
-        try:
-            record = self.meta_backend.get(path)
-        except MetaBackendObjectDoesNotExist as error:
-            raise ProxyFileNotFoundError(str(error), path=path) from error
-        if record["proxy_storage_name"] != registry.get_proxy_storage_name(self):
-            raise ProxyFileNotFoundError(f"No record has the path {path!r}.", path=path)
-        return record
+        record = lookup.find_record(self, path)
+        if record is not None:
+            return record
+        if not is_literal_path(path):
+            raise ProxyFileNotFoundError(f"A path must be text, not {path!r}.", path=path)
+        raise ProxyFileNotFoundError(f"No record has the path {path!r}.", path=path)
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        original, path = self._locate(name)
+        return self.open_record(self.get_meta_backend_obj(name), mode)
+
+    @property
+    def opens_records(self) -> bool:
+        """Whether files are opened by `open_record`, and no subclass opens them by their name."""
+        cls = type(self)
+        return cls.open is Storage.open and cls._open is ProxyStorageBase._open
+
+    def open_record(self, meta_backend_obj: MetaBackendObject, mode: str = "rb") -> File[Any]:
+        """Open the file of a record.
+
+        Args:
+            meta_backend_obj: a record of this proxy storage.
+            mode: as for ``open``.
+
+        Raises:
+            ProxyFileNotFoundError: the bytes are gone.
+        """
+        original = self.get_original_storage(meta_backend_obj)
         try:
-            return original.open(path, mode)
+            return original.open(meta_backend_obj["original_storage_path"], mode)
         except FileNotFoundError as error:
-            raise ProxyFileNotFoundError(f"The bytes of {name!r} are gone.", path=name) from error
+            path = meta_backend_obj["path"]
+            raise ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path) from error
 
     def exists(self, name: str) -> bool:
         """Tell whether a record of this proxy storage has the path; one query."""
@@ -224,18 +320,43 @@ class ProxyStorageBase(Storage):
         that transaction, else along with the bytes.
 
         Raises:
-            ProxyFileNotFoundError: there is no record of this path.
+            ProxyFileNotFoundError: there is no record of this path, and
+                `delete_missing_ok` is false.
+            ValueError: the name is empty, and `delete_missing_ok` is true.
         """
-        DeleteOperation(self, self.get_meta_backend_obj(name)).delete()
+        if self.delete_missing_ok and not name:
+            raise ValueError("The name of the file to delete must not be empty.")
+        try:
+            record = self.get_meta_backend_obj(name)
+        except ProxyFileNotFoundError:
+            if self.delete_missing_ok:
+                return
+            raise
+        self.delete_record(record)
+
+    def delete_record(
+        self, meta_backend_obj: MetaBackendObject, where: Mapping[str, Any] | None = None
+    ) -> None:
+        """Delete the file of a record: its bytes and the record. See `delete`.
+
+        A later record of the same path is not touched.
+
+        Args:
+            meta_backend_obj: a record of this proxy storage.
+            where: values that the record must still have, otherwise nothing is deleted.
+        """
+        DeleteOperation(self, meta_backend_obj, where or {}).delete()
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Return the folders and the files right below a path.
 
-        Names of files and folders are parts of the paths of records: a path, a slash and
-        a name make a path that can be opened. All records below the path are read.
+        A path, a slash and a name make a path that can be opened; at the top, with an empty
+        path, the name alone. All records below the path are read.
 
         Args:
-            path: an absolute path; an empty text is taken for ``/``.
+            path: a relative name, such as ``""`` for the top of the storage and ``letters``
+                for a folder in it. An absolute path is the beginning of the paths of
+                records, from ``/`` on.
 
         Raises:
             ProxyFileNotFoundError: nothing is below this path.
@@ -250,23 +371,34 @@ class ProxyStorageBase(Storage):
     def path(self, name: str) -> str:
         """Return where the original storage has the file on this machine.
 
+        For a name without record it is the place where the file would be.
+
         Raises:
             NotImplementedError: the original storage has no local paths.
+            LocalPathError: there is no record of this path, and no such place. It is a
+                `ProxyFileNotFoundError` and a ``NotImplementedError``.
         """
-        original, path = self._locate(name)
+        try:
+            original, path = self._locate(name)
+        except ProxyFileNotFoundError:
+            return lookup.get_local_path_to_be(self, name)
         return original.path(path)
 
     def url(self, name: str | None) -> str:
         """Return the URL of the download endpoint for a path, or else the original's URL.
 
-        Without an endpoint (see the setting ``FILE_URL_NAME``) it is what the original
-        storage gives out. With one, no record is looked for.
+        With an endpoint (see the setting ``FILE_URL_NAME``), no record is looked for.
+        Without one, the URL is that of the original storage; a record is read for a
+        relative path, whose bytes have a name of their own.
+
+        Returns:
+            A URL that leads nowhere, ``#`` and the name, if there is no such file, if the
+            record cannot be read, or if the original storage has no URLs. ``None`` and an
+            empty name give the URL that the URLs of all files begin with.
         """
-        endpoint_url = get_file_url(str(name), registry.get_proxy_storage_name(self))
-        if endpoint_url is not None:
-            return endpoint_url
-        original, path = self._locate(name)
-        return original.url(path)
+        path = lookup.get_path_of_name(self, str(name)) if name else ""
+        endpoint_url = get_file_url(path, registry.get_proxy_storage_name(self))
+        return get_original_url(self, name) if endpoint_url is None else endpoint_url
 
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the original storage was last asked for the bytes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import getattr_static
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,7 @@ from django.utils.deconstruct import deconstructible
 from proxy_storage.configuration import build
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 
 
@@ -40,18 +42,28 @@ class ProxyStorage(ProxyStorageBase):
 
     An option that is left out is what the class says, so a subclass may set some of them.
 
+    Paths are relative unless there is a prefix or ``paths`` says otherwise: ``save`` returns
+    the name that it was called with, as Django's own storages do. To delete a name without
+    record is not an error.
+
     Args:
         original_storage: an alias in ``STORAGES``, a dict with ``BACKEND`` and
             ``OPTIONS``, or a storage.
         meta_backend: a dict with ``BACKEND`` and ``OPTIONS``, or a meta backend.
-        path_prefix: what paths begin with; see `ProxyStorageBase`.
+        path_prefix: text that paths begin with; see `ProxyStorageBase`.
         original_storages: for subclasses with `MultipleOriginalStoragesMixin` or
             `FallbackProxyStorageMixin`: a dict of names, in the order in which they are
             tried, and of what ``original_storage`` can be.
+        paths: ``"relative"``, ``"full"`` or ``"prefixed"``.
+        unique_original_names: with relative paths, whether bytes get a name that is never
+            used twice; see `ProxyStorageBase`.
 
     Raises:
-        ConfigurationError: an option cannot be used.
+        ConfigurationError: an option is missing or cannot be used.
     """
+
+    paths = lookup.RELATIVE
+    delete_missing_ok = True
 
     def __init__(
         self,
@@ -59,6 +71,8 @@ class ProxyStorage(ProxyStorageBase):
         meta_backend: Mapping[str, Any] | MetaBackendBase | None = None,
         path_prefix: str | None = None,
         original_storages: Mapping[str, str | Mapping[str, Any] | Storage] | None = None,
+        paths: str | None = None,
+        unique_original_names: bool | None = None,
     ) -> None:
         if original_storage is not None:
             self.original_storage = self._get_storage("original_storage", original_storage)
@@ -69,6 +83,27 @@ class ProxyStorage(ProxyStorageBase):
             self.path_prefix = path_prefix
         if original_storages is not None:
             self._set_original_storages(original_storages)
+        if paths is not None:
+            self.paths = paths
+        if unique_original_names is not None:
+            self.unique_original_names = unique_original_names
+        lookup.check_path_kind(self)
+        self._check_is_complete()
+
+    def _check_is_complete(self) -> None:
+        """Raise an error for an option that neither the call nor the class has."""
+        cls = type(self)
+        needed = ["meta_backend"]
+        if isinstance(self, MultipleOriginalStoragesMixin):
+            needed.append("original_storages")
+        elif cls.get_original_storage is ProxyStorageBase.get_original_storage:
+            needed.append("original_storage")
+        missing = [name for name in needed if getattr_static(self, name, None) is None]
+        if missing:
+            raise ConfigurationError(
+                f"{cls.__qualname__} is incomplete: it needs {' and '.join(map(repr, missing))}. "
+                "Set it in OPTIONS in STORAGES, or as an attribute of the class."
+            )
 
     def _set_original_storages(self, options: Mapping[str, Any]) -> None:
         if not isinstance(self, MultipleOriginalStoragesMixin):

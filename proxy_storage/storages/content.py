@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.core.files.base import File
 
+from proxy_storage.charsets import Utf8Check
 from proxy_storage.exceptions import ContentError
+from proxy_storage.storages.uploaded_names import get_uploaded_name
 
 if TYPE_CHECKING:
     AnyFile = File[Any]
@@ -49,6 +51,116 @@ def is_text(content: Any) -> bool:
     return False
 
 
+def has_own_chunks(content: Any) -> bool:
+    """Tell whether content is read by a ``chunks`` that is not Django's own.
+
+    Its bytes are those of the chunks: ``read`` may give others, or none.
+    """
+    chunks = getattr(content, "chunks", None)
+    if chunks is None or isinstance(content, MeasuredFile):
+        return False
+    function = getattr(chunks, "__func__", chunks)
+    return not str(getattr(function, "__module__", "")).startswith("django.")
+
+
+class ChunkReader(io.RawIOBase):
+    """The chunks of a content as a file of bytes.
+
+    ``chunks`` is called once: a second call may give the rest of a source, or other bytes. A
+    temporary file, in memory as long as it is small, keeps what is read again.
+
+    Args:
+        content: an object with ``chunks``, of bytes or text.
+    """
+
+    def __init__(self, content: Any) -> None:
+        super().__init__()
+        self._content = content
+        self._chunks: Iterator[Any] | None = None
+        self._error: BaseException | None = None
+        self._kept = SpooledTemporaryFile(  # noqa: SIM115  (closed by `close`)
+            settings.FILE_UPLOAD_MAX_MEMORY_SIZE
+        )
+        self._length = 0  # bytes that have been kept
+        self._position = 0
+
+    def iterate(self, *arguments: Any) -> Iterator[bytes]:
+        """Give out all bytes from the first one on.
+
+        Args:
+            arguments: those of ``chunks``, if it has not been called yet.
+        """
+        if self._chunks is None:
+            self._chunks = iter(self._content.chunks(*arguments))
+        self._position = 0
+        while data := self.read(File.DEFAULT_CHUNK_SIZE):
+            yield data
+
+    def restart(self) -> None:
+        """Forget the chunks: the content has gone back to its first byte, and is read anew."""
+        self._chunks = self._error = None
+        self._kept.seek(0)
+        self._kept.truncate()
+        self._length = self._position = 0
+
+    def _fetch(self) -> bool:
+        """Keep the next chunk that is not empty; return whether there is one."""
+        if self._error is not None:  # otherwise the end of the generator would follow
+            raise self._error
+        try:
+            if self._chunks is None:
+                self._chunks = iter(self._content.chunks())
+            for raw in map(encode, self._chunks):
+                if raw:
+                    self._kept.seek(self._length)
+                    self._length += self._kept.write(raw)
+                    return True
+        except BaseException as error:
+            self._error = error
+            raise
+        return False
+
+    def readable(self) -> bool:
+        """Tell that this file is for reading."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that this file can be read from any place."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what has been kept, or the next chunk."""
+        if self._position >= self._length:
+            self._fetch()
+        self._kept.seek(self._position)
+        data = self._kept.read(len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to another position; all chunks before it are read."""
+        if whence == io.SEEK_END:
+            while self._fetch():
+                pass
+            offset += self._length
+        elif whence == io.SEEK_CUR:
+            offset += self._position
+        while offset > self._length and self._fetch():
+            pass
+        self._position = max(0, offset)
+        return self._position
+
+    def close(self) -> None:
+        """Remove what has been kept."""
+        self._kept.close()
+        super().close()
+
+
 class _Meter:
     """The bytes of a file on their way; counts and hashes each of them once.
 
@@ -65,6 +177,7 @@ class _Meter:
         """Forget everything; the next byte is the first one."""
         self.digest = None if self._algorithm is None else hashlib.new(self._algorithm)
         self.length = 0  # bytes measured so far, all from the first on
+        self.utf8 = Utf8Check()
         self.touched = False
         self.complete = False
         self._position = 0
@@ -85,6 +198,7 @@ class _Meter:
             self.length += len(new)
             if self.digest is not None:
                 self.digest.update(new)
+                self.utf8.update(new)
         self._position += len(raw)
         return raw
 
@@ -148,6 +262,8 @@ class MeasuredFile(AnyFile):
     def __init__(self, content: Any, name: str, algorithm: str | None = None) -> None:
         if not (hasattr(content, "chunks") or hasattr(content, "read")):
             raise ContentError(f"The content of {name!r} is no file: {type(content).__name__}.")
+        #: the name of the file that was uploaded, or else the one that the caller wanted
+        self.uploaded_name = get_uploaded_name(content, name)
         self._content = content if hasattr(content, "chunks") else File(content, name)
         self._seekable = True
         try:
@@ -162,10 +278,12 @@ class MeasuredFile(AnyFile):
                     f"The content of {name!r} is closed. Save it before it is closed."
                 ) from error
         self._bytes_of_text: Any = None
-        if is_text(self._content):
+        self._chunks = ChunkReader(self._content) if has_own_chunks(self._content) else None
+        if self._chunks is None and is_text(self._content):
             self._content = self._get_bytes_of_text()
             self._seekable = True
-        meter: Any = _Meter(self._content, algorithm)
+        source = self._content if self._chunks is None else self._chunks
+        meter: Any = _Meter(source, algorithm)
         super().__init__(meter, getattr(content, "name", None) or name)
 
     def _get_bytes_of_text(self) -> AnyFile:
@@ -184,7 +302,9 @@ class MeasuredFile(AnyFile):
         return File(spool)
 
     def discard(self) -> None:
-        """Give back what was needed to read the content; it is not read any more."""
+        """Remove temporary copies of the content; it is not read any more."""
+        if self._chunks is not None:
+            self._chunks.close()
         if self._bytes_of_text is not None:
             self._bytes_of_text.close()
 
@@ -193,7 +313,7 @@ class MeasuredFile(AnyFile):
         return self._seekable
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_content" or name in HIDDEN:
+        if name in ("_content", "_chunks") or name in HIDDEN:
             raise AttributeError(name)
         return getattr(self._content, name)
 
@@ -212,11 +332,17 @@ class MeasuredFile(AnyFile):
         """Checksum of the measured bytes in hexadecimal, if there is to be one."""
         return None if self.file.digest is None else str(self.file.digest.hexdigest())
 
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the measured bytes are text in UTF-8. Computed if a checksum is."""
+        return self.file.digest is not None and bool(self.file.utf8.finish())
+
     def chunks(self, chunk_size: int | None = None) -> Iterator[Any]:
         """Read from the first byte to the last, as the content itself does it."""
         self.file.start()
         arguments = () if chunk_size is None else (chunk_size,)
-        for chunk in self._content.chunks(*arguments):
+        read = self._content.chunks if self._chunks is None else self._chunks.iterate
+        for chunk in read(*arguments):
             yield self.file.note(chunk)
         self.file.complete = True
 
@@ -240,6 +366,8 @@ class MeasuredFile(AnyFile):
                 self._content.seek(0)
             except NOT_SEEKABLE:
                 return False
+            if self._chunks is not None:
+                self._chunks.restart()
             self.file.reset()
         return True
 

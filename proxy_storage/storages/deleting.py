@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -27,10 +27,12 @@ class DeleteOperation:
     Args:
         storage: the proxy storage.
         record: the record as it was when the call came.
+        where: values that the record must still have, otherwise nothing is deleted.
     """
 
     storage: ProxyStorageBase
     record: MetaBackendObject
+    where: Mapping[str, Any] = field(default_factory=dict)
 
     def delete(self) -> None:
         """Delete now what can be rolled back or has no transaction, the rest after commit."""
@@ -57,12 +59,25 @@ class DeleteOperation:
             self._log_somebody_else()
             return
         try:
+            if not self._is_as_wanted():
+                meta_backend.release(self.record)
+                return
             self._delete_bytes()
         except BaseException:
             with suppress(MetaBackendError):  # a claim passes by itself as well
                 meta_backend.release(self.record)
             raise
         self._delete_record(claim)
+
+    def _is_as_wanted(self) -> bool:
+        """Tell whether the locked record still has the wanted values."""
+        if not self.where:
+            return True
+        record = self.storage.meta_backend.get(self.record["path"])
+        if all(record.get(key) == value for key, value in self.where.items()):
+            return True
+        logger.info("record of %r has changed and is not deleted", self.record["path"])
+        return False
 
     def _delete_unless_replaced(self) -> None:
         """Delete the bytes, unless a file that was saved in the same transaction has their place.
@@ -74,8 +89,10 @@ class DeleteOperation:
         except MetaBackendObjectDoesNotExist:
             self._delete_bytes()
             return
-        keys = ("proxy_storage_name", "original_storage_name", "original_storage_path")
-        if any(record.get(key) != self.record.get(key) for key in keys):
+        get_name = self.storage.get_original_storage_name
+        keys = ("proxy_storage_name", "original_storage_path")
+        is_same_place = all(record[key] == self.record[key] for key in keys)
+        if not is_same_place or get_name(record) != get_name(self.record):
             self._delete_bytes()
 
     def _delete_bytes(self) -> None:
@@ -88,7 +105,9 @@ class DeleteOperation:
     def _delete_record(self, claim: Mapping[str, Any] | None = None) -> bool:
         """Delete this very record; return whether nobody else was faster."""
         meta_backend = self.storage.meta_backend
-        where = meta_backend.get_identity(self.record) if claim is None else claim
+        where = claim
+        if where is None:
+            where = {**meta_backend.get_identity(self.record), **self.where}
         try:
             meta_backend.delete(self.record["path"], where=where)
         except MetaBackendObjectDoesNotExist:

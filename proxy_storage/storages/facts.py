@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from datetime import datetime
 from typing import Any
 
@@ -9,15 +10,21 @@ from django.conf import settings
 from django.core.files.base import File
 from django.utils import timezone
 
-from proxy_storage.content_types import guess_content_type
+from proxy_storage.content_types import UTF_8, guess_content_type
+from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
 
-READ_MODES = ("r", "rb")
+READ_MODES = ("r", "rt", "rb")
 
 
 class FileFactsProxyStorageMixin(ProxyStorageBase):
-    """A proxy storage that records ``size``, ``mime_type``, ``checksum`` and ``created_at``.
+    """A proxy storage that records the metadata of files.
+
+    These are ``size``, ``mime_type``, ``checksum`` and ``created_at``, and, if records can hold
+    them, ``name`` and ``charset``. ``name`` is the name of the uploaded file, before
+    ``upload_to``, random parts and cutting; downloads have it. ``charset`` is ``"utf-8"`` if the
+    type is one of text and the bytes are valid UTF-8.
 
     Size and checksum (SHA-256, in hexadecimal) are taken while the bytes pass by on their
     way to the original storage. Bytes that are there already are read once. A model of
@@ -35,12 +42,17 @@ class FileFactsProxyStorageMixin(ProxyStorageBase):
         return (*super().get_record_keys(), "size", "mime_type", "checksum", "created_at")
 
     def get_mime_type(self, name: str, content: File[Any]) -> str:
-        """Return the type to record. Override it to look into the content.
+        """Return the MIME type to record. Override it to look into the content.
+
+        A type with a parameter ``charset`` declares the charset of the file.
 
         Args:
             name: the name that ``save`` was called with.
             content: the file, which has been read; ``seek(0)`` to read it again.
         """
+        if not posixpath.splitext(name)[1] and isinstance(content, MeasuredFile):
+            # A project's upload_to may leave the extension out.
+            name = content.uploaded_name
         return guess_content_type(name)
 
     def get_data_for_meta_backend_save(
@@ -54,21 +66,30 @@ class FileFactsProxyStorageMixin(ProxyStorageBase):
             original_name=original_name,
             content=content,
         )
+        mime_type = self.get_mime_type(original_name, content)
+        is_text = str(mime_type or "").lower().startswith("text/")
+        # Tables of projects may be without these two columns.
+        optional = {
+            "name": measured.uploaded_name,
+            "charset": UTF_8 if is_text and measured.is_utf8 else "",
+        }
         return {
             **data,
             "size": measured.length,
-            "mime_type": self.get_mime_type(original_name, content),
+            "mime_type": mime_type,
             "checksum": measured.checksum,
             "created_at": timezone.now(),
+            **{key: text for key, text in optional.items() if self.meta_backend.can_hold(key)},
         }
 
-    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+    def open_record(self, meta_backend_obj: MetaBackendObject, mode: str = "rb") -> File[Any]:
+        """Open the file of a record for reading."""
         if mode not in READ_MODES:
             raise ValueError(
-                f"{name!r} can only be opened for reading, not as {mode!r}: its size and "
-                "checksum are recorded. Save a new file instead."
+                f"{meta_backend_obj['path']!r} can only be opened for reading, not as {mode!r}: "
+                "its size and checksum are recorded. Save a new file instead."
             )
-        return super()._open(name, mode)
+        return super().open_record(meta_backend_obj, mode)
 
     def size(self, name: str) -> int:
         """Return the recorded size in bytes."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy, deepcopy
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 from django.conf import settings
 from django.core.files.base import File
@@ -34,13 +36,18 @@ else:
     BinaryFile = File
 
 
+# the last two give text
+READ_MODES = ("rb", "r", "rt")
+
+
 class GridFSFile(BinaryFile):
     """A file in GridFS, opened for reading.
 
     Args:
         storage: the storage that has it.
         name: its name there.
-        mode: ``"rb"``; a file in GridFS is never changed.
+        mode: ``"rb"``, or ``"r"`` or ``"rt"`` for text in UTF-8, with the line ends that
+            Python's ``open`` gives. A file in GridFS is never changed.
     """
 
     def __init__(self, storage: GridFSStorage, name: str, mode: str = "rb") -> None:
@@ -49,12 +56,15 @@ class GridFSFile(BinaryFile):
         self.mode = mode
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
-        """Go back to the first byte, with a new download where the file was closed.
+        """Go back to the start, with a new download for a closed file or for another mode.
 
         Django's own would look for a file of this name on the local disk.
         """
-        if self.closed:
-            self.file = self._download(str(self.name), mode or self.mode)
+        mode = mode or self.mode
+        if self.closed or mode != self.mode:
+            file = self._download(str(self.name), mode)
+            self.close()
+            self.file, self.mode = file, mode
         else:
             self.seek(0)
         return self
@@ -62,13 +72,17 @@ class GridFSFile(BinaryFile):
     @property
     def size(self) -> int:
         """Length in bytes, from the file's document."""
-        grid_out: Any = self.file
-        return int(grid_out.length)
+        return int(self._grid_out.length)
 
     def _download(self, name: str, mode: str) -> Any:
-        if mode != "rb":
-            raise ValueError(f"A file in GridFS can only be opened as 'rb', not {mode!r}.")
-        return self._storage.get_grid_out(name)
+        if mode not in READ_MODES:
+            raise ValueError(
+                f"A file in GridFS can only be opened as 'rb' or, for text, as 'r', not {mode!r}."
+            )
+        self._grid_out = self._storage.get_grid_out(name)
+        if mode == "rb":
+            return self._grid_out
+        return io.TextIOWrapper(cast("BinaryIO", self._grid_out), encoding="utf-8")
 
 
 @deconstructible
@@ -97,6 +111,30 @@ class GridFSStorage(Storage):
     ) -> None:
         self.collection_name = collection
         self._database = LazyDatabase(database)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle needs.
+
+        Raises:
+            TypeError: the storage was made with a pymongo ``Database`` and not with a function
+                that returns one.
+        """
+        self._database.__getstate__()  # raises an error that says what to change
+        return self.__dict__
+
+    def __copy__(self) -> Self:
+        """Return a copy, also of a storage that cannot be pickled."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        copied = memo[id(self)] = copy(self)
+        # The arguments of the constructor have the source as well.
+        memo[id(self._database.source)] = self._database.source
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
     @property
     def _bucket(self) -> GridFSBucket:

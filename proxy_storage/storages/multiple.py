@@ -63,7 +63,7 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         return originals
 
     def get_original_storage(self, meta_backend_obj: MetaBackendObject | None = None) -> Storage:
-        """Return the storage that a record names, or the first one without a record.
+        """Return the storage that a record names, or the first one without a record or a name.
 
         Raises:
             ConfigurationError: the record names none of the storages. It is not looked
@@ -71,7 +71,17 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         """
         if meta_backend_obj is None:
             return next(iter(self.get_original_storages().values()))
-        return self._get_named(meta_backend_obj.get("original_storage_name"))
+        return self._get_named(self.get_original_storage_name(meta_backend_obj))
+
+    def get_original_storage_name(self, meta_backend_obj: MetaBackendObject) -> str:
+        """Return the name of the storage that holds the bytes of a record.
+
+        Returns:
+            The name of the first storage for a record whose name is empty or missing: it is from
+            before the proxy storage had several.
+        """
+        name: str | None = meta_backend_obj.get("original_storage_name")
+        return name or next(iter(self.get_original_storages()))
 
     def get_originals(self) -> Sequence[Original]:
         """Return the first original storage."""

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
+from django.utils.crypto import get_random_string
 
 from proxy_storage.exceptions import InvalidNameError, MetaBackendObjectAlreadyExists
 from proxy_storage.originals import (
     Original,
     get_full_path,
+    get_local_path,
+    get_max_name_bytes,
     remove_bytes,
     saves_exclusively,
     watch_names,
 )
-from proxy_storage.paths import SHORT_TOKEN_LENGTH, unique_name, validate_original_storage_path
+from proxy_storage.paths import (
+    MAX_PATH_LENGTH,
+    SHORT_TOKEN_LENGTH,
+    UNIQUE_TOKEN_LENGTH,
+    fit_name,
+    unique_name,
+    validate_original_storage_path,
+)
+from proxy_storage.storages import lookup
 from proxy_storage.storages.content import MeasuredFile
 from proxy_storage.storages.recording import Recording
 
@@ -38,7 +51,7 @@ def save(
     originals: Sequence[Original],
     name: str,
     content: Any,
-    max_length: int | None,
+    max_length: int,
 ) -> str:
     """Save to the first original storage that takes the file; return the record's path.
 
@@ -81,15 +94,35 @@ def _write(
     return last, last.write(last.choose_name(), content)
 
 
+def has_folder(name: str, original: Storage) -> bool:
+    """Return whether a name has a folder, in an original storage that is there.
+
+    Otherwise an error about folders is not one of the name: the storage's own folder is a file.
+    """
+    root = get_local_path(original, "")
+    return "/" in name and (root is None or os.path.isdir(root))
+
+
 @contextmanager
-def refused_names(name: str) -> Iterator[None]:
-    """Turn what an original storage says of a name that it cannot take into our own error."""
+def refused_names(name: str, originals: Sequence[Original]) -> Iterator[None]:
+    """Turn what an original storage says of a name that it cannot take into our own error.
+
+    Args:
+        name: the name that ``save`` was called with.
+        originals: the original storages that are tried; an error is that of the last one.
+    """
     try:
         yield
     except InvalidNameError:
         raise
     except SuspiciousFileOperation as error:
         raise InvalidNameError(f"{name!r} cannot be saved: {error}", name=name) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        if not has_folder(name, originals[-1].storage):
+            raise
+        raise InvalidNameError(
+            f"{name!r} cannot be saved: a part of it is a file, not a folder.", name=name
+        ) from error
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -107,24 +140,40 @@ class SaveOperation:
         original: the original storage that was chosen for this call.
         name: the wanted name, validated.
         max_length: how many characters the path may have.
+        token: random text for a name of the bytes that is never used twice.
     """
 
     storage: ProxyStorageBase
     original: Original
     name: str
-    max_length: int | None
+    max_length: int
+    token: str = field(default_factory=partial(get_random_string, UNIQUE_TOKEN_LENGTH))
 
     def choose_name(self) -> str:
-        """Return a name that no other save can have."""
-        max_length = self._get_name_length()
-        if not saves_exclusively(self.original.storage):
-            return unique_name(self.name, max_length)
-        name = self.name
+        """Return a name for the bytes that no other save can have."""
+        if self.uses_unique_names or not saves_exclusively(self.original.storage):
+            return self._fit(self.token)
+        self._get_name_length()  # raises while nothing has been asked
+        name = self._fit()
         for _attempt in range(MAX_NAMES):
             if not self._is_taken(name):
                 break
-            name = unique_name(self.name, max_length, SHORT_TOKEN_LENGTH)
+            name = self._make_unique(SHORT_TOKEN_LENGTH)
         return name
+
+    @property
+    def uses_unique_names(self) -> bool:
+        """Whether the path of the record does not follow from the name of the bytes."""
+        return lookup.uses_unique_names(self.storage, self.original.storage)
+
+    def _fit(self, token: str = "") -> str:
+        """Return the name as the original storage can have it."""
+        # a longer name without token is cut, and made unique, by the original storage
+        max_length = self._get_name_length() if token else None
+        return fit_name(self.name, max_length, get_max_name_bytes(self.original.storage), token)
+
+    def _make_unique(self, token_length: int = UNIQUE_TOKEN_LENGTH) -> str:
+        return self._fit(get_random_string(token_length))
 
     def lets_next_try(self, error: BaseException, content: MeasuredFile) -> bool:
         """Tell whether the next original storage is to be tried after this error."""
@@ -168,15 +217,18 @@ class SaveOperation:
         if tried and (content.touched or not exclusive):
             remove_bytes(original, tried[-1], error)
 
-    def _get_name_length(self) -> int | None:
+    def _get_name_length(self) -> int:
         """Return how long a name may be: what a path has in front of it counts as well."""
-        if self.max_length is None:
-            return None
+        if self.uses_unique_names:
+            # the path is not made of the name, but has to fit before anything is written
+            if len(self.name) > self.max_length:
+                unique_name(self.name, self.max_length, SHORT_TOKEN_LENGTH)
+            return MAX_PATH_LENGTH
         length = self.max_length - len(self.storage.get_path(self.original.storage, "x")) + 1
         if length < 1:
             raise InvalidNameError(
-                f"The path of {self.name!r} is longer than its field allows; "
-                "give the field a larger max_length.",
+                f"The path of {self.name!r} is longer than {self.max_length} characters. Use a "
+                "shorter name, or allow the field a larger max_length.",
                 name=self.name,
             )
         return length
@@ -195,6 +247,10 @@ class SaveOperation:
     def record(self, original_storage_path: str, content: MeasuredFile) -> str:
         """Write the record of the bytes that have just been written; return its path."""
         recording = Recording(self.storage, self.original, self.name, self.max_length)
+        if self.uses_unique_names and self.token.lower() in original_storage_path.lower():
+            return recording.record_written(original_storage_path, content, has_unique_name=True)
+        # The name of the bytes is the wanted one, or one that the original storage has chosen.
+        # Its path is unique, so that no bytes get two records.
         try:
             return recording.record_written(original_storage_path, content)
         except MetaBackendObjectAlreadyExists:
@@ -202,5 +258,5 @@ class SaveOperation:
             # bytes are removed again; under another name nothing is in their way.
             if not (saves_exclusively(self.original.storage) and content.rewind()):
                 raise
-            other_name = unique_name(self.name, self._get_name_length())
-            return recording.record_written(self.write(other_name, content), content)
+            other_path = self.write(self._make_unique(), content)
+            return recording.record_written(other_path, content)

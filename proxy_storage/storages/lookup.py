@@ -1,0 +1,335 @@
+"""From a name to its record, and from a path to the bytes: names as callers give them.
+
+A record has one literal path. Callers also use a name relative to the storage, the path on
+the local disk, or a name that another storage has returned.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import Storage
+
+from proxy_storage import registry
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    InvalidNameError,
+    LocalPathError,
+    MetaBackendObjectDoesNotExist,
+)
+from proxy_storage.originals import Original, get_full_path, saves_exclusively
+from proxy_storage.paths import (
+    clean_path,
+    is_literal_path,
+    normalize_name,
+    strip_token,
+    validate_name,
+)
+
+if TYPE_CHECKING:
+    from proxy_storage.meta_backends.base import MetaBackendObject
+    from proxy_storage.storages.base import ProxyStorageBase
+
+FULL, PREFIXED, RELATIVE = PATH_KINDS = ("full", "prefixed", "relative")
+
+# Characters of a stem by which records are looked for whose path had to be cut.
+KEPT_OF_STEM = 8
+
+
+def get_path_kind(storage: ProxyStorageBase) -> str:
+    """Return the kind of a storage's paths: ``"full"``, ``"prefixed"`` or ``"relative"``.
+
+    What is nearest decides: the instance, then its class, then each of its bases. A prefix
+    makes paths prefixed, and a ``get_path`` of a project's own makes them full.
+    """
+    for namespace in (vars(storage), *map(vars, type(storage).__mro__)):
+        if namespace.get("path_prefix") is not None:
+            return PREFIXED
+        if namespace.get("paths") is not None:
+            return str(namespace["paths"])
+        if "get_path" in namespace:
+            return FULL
+    raise AssertionError("unreachable: ProxyStorageBase has the attribute")  # pragma: no cover
+
+
+def check_path_kind(storage: ProxyStorageBase) -> None:
+    """Make sure that the attributes about paths fit together.
+
+    Raises:
+        ConfigurationError: they do not; the message says what to change.
+    """
+    cls = type(storage).__qualname__
+    kind = storage.paths
+    if kind not in PATH_KINDS:
+        raise ConfigurationError(
+            f"paths of {cls} must be one of {', '.join(map(repr, PATH_KINDS))}, not {kind!r}."
+        )
+    for namespace in (vars(storage), *map(vars, type(storage).__mro__)):
+        kind = namespace.get("paths", "")
+        prefix = namespace.get("path_prefix")
+        if kind == PREFIXED and storage.path_prefix is None:
+            raise ConfigurationError(f"paths='prefixed' of {cls} needs a path_prefix.")
+        if kind in (FULL, RELATIVE) and prefix is not None:
+            raise ConfigurationError(
+                f"{cls} has paths={kind!r} and path_prefix={prefix!r}. Remove one of the two."
+            )
+        if kind == RELATIVE and "get_path" in namespace:
+            raise ConfigurationError(
+                f"{cls} has paths='relative', which does not call its get_path(). Remove one of "
+                "the two."
+            )
+
+
+def uses_unique_names(storage: ProxyStorageBase, original: Storage) -> bool:
+    """Tell whether bytes get a name of their own, which their path does not show."""
+    return get_path_kind(storage) == RELATIVE and (
+        storage.unique_original_names or not saves_exclusively(original)
+    )
+
+
+def get_originals(storage: Any) -> list[Original]:
+    """Return all original storages, also those that a save does not try."""
+    if hasattr(storage, "get_original_storages"):
+        named = storage.get_original_storages()
+        return [Original(original, name) for name, original in named.items()]
+    return [Original(storage.get_original_storage())]
+
+
+def get_root(storage: ProxyStorageBase, original: Storage) -> str | None:
+    """Return the text that the paths of an original's files begin with.
+
+    Returns:
+        ``None`` if a ``get_path`` of a project's own makes paths of another form.
+    """
+    path = storage.get_path(original, "x")
+    return path.removesuffix("x") if path.endswith("x") else None
+
+
+def get_local_root(original: Storage) -> str | None:
+    """Return the folder of an original storage as its ``path()`` has it, with a slash."""
+    try:
+        return posixpath.join(clean_path(os.fspath(original.path(""))), "")
+    except (NotImplementedError, SuspiciousFileOperation):
+        return None
+
+
+def get_roots(storage: ProxyStorageBase) -> list[str]:
+    """Return what stands before a relative name in the paths of records, the longest first.
+
+    Records from before the paths of a storage were relative have the full path.
+    """
+    roots: set[str | None] = set()
+    for original, _name in get_originals(storage):
+        roots.add(get_root(storage, original))
+        if get_path_kind(storage) == RELATIVE:
+            roots.add(get_full_path(original, "x").removesuffix("x"))
+    return sorted((root for root in roots if root is not None), key=len, reverse=True)
+
+
+def split_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Original, str]]:
+    """Return where the bytes of a path lie, by the path alone: the inverse of ``get_path``.
+
+    Returns:
+        Each original storage that has such paths, and the name there. Nothing of a path of
+        another form.
+    """
+    for original in get_originals(storage):
+        root = get_root(storage, original.storage)
+        name = path[len(root or "") :]
+        if root is None or not path.startswith(root) or not is_plain_name(name):
+            continue
+        if storage.get_path(original.storage, name) == path:
+            yield original, name
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether a name is relative and has nothing to resolve."""
+    return get_plain_name(name) == name
+
+
+def get_plain_name(name: Any) -> str | None:
+    """Return a relative name in its normal form; ``None`` for anything else."""
+    try:
+        return normalize_name(validate_name(name))
+    except InvalidNameError:
+        return None
+
+
+def find_record(storage: ProxyStorageBase, name: Any) -> MetaBackendObject | None:
+    """Return the record that a name means; one query if it is the record's path."""
+    own_name = registry.get_proxy_storage_name(storage)
+    for path in chain((name,), _get_other_paths(storage, name)):
+        with suppress(MetaBackendObjectDoesNotExist):
+            record = storage.meta_backend.get(path)
+            if record["proxy_storage_name"] == own_name:
+                return record
+    if is_literal_path(name) and name.startswith("/") and get_path_kind(storage) != FULL:
+        return _find_by_local_path(storage, clean_path(name))
+    return None
+
+
+def _get_other_paths(storage: ProxyStorageBase, name: Any) -> Iterator[str]:
+    """Return the paths that a relative name stands for, other than the name itself."""
+    plain = get_plain_name(name)
+    if plain is None:
+        return
+    is_relative = get_path_kind(storage) == RELATIVE
+    if is_relative and plain != name:
+        yield plain
+    make_path = get_full_path if is_relative else storage.get_path
+    yield from dict.fromkeys(
+        make_path(original.storage, plain) for original in get_originals(storage)
+    )
+
+
+def _find_by_local_path(storage: ProxyStorageBase, path: str) -> MetaBackendObject | None:
+    """Return the record of the bytes at a path on the local disk.
+
+    No index helps to find bytes, but their name and their path are usually alike. All
+    records are read only for a file that is there, and that has another name.
+    """
+    for original in get_originals(storage):
+        root = get_local_root(original.storage)
+        if root is None or not path.startswith(root) or path == root:
+            continue
+        record = _find_by_bytes(storage, original, path.removeprefix(root))
+        if record is not None:
+            return record
+    return None
+
+
+def _find_by_bytes(
+    storage: ProxyStorageBase, original: Original, original_storage_path: str
+) -> MetaBackendObject | None:
+    where = {
+        "proxy_storage_name": registry.get_proxy_storage_name(storage),
+        "original_storage_path": original_storage_path,
+    }
+    if original.name is not None:
+        where["original_storage_name"] = original.name
+    stripped = strip_token(original_storage_path)
+    paths = [storage.get_path(original.storage, name) for name in (stripped, original_storage_path)]
+    for path in dict.fromkeys(paths):
+        with suppress(MetaBackendObjectDoesNotExist):
+            record = storage.meta_backend.get(path)
+            if all(record.get(key) == value for key, value in where.items()):
+                return record
+    folder, file_name = posixpath.split(paths[0])
+    near = posixpath.join(folder, file_name[:KEPT_OF_STEM])
+    for path_prefix in (near, ""):
+        for record in storage.meta_backend.filter(where, path_prefix=path_prefix):
+            return record
+        if not original.storage.exists(original_storage_path):
+            break
+    return None
+
+
+def get_returned_name(storage: Any, name: Any) -> Any:
+    """Return the last part of a name that a proxy storage has returned; others unchanged.
+
+    Such a name is the path of a record, or a path on the local disk. It may be handed to
+    ``save`` again, to this storage or to another one. Any absolute path can begin with ``/``,
+    so the paths of a storage without another root need a record.
+    """
+    if isinstance(name, os.PathLike):
+        with suppress(TypeError):
+            name = os.fspath(name)
+    if not is_literal_path(name) or not name.startswith("/") or clean_path(name) != name:
+        return name
+    # With the prefix "/", each absolute name can be a path of this storage.
+    is_own = _is_prefixed(storage)
+    is_returned = is_own or any(_has_returned(each, name) for each in _get_storages(storage))
+    return posixpath.basename(name) if is_returned else name
+
+
+def _is_prefixed(storage: Any) -> bool:
+    return getattr(storage, "path_prefix", None) == "/" and get_path_kind(storage) == PREFIXED
+
+
+def get_name_to_save(storage: ProxyStorageBase, name: Any) -> Any:
+    """Return the relative name that a storage saves a file under; others unchanged.
+
+    A library makes the name of a variation of the name of a file, ``/pics/a.thumb.png`` of
+    ``/pics/a.png``, and comes back for it: below the root of this storage it keeps its folder. A
+    name that a record has already is one that a storage has returned: its last part is used.
+    """
+    returned = get_returned_name(storage, name)
+    if returned is name or storage.meta_backend.exists(str(name)):
+        return returned
+    for root in get_roots(storage):
+        if str(name).startswith(root):
+            return str(name).removeprefix(root)
+    return returned
+
+
+def _get_storages(first: Any) -> Iterator[Any]:
+    """Return all proxy storages, one of them first."""
+    yield first
+    for proxy_storage_name in registry.get_proxy_storage_names():
+        # A storage that cannot be built has not returned names.
+        with suppress(ImproperlyConfigured):
+            yield registry.get_proxy_storage(proxy_storage_name)
+
+
+def _has_returned(storage: Any, name: str) -> bool:
+    """Tell whether an absolute name can be one that a proxy storage has returned.
+
+    A name with nothing but a slash in front of it could also be a mistake or an attack, so
+    there has to be a record of it.
+    """
+    roots = {
+        root
+        for original, _name in get_originals(storage)
+        for root in (get_root(storage, original), get_local_root(original))
+        if root
+    }
+    if any(name.startswith(root) for root in roots - {"/"}):
+        return True
+    return "/" in roots and bool(storage.meta_backend.exists(name))
+
+
+def get_path_of_name(storage: ProxyStorageBase, name: str) -> str:
+    """Return the path that a relative name stands for, without looking for a record."""
+    plain = get_plain_name(name)
+    if plain is None:
+        return name
+    if get_path_kind(storage) == RELATIVE:
+        return plain
+    return storage.get_path(get_originals(storage)[0].storage, plain)
+
+
+def get_local_path_to_be(storage: ProxyStorageBase, name: Any) -> str:
+    """Return where a file without record would lie on the local disk.
+
+    Raises:
+        LocalPathError: the original storage has no local paths, or this name is not one of
+            its names.
+    """
+    if is_literal_path(name):
+        for original, plain in _get_places(storage, name):
+            with suppress(NotImplementedError, SuspiciousFileOperation):
+                return original.path(plain)
+    raise LocalPathError(
+        f"No record has the path {name!r}, and the original storage of "
+        f"{type(storage).__name__} has no local path for it.",
+        path=name,
+    )
+
+
+def _get_places(storage: ProxyStorageBase, name: str) -> Iterator[tuple[Storage, str]]:
+    if not name.startswith("/"):
+        if not name or get_plain_name(name) is not None:
+            yield get_originals(storage)[0].storage, name
+        return
+    for original, plain in split_path(storage, name):
+        yield original.storage, plain
+    for original in get_originals(storage):
+        root = get_local_root(original.storage)
+        if root is not None and name.startswith(root):
+            yield original.storage, name.removeprefix(root)
