@@ -1,8 +1,9 @@
 """The owner of a file: the model instance and field that it was saved for.
 
-A record names its owner by three values, ``content_type_id``, ``object_id`` and
-``field``. The model is the one that declares the field: of a multi-table child that is
-the parent, of a proxy model the concrete one, of an abstract parent the child. So a file
+A record names its content object by four values: ``content_type_id``, ``object_id``, ``field``
+and ``content_object_scope``, which names the database and the tenant of the key (see
+`proxy_storage.scopes`). The model is the one that declares the field: of a multi-table child
+that is the parent, of a proxy model the concrete one, of an abstract parent the child. So a file
 has the same owner whichever class it is reached through.
 """
 
@@ -11,71 +12,154 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model
+from django.db import router
+from django.db.backends.utils import format_number
+from django.db.models import DecimalField, Field, Model
+from django.utils import timezone
 
+from proxy_storage.db.tracking import TrackingFileDescriptor
 from proxy_storage.meta_backends.values import is_storable
+from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope
 
 if TYPE_CHECKING:
-    from proxy_storage.meta_backends.base import MetaBackendObject
+    from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 OWNER_KEYS = ("content_type_id", "object_id", "field")
+#: The keys of a released record that name its former content object, by the keys of that one
+FORMER_KEYS = {
+    "content_type_id": "former_content_type_id",
+    "object_id": "former_object_id",
+    "field": "former_field",
+    SCOPE_KEY: "former_content_object_scope",
+}
+#: The key that has the time at which a record was released
+RELEASED_KEY = "released_at"
 
 _Data = TypeVar("_Data", bound="dict[str, Any]")
 
 
-def get_owner_data(instance: Model, field: Field[Any, Any]) -> dict[str, Any]:
-    """Return what a record says of its owner.
+def get_owner_data(
+    instance: Model,
+    field: Field[Any, Any],
+    using: str | None = None,
+    meta_backend: MetaBackendBase | None = None,
+) -> dict[str, Any]:
+    """Return the values by which a record names its content object.
 
     Args:
         instance: a saved instance of the model that has the field.
         field: the file field, as found in the model's ``_meta``.
+        using: the alias of the database of the row; by default the one that a save of the
+            instance writes to.
+        meta_backend: the meta backend that holds the record.
 
     Returns:
-        A dict with the three `OWNER_KEYS`. A primary key that is neither integer nor
-        text, such as a UUID, is given as text, which every meta backend can hold.
+        A dict with the three `OWNER_KEYS` and the scope of the key. The primary key has the
+        form that it has when the row is read. One that is neither an integer nor text, such
+        as a UUID, is given as text, which every meta backend can hold.
     """
     from django.contrib.contenttypes.models import ContentType
 
     model = field.model
-    key = getattr(instance, model._meta.pk.attname)
+    if using is None:
+        using = router.db_for_write(model, instance=instance)
+    key = normalize_key(model, getattr(instance, model._meta.pk.attname))
     return {
         "content_type_id": ContentType.objects.get_for_model(model).pk,
         "object_id": key if isinstance(key, int | str) else str(key),
         "field": field.name,
+        SCOPE_KEY: get_scope(model, using, meta_backend),
     }
 
 
-def is_owned_by(record: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Tell whether a record names this owner, of which the key may be in another type.
+def normalize_key(model: type[Model], value: Any) -> Any:
+    """Return a primary key in the form that it has when its row is read.
+
+    Django leaves the key of an instance as it was given until the row is read again, so that it
+    may be the text of a UUID, or a Decimal with fewer places than its column.
 
     Args:
-        record: the record, whose key has come back in the model's own type.
-        owner: what `get_owner_data` returns.
+        model: the model of the key.
+        value: the key as an instance has it.
     """
+    field: Any = model._meta.pk
+    while field.remote_field is not None:
+        field = field.target_field
+    try:
+        value = field.to_python(value)
+        if isinstance(value, datetime):
+            return _to_utc(value)
+        value = field.to_python(field.get_prep_value(value))
+        if isinstance(field, DecimalField):
+            return field.to_python(format_number(value, field.max_digits, field.decimal_places))
+    except (ValidationError, ValueError, TypeError, ArithmeticError):
+        return value  # No key of this model. No record is found by it.
+    return value
+
+
+def _to_utc(value: datetime) -> datetime:
+    if not settings.USE_TZ:
+        return value
+    aware = value if timezone.is_aware(value) else timezone.make_aware(value)
+    return aware.astimezone(UTC)
+
+
+def is_owned_by(record: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Tell whether a record names this content object.
+
+    Args:
+        record: the record, whose key has been given the type that the model has it in.
+        owner: the values that `get_owner_data` returns.
+    """
+    if record.get(SCOPE_KEY) != owner.get(SCOPE_KEY):
+        return False
     return all(
-        record.get(key) is not None and str(record[key]) == str(value)
-        for key, value in owner.items()
+        record.get(key) is not None and str(record[key]) == str(owner[key]) for key in OWNER_KEYS
     )
 
 
+def has_content_object(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record names a content object."""
+    return any(record.get(key) is not None for key in OWNER_KEYS)
+
+
 def get_owner_model(data: Mapping[str, Any]) -> type[Model] | None:
-    """Return the model class of the owner that a record names.
+    """Return the model class of the content object that a record names.
 
     Returns:
-        ``None`` where the record names none, or one that does not exist any more.
+        ``None`` if the record names none, or one of a model that does not exist any more, or
+        a row of another tenant or of a database in which content objects are not looked up.
     """
+    return None if locate_content_object(data) is None else _get_model(data)
+
+
+def locate_content_object(data: Mapping[str, Any]) -> str | None:
+    """Return the alias of the database that has the content object of a record.
+
+    Returns:
+        ``None`` as for `get_owner_model`.
+    """
+    model = _get_model(data)
+    if model is None:
+        return None
+    return get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
+
+
+def _get_model(data: Mapping[str, Any]) -> type[Model] | None:
     if data.get("content_type_id") is None or data.get("object_id") is None:
         return None
     from django.contrib.contenttypes.models import ContentType
 
     try:
-        # cached by the manager: one query in the life of a process
+        # The manager caches it: one query for each model in the life of a process.
         return ContentType.objects.get_for_id(data["content_type_id"]).model_class()
     except ContentType.DoesNotExist:
         return None
@@ -104,42 +188,63 @@ def _group_by_model(records: Iterable[_Data]) -> dict[type[Model] | None, list[_
             grouped[None].append(data)
             continue
         if content_type_id not in models:
-            models[content_type_id] = get_owner_model(data)
+            models[content_type_id] = _get_model(data)
         grouped[models[content_type_id]].append(data)
     return grouped
 
 
 def get_content_object(data: Mapping[str, Any]) -> Model | None:
-    """Return the owner instance that a record names; one query.
+    """Return the content object that a record names; one query.
 
     Returns:
-        ``None`` where the record has no owner, or the owner is gone.
+        ``None`` if the record names none, or its row has been deleted or cannot be reached.
     """
-    model = get_owner_model(data)
-    return None if model is None else _fetch(model, [data["object_id"]])[0]
+    model, using = _get_model(data), locate_content_object(data)
+    if model is None or using is None:
+        return None
+    return _fetch(model, using, [data["object_id"]])[0]
+
+
+def clear_field(record: Mapping[str, Any]) -> None:
+    """Clear the field by which the content object of a deleted file names it; one query.
+
+    A field that names another file by now is left alone. No signal is sent.
+    """
+    model, using = _get_model(record), locate_content_object(record)
+    if model is None or using is None:
+        return
+    name, key = record.get("field"), _get_key(model, record["object_id"])
+    for field in model._meta.local_fields:
+        if field.name == name and is_tracked(field) and key is not None:
+            rows = model._base_manager.using(using).filter(pk=key, **{name: record["path"]})
+            rows.update(**{name: None if field.null else ""})
 
 
 def fetch_content_objects(records: Iterable[MetaBackendObject]) -> None:
-    """Fetch the owners of many records; one query for each model.
+    """Fetch the content objects of many records; one query for each model and database.
 
-    The records remember them: their ``get_content_object`` asks no more. Those that
-    remember theirs already are left alone.
+    The records remember them: their ``get_content_object`` makes no further query. Records
+    that remember theirs already are left alone.
     """
     unknown = [record for record in records if not record.has_fetched_content_object]
     for model, owned in _group_by_model(unknown).items():
-        instances: Iterable[Model | None] = repeat(None)
-        if model is not None:
-            instances = _fetch(model, [record["object_id"] for record in owned])
-        for record, instance in zip(owned, instances, strict=False):
-            record.set_content_object(instance)
+        located: dict[str | None, list[MetaBackendObject]] = defaultdict(list)
+        for record in owned:
+            located[None if model is None else locate_content_object(record)].append(record)
+        for using, group in located.items():
+            instances: Iterable[Model | None] = repeat(None)
+            if model is not None and using is not None:
+                instances = _fetch(model, using, [record["object_id"] for record in group])
+            for record, instance in zip(group, instances, strict=False):
+                record.set_content_object(instance)
 
 
-def _fetch(model: type[Model], object_ids: Sequence[Any]) -> list[Model | None]:
+def _fetch(model: type[Model], using: str, object_ids: Sequence[Any]) -> list[Model | None]:
     """Return the instances that have these keys, in this order."""
     keys = [_get_key(model, object_id) for object_id in object_ids]
     wanted = {key for key in keys if key is not None}
     # a database may compare keys without case; those of a dict are literal
-    instances = model._base_manager.in_bulk(wanted) if wanted else {}
+    instances = model._base_manager.using(using).in_bulk(wanted) if wanted else {}
     return [instances.get(key) for key in keys]
 
 
@@ -152,22 +257,32 @@ def _get_key(model: type[Model], object_id: Any) -> Any:
     return None
 
 
-def get_owner_models() -> tuple[type[Model], ...]:
-    """Return the models that may own files: those that declare a field of this package.
+def get_file_fields(model: type[Model]) -> tuple[Any, ...]:
+    """Return the fields of a model whose files have a content object, inherited ones included."""
+    return tuple(field for field in model._meta.concrete_fields if is_tracked(field))
 
-    A model that inherits the field from another table, or is a proxy, is none of them: there
-    the owner is the model that declares it.
+
+def is_tracked(field: Any) -> bool:
+    """Tell whether the files of a field have a content object."""
+    descriptor = getattr(field, "descriptor_class", None)
+    return isinstance(descriptor, type) and issubclass(descriptor, TrackingFileDescriptor)
+
+
+def get_owner_models() -> tuple[type[Model], ...]:
+    """Return the models that may be content objects: those that declare a field of this package.
+
+    A model that inherits the field from another table, or is a proxy, is not one of them: there
+    the content object is of the model that declares the field.
     """
     # where the apps change, the models are others
     return _get_owner_models(tuple(apps.get_models(include_auto_created=True)))
 
 
+def forget_owner_models() -> None:
+    """Look for the models again: a field was added to one of them."""
+    _get_owner_models.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _get_owner_models(models: tuple[type[Model], ...]) -> tuple[type[Model], ...]:
-    from proxy_storage.db.fields import OwnedFileMixin
-
-    return tuple(
-        model
-        for model in models
-        if any(isinstance(field, OwnedFileMixin) for field in model._meta.local_fields)
-    )
+    return tuple(model for model in models if any(map(is_tracked, model._meta.local_fields)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,10 +28,28 @@ def get_open_transactions() -> list[str]:
 
 
 def _is_open(connection: BaseDatabaseWrapper) -> bool:
+    is_open_in_mongodb = _is_open_in_mongodb(connection)
+    if is_open_in_mongodb is not None:
+        return is_open_in_mongodb
     if connection.atomic_blocks:
         return not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
     # without autocommit every statement is part of a transaction
     return connection.connection is not None and not connection.autocommit
+
+
+def _is_open_in_mongodb(connection: BaseDatabaseWrapper) -> bool | None:
+    """Return whether a transaction of django-mongodb-backend is open.
+
+    Django's ``atomic()`` is not a transaction there. The backend has an ``atomic()`` of its
+    own with a flag of its own, and its ``on_commit()`` goes by this flag.
+
+    Returns:
+        ``None`` for the connection of any other backend.
+
+    Source: https://www.mongodb.com/docs/languages/python/django-mongodb/current/transactions/
+    """
+    flag: bool | None = getattr(connection, "in_atomic_block_mongo", None)
+    return flag
 
 
 def check_can_wait() -> None:
@@ -42,7 +62,8 @@ def check_can_wait() -> None:
     Source: https://docs.djangoproject.com/en/5.2/topics/db/transactions/#performing-actions-after-commit
     """
     for alias in get_open_transactions():
-        if not connections[alias].in_atomic_block:
+        connection = connections[alias]
+        if not (connection.in_atomic_block or _is_open_in_mongodb(connection)):
             raise transaction.TransactionManagementError(
                 f"Autocommit is off on the database {alias!r}, so nothing tells when a file may "
                 "go for good. Delete files inside transaction.atomic()."
@@ -75,3 +96,74 @@ def _get_note_of(
             callback()
 
     return note_commit
+
+
+class Outcome:
+    """The outcome of the transactions that are open when it is made.
+
+    Django has no hook for a rollback. It keeps a callback of ``on_commit`` until the transaction
+    is committed, and drops it when the transaction, or the savepoint within it, is rolled back.
+    So a callback that is gone without having been called stands for a rollback.
+
+    An outcome can be pickled. Its copy reports no rollback.
+
+    A transaction that was begun by hand, with ``set_autocommit(False)``, is not watched, since
+    Django does not see its end.
+
+    Args:
+        on_commit: called once all of the transactions are committed.
+
+    Source: https://docs.djangoproject.com/en/5.2/topics/db/transactions/#savepoints
+    """
+
+    def __init__(self, on_commit: Callable[[], object] = lambda: None) -> None:
+        self._committed: set[str] = set()
+        self._callbacks: dict[str, weakref.ref[_CommitCallback]] = {}
+        aliases = frozenset(
+            alias for alias in get_open_transactions() if connections[alias].in_atomic_block
+        )
+        for alias in aliases:
+            callback = _CommitCallback(alias, aliases, self._committed, on_commit)
+            self._callbacks[alias] = weakref.ref(callback)
+            transaction.on_commit(callback.call, using=alias, robust=True)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether everything is committed, or no transaction was open."""
+        return self._committed >= self._callbacks.keys()
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether any of the transactions was rolled back."""
+        return any(
+            alias not in self._committed and callback() is None
+            for alias, callback in self._callbacks.items()
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_known_outcome, ()
+
+
+class _CommitCallback:
+    """A callback that lives as long as Django may call it."""
+
+    def __init__(
+        self,
+        alias: str,
+        aliases: frozenset[str],
+        committed: set[str],
+        on_commit: Callable[[], object],
+    ) -> None:
+        self._alias, self._aliases = alias, aliases
+        self._committed, self._on_commit = committed, on_commit
+
+    def call(self) -> None:
+        self._committed.add(self._alias)
+        if self._committed >= self._aliases:
+            self._on_commit()
+
+
+def _make_known_outcome() -> Outcome:
+    outcome = Outcome.__new__(Outcome)
+    outcome._committed, outcome._callbacks = set(), {}
+    return outcome

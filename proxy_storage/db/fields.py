@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.core import checks
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import CompositePrimaryKey, FileField, ImageField
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from proxy_storage import owners
-from proxy_storage.db import receivers, tracking  # noqa: F401  (receivers listen from now on)
-from proxy_storage.exceptions import (
-    ConfigurationError,
-    MetaBackendObjectDoesNotExist,
-    OwnerError,
-)
+from proxy_storage.db import signals, tracking
+from proxy_storage.exceptions import ConfigurationError, OwnerError, ProxyFileNotFoundError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.scopes import SCOPE_KEY, get_tenant
 from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.lookup import get_returned_name
+from proxy_storage.storages.uploaded_names import get_own_name, uploaded_as
 
 if TYPE_CHECKING:
     BaseField = FileField
 else:
     BaseField = object  # FileField and ImageField bring their own
 
+logger = logging.getLogger("proxy_storage")
+
 
 class ProxyStorageFieldFile(FieldFile):
     """The file of a `ProxyStorageFileField` of one instance."""
 
     def save(self, name: str, content: Any, save: bool = True) -> None:
-        """Save a file as Django's does, and remember that its record needs an owner."""
+        """Save a file as Django's does, and remember that its record needs a content object.
+
+        Of a name that a proxy storage has returned, the last part is used.
+        """
+        name = get_returned_name(self.storage, name)
         previous = tracking.get_committed_path(self)
-        super().save(name, content, save=False)
+        with uploaded_as(content, get_own_name(content) or name):
+            super().save(name, content, save=False)
         if previous is not None:
-            tracking.remember_left_path(self.instance, self.field.name, previous)
+            tracking.remember_previous_path(self.instance, self.field.name, previous)
         tracking.remember_new_path(self.instance, self.field.name, self.name)
         if save:
             self.instance.save()
@@ -40,54 +51,179 @@ class ProxyStorageFieldFile(FieldFile):
     # keeps templates from calling it; functions have no such attribute for mypy
     save.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
-    def claim(self) -> None:
-        """Make this saved instance the owner of a file whose path was assigned as text.
-
-        A path as text changes no owner by itself, since it may be anybody's. Code that
-        knows where the path comes from says so with this method: an import, say, that has
-        saved the file by the storage.
+    def open(self, mode: str = "rb") -> Self:  # type: ignore[override]  # The stubs have no Self.
+        """Open the file as Django's does, unless it belongs to another instance.
 
         Raises:
-            OwnerError: there is no such file, or it has another owner, or the instance has
-                not been saved.
+            ProxyFileNotFoundError: there is no such file, or it belongs to another instance: a
+                path that was assigned as text opens no file of another row.
+        """
+        if getattr(self, "_file", None) is None:
+            self.file = self._open_own(mode)
+        else:
+            self.file.open(mode)
+        return self
+
+    # as for save; in this class the name is that of the method
+    open.alters_data = True  # type: ignore[attr-defined]  # noqa: A003
+
+    @property
+    def file(self) -> Any:
+        """The open file, as Django's; it is opened when it is first used."""
+        if getattr(self, "_file", None) is None:
+            self._file = self._open_own("rb")
+        return self._file
+
+    @file.setter
+    def file(self, file: Any) -> None:
+        self._file = file
+
+    @file.deleter
+    def file(self) -> None:
+        del self._file
+
+    def _open_own(self, mode: str) -> Any:
+        if not self:
+            raise ValueError(f"The '{self.field.name}' attribute has no file associated with it.")
+        storage: Any = self.storage
+        if not isinstance(storage, ProxyStorageBase):
+            return storage.open(str(self.name), mode)  # A check finds such a field.
+        record = storage.get_meta_backend_obj(self.name)
+        if owners.has_content_object(record) and not self._may_read(record):
+            raise ProxyFileNotFoundError(
+                f"{self.name!r} belongs to another row than {self.instance!r}.", path=self.name
+            )
+        if storage.opens_records:
+            return storage.open_record(record, mode)
+        return storage.open(str(self.name), mode)
+
+    def _may_read(self, record: MetaBackendObject) -> bool:
+        """Tell whether a record belongs to this instance, by this field or by another one."""
+        if getattr(self.instance, "pk", None) is None:
+            return False
+        return owners.is_owned_by({**record, "field": self.field.name}, self._get_data())
+
+    def delete(self, save: bool = True) -> None:
+        """Delete the file and clear the field, as Django's does.
+
+        A file that belongs to another instance or field stays: a copy of a row and a path that
+        was assigned as text name a file that is not theirs. The field is cleared, and a warning
+        is logged. A file that is gone already is not an error.
+
+        Args:
+            save: whether to save the instance afterwards.
+        """
+        storage: Any = self.storage
+        if not self:
+            return
+        if not isinstance(storage, ProxyStorageBase):
+            super().delete(save)
+            return
+        record = None
+        with suppress(FileNotFoundError):
+            record = storage.get_meta_backend_obj(self.name)
+        if record is None:
+            logger.info("%r was deleted before", self.name)
+        elif not owners.has_content_object(record) or self._owns(record):
+            can_hold = storage.meta_backend.can_hold
+            where = {key: record.get(key) for key in self._content_object_keys if can_hold(key)}
+            storage.delete_record(record, where=where)
+        else:
+            logger.warning("%r belongs to another row than %r and stays", self.name, self.instance)
+        self._clear(save)
+
+    # as for save
+    delete.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
+
+    _content_object_keys = (*owners.OWNER_KEYS, SCOPE_KEY)
+
+    def _clear(self, save: bool) -> None:
+        if hasattr(self, "_file"):
+            self.close()
+            del self.file
+        self.name = None
+        setattr(self.instance, self.field.attname, None)
+        self._committed = False
+        if save:
+            self.instance.save()
+
+    def _owns(self, record: MetaBackendObject) -> bool:
+        """Tell whether a record names this instance and field as its content object."""
+        if getattr(self.instance, "pk", None) is None:
+            return False
+        return owners.is_owned_by(record, self._get_data())
+
+    def _get_data(self) -> dict[str, Any]:
+        meta_backend: Any = self.field.storage.meta_backend  # type: ignore[attr-defined]
+        return owners.get_owner_data(self.instance, self.field, meta_backend=meta_backend)
+
+    def claim(self) -> None:
+        """Make this saved instance the content object of a file whose path was assigned as text.
+
+        A path as text changes no content object by itself, since it may be the path of any file.
+        Code that knows where the path comes from calls this method: an import, for example, that
+        has saved the file through the storage. Other files of this instance and field are
+        released.
+
+        Raises:
+            OwnerError: there is no such file, or it belongs to another instance, or the
+                instance has not been saved.
         """
         if self.instance.pk is None:
             raise OwnerError(f"{self.field} has no row yet; save it first.", path=self.name)
-        owner = owners.get_owner_data(self.instance, self.field)
+        data = self._get_data()
         storage: Any = self.field.storage
         try:
             record = storage.get_meta_backend_obj(self.name)
-            if not owners.is_owned_by(record, owner):
-                storage.meta_backend.update(
-                    str(self.name),
-                    owner,
-                    where={"content_type_id": None, **storage.meta_backend.get_identity(record)},
-                )
-        except (FileNotFoundError, MetaBackendObjectDoesNotExist) as error:
-            raise OwnerError(
-                f"{self.field} cannot have {self.name!r}: there is no such file without owner.",
-                path=self.name,
-            ) from error
+        except FileNotFoundError as error:
+            raise self._get_refusal() from error
+        storage.meta_backend.set_owner(data, record["path"], None)
+        if not owners.is_owned_by(storage.get_meta_backend_obj(self.name), data):
+            raise self._get_refusal()
 
     # as for save
     claim.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
+    def _get_refusal(self) -> OwnerError:
+        return OwnerError(
+            f"{self.field} cannot have {self.name!r}: there is no such file without content "
+            "object.",
+            path=self.name,
+        )
+
 
 class OwnedFileMixin(BaseField):
-    """What `ProxyStorageFileField` and `ProxyStorageImageField` have in common."""
+    """The common part of `ProxyStorageFileField` and `ProxyStorageImageField`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, delete_with_content_object: bool = False, **kwargs: Any) -> None:
+        self.delete_with_content_object = delete_with_content_object
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         """Name ``max_length`` always: Django's default for it is another than ours."""
         name, path, args, kwargs = super().deconstruct()
-        return name, path, list(args), {**kwargs, "max_length": self.max_length}
+        kwargs["max_length"] = self.max_length
+        if self.delete_with_content_object:
+            kwargs["delete_with_content_object"] = True
+        return name, path, list(args), kwargs
+
+    # The stubs of Field and FileField differ.
+    def contribute_to_class(  # type: ignore[override]
+        self, cls: type[models.Model], name: str, **kwargs: Any
+    ) -> None:
+        """Connect the receivers: the class may be finished already."""
+        super().contribute_to_class(cls, name, **kwargs)
+        signals.connect(cls)
+
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
+        """Save the file before the row, and write its record again if a rollback has taken it."""
+        signals.restore_record(model_instance, self)
+        return super().pre_save(model_instance, add)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        """Add checks of the storage and the model's key to those of Django."""
-        return [*super().check(**kwargs), *self._check_storage()]
+        """Add checks of the storage, the model's key and its relations to those of Django."""
+        return [*super().check(**kwargs), *self._check_storage(), *self._check_relations()]
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
         if not isinstance(self.storage, ProxyStorageBase):
@@ -108,6 +244,8 @@ class OwnedFileMixin(BaseField):
                 obj=self,
                 id="proxy_storage.E102",
             )
+        else:
+            yield from self._check_scope()
         if isinstance(self.model._meta.pk, CompositePrimaryKey):
             yield checks.Error(
                 f"{self.model._meta.label} has a composite primary key, which no record can hold.",
@@ -116,12 +254,43 @@ class OwnedFileMixin(BaseField):
                 id="proxy_storage.E103",
             )
 
+    def _check_scope(self) -> Iterable[checks.CheckMessage]:
+        storage: Any = self.storage
+        has_scopes = len(settings.DATABASES) > 1 or get_tenant(self.model, DEFAULT_DB_ALIAS)
+        if has_scopes and not storage.meta_backend.can_hold(SCOPE_KEY):
+            yield checks.Warning(
+                "Rows of several databases or tenants may have the same key, and the records of "
+                f"{self} cannot tell them apart.",
+                hint=f"Add the field {SCOPE_KEY!r} of ContentObjectFieldMixin to the model of the "
+                "records.",
+                obj=self,
+                id="proxy_storage.W102",
+            )
+
+    def _check_relations(self) -> Iterable[checks.CheckMessage]:
+        database_cascade = getattr(models, "DB_CASCADE", None)  # New in Django 6.1.
+        for field in self.model._meta.concrete_fields:
+            on_delete = getattr(field.remote_field, "on_delete", None)
+            if on_delete is not None and on_delete is database_cascade:
+                yield checks.Warning(
+                    f"{field} has on_delete=DB_CASCADE: the database deletes rows without a "
+                    f"signal, and the files of {self} keep their content object.",
+                    hint="Use CASCADE.",
+                    obj=self,
+                    id="proxy_storage.W101",
+                )
+
 
 class ProxyStorageFileField(OwnedFileMixin, FileField):
     """A ``FileField`` whose files know the instance and field that they belong to.
 
-    Takes what Django's takes; ``storage`` has to be a proxy storage, or a callable that
-    returns one. ``max_length`` is 255 unless given: names are full paths here.
+    It takes the arguments of Django's field. ``storage`` must be a proxy storage, or a callable
+    that returns one. ``max_length`` is 255 unless given: names are full paths here.
+
+    Args:
+        delete_with_content_object: whether a file is deleted when its row is deleted, after the
+            commit. Otherwise the file stays and is released. A row that the database deletes
+            by itself (``DB_CASCADE``, ``TRUNCATE``) leaves its files in any case.
     """
 
     attr_class = ProxyStorageFieldFile
@@ -130,6 +299,10 @@ class ProxyStorageFileField(OwnedFileMixin, FileField):
 
 class ProxyStorageImageFieldFile(ProxyStorageFieldFile, ImageFieldFile):
     """The image of a `ProxyStorageImageField` of one instance."""
+
+    def _clear(self, save: bool) -> None:
+        vars(self).pop("_dimensions_cache", None)  # As Django's ImageFieldFile does.
+        super()._clear(save)
 
 
 class ProxyStorageImageField(OwnedFileMixin, ImageField):

@@ -1,0 +1,102 @@
+"""The model that fits a table while migrations run.
+
+A data migration uses historical models, but the storages of their file fields are those of
+today, and so are the models of records. A column that a later migration adds does not exist yet
+at that moment, and a column that a later migration removes still has to be filled. Records are
+therefore written with the historical model of their table as well.
+
+Historical models exist only in processes that run or make migrations. All other processes pay
+for one comparison.
+
+Source: https://docs.djangoproject.com/en/5.2/topics/migrations/#historical-models
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
+from django.db.models.signals import class_prepared
+
+_Model = TypeVar("_Model", bound=Model)
+
+# The module that Django names as the one of historical models.
+HISTORICAL_MODULE = "__fake__"
+# Methods of operations, migrations and their executor, and the variable that has the state of the
+# models at that moment. What waits for a commit is done after an operation or a migration.
+STATE_VARIABLES = {
+    "database_forwards": "from_state",
+    "database_backwards": "from_state",
+    "apply": "project_state",
+    "unapply": "to_state",
+    "apply_migration": "state",
+    "unapply_migration": "state",
+}
+# Methods and properties of instances, of their files and of querysets that use records.
+INSTANCE_METHODS = frozenset(
+    {"save", "save_base", "delete", "open", "_get_file", "size", "url", "path"}
+)
+
+_is_historical_model_known = False
+
+
+def note_historical_model(sender: type[Model], **kwargs: Any) -> None:
+    """Note that this process has historical models. Receiver of ``class_prepared``."""
+    global _is_historical_model_known
+    _is_historical_model_known = _is_historical_model_known or is_historical(sender)
+
+
+class_prepared.connect(note_historical_model, dispatch_uid="proxy_storage.historical")
+
+
+def is_historical(model: type[Model]) -> bool:
+    """Tell whether Django made a model from the state of migrations."""
+    return model.__module__ == HISTORICAL_MODULE
+
+
+def get_model_of_table(model: type[_Model]) -> type[_Model]:
+    """Return the model that has the columns of the table at this moment.
+
+    That is the historical model of the migration operation that is running in this thread, or of
+    the historical instance whose file is saved or read, for example in the test of a migration.
+
+    Args:
+        model: the model of today.
+
+    Returns:
+        The model of today if no migration is running, or if the migration does not include it.
+    """
+    if not _is_historical_model_known:
+        return model
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        apps = _get_historical_apps(frame)
+        if apps is not None:
+            return _get_model(apps, model)
+        frame = frame.f_back
+    return model
+
+
+def _get_historical_apps(frame: FrameType) -> Any:
+    """Return the registry of historical models that a call works with, if it does."""
+    method = frame.f_code.co_name
+    if method in STATE_VARIABLES:
+        return getattr(frame.f_locals.get(STATE_VARIABLES[method]), "apps", None)
+    if method in INSTANCE_METHODS:
+        used = frame.f_locals.get("self")
+        used = used.instance if isinstance(used, FieldFile) else used
+        model = used.model if isinstance(used, QuerySet) else type(used)
+        if issubclass(model, Model) and is_historical(model):
+            return model._meta.apps
+    return None
+
+
+def _get_model(apps: Any, model: type[_Model]) -> type[_Model]:
+    try:
+        historical: type[_Model] = apps.get_model(model._meta.label_lower)
+    except LookupError:
+        return model
+    return historical

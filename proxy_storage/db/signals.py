@@ -1,0 +1,326 @@
+"""Receivers that keep records in line with the rows that name their files.
+
+After a save, the record of a file that was saved through its field names the instance and
+the field, and the records of the field's former files are released. A path that was assigned as
+text may be the path of any file, so it changes no content object.
+
+Records in the database of the instance are written at once, all others after the commit of
+the transactions that are open: a rollback takes the row away, but could not take back a change
+that was made elsewhere, and the next row of this key would get the file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import FileField, Model
+from django.db.models.signals import class_prepared, post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from proxy_storage import owners
+from proxy_storage.db import tracking
+from proxy_storage.db.released import released_files
+from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.scopes import SCOPE_KEY, get_database
+from proxy_storage.storages.restoring import restore_name
+from proxy_storage.transactions import after_commit
+
+logger = logging.getLogger("proxy_storage")
+
+UID = "proxy_storage.fields"
+
+
+@receiver(class_prepared, dispatch_uid=UID)
+def connect(sender: type[Model], **kwargs: Any) -> None:
+    """Connect the receivers to a model with file fields, and to its subclasses.
+
+    A field can be added to a finished class, so the field calls this as well.
+    """
+    if sender._meta.abstract:
+        return
+    fields = list(_get_declared_fields(sender))
+    if any(isinstance(field, FileField) for field in fields):
+        pre_save.connect(prepare_save, sender=sender, dispatch_uid=UID)
+    if any(map(owners.is_tracked, fields)):
+        owners.forget_owner_models()
+        post_save.connect(write_content_objects, sender=sender, dispatch_uid=UID)
+        post_delete.connect(release_content_object, sender=sender, dispatch_uid=UID)
+    for subclass in sender.__subclasses__():
+        connect(subclass)
+
+
+def _get_declared_fields(model: type[Model]) -> Iterator[Any]:
+    """Give out the fields of a model and its parents.
+
+    Django's own list is kept from its first use on, and would lack fields that are added later.
+    """
+    for base in model.__mro__:
+        if hasattr(base, "_meta"):
+            yield from base._meta.local_fields
+
+
+def prepare_save(
+    sender: type[Model],
+    instance: Model,
+    raw: bool = False,
+    update_fields: Iterable[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    """Write records again that went with a rollback, before the row names their paths.
+
+    Receiver of ``pre_save``, for file fields of Django's own. Those of this package do it
+    themselves.
+    """
+    tracking.remember_given_key(instance)
+    if raw:
+        return
+    for field in sender._meta.concrete_fields:
+        is_saved = update_fields is None or field.name in update_fields
+        if is_saved and isinstance(field, FileField) and not owners.is_tracked(field):
+            restore_record(instance, field)
+
+
+def restore_record(instance: Model, field: Any) -> None:
+    """Write the record of a file again if a rollback has taken it.
+
+    Args:
+        instance: the instance, which gets another path if this one has been taken.
+        field: one of its file fields.
+    """
+    value: Any = instance.__dict__.get(field.attname)
+    name = getattr(value, "name", value)
+    restored = restore_name(name)
+    if restored is name:
+        return
+    change = tracking.get_change(instance, field.name)
+    if hasattr(value, "name"):
+        value.name = restored
+    else:
+        instance.__dict__[field.attname] = restored
+    if change is not None and change.new_path == name:
+        tracking.remember_new_path(instance, field.name, restored)
+
+
+def write_content_objects(
+    sender: type[Model],
+    instance: Model,
+    using: str,
+    created: bool = False,
+    raw: bool = False,
+    update_fields: Iterable[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    """Bring the records in line with the row: one query for each field that has changed.
+
+    Receiver of ``post_save``. A field that was left out of ``update_fields`` waits for the
+    save that writes it into the row. A row that a fixture (``raw``) has created changes nothing;
+    one that was there before releases the files that it does not name any more.
+    """
+    has_given_key = tracking.pop_given_key(instance)
+    if raw and created:
+        return
+    for field in owners.get_file_fields(sender):
+        is_saved = update_fields is None or field.name in update_fields
+        if not is_saved or field.attname not in instance.__dict__:
+            continue
+        save = _FieldSave(instance, field, using, created, has_given_key)
+        if raw:
+            save.write_raw()
+        else:
+            save.write()
+
+
+class _FieldSave:
+    """One file field of a row that has just been saved.
+
+    Args:
+        instance: the instance.
+        field: the field.
+        using: the alias of the database of the row.
+        created: whether the row is new.
+        has_given_key: whether the instance was made by hand, with a key, and so does not know
+            the files of the row.
+    """
+
+    def __init__(
+        self, instance: Model, field: Any, using: str, created: bool, has_given_key: bool
+    ) -> None:
+        self.instance, self.field, self.using = instance, field, using
+        key: Any = field.model._meta.pk
+        # A new row with a key by default has a new key.
+        is_new_key = created and (key.has_default() or key.has_db_default())
+        self.created, self.has_given_key = created, has_given_key and not is_new_key
+        name = getattr(instance, field.attname).name
+        # Django's value for a default of the database is an expression.
+        self.path: str | None = (name or None) if isinstance(name, str) else None
+        self.change = tracking.get_change(instance, field.name)
+
+    def write(self) -> None:
+        """Write the content object of a new file, and release the former files."""
+        if self.change is not None and self.change.is_written:
+            return
+        if self.change is None and not self.created and not self.has_given_key:
+            self._take_back()
+            return
+        if self.path and not self._is_new() and self._is_assigned():
+            logger.warning(
+                "%r was assigned to %s as text, which changes no content object",
+                self.path,
+                self.field,
+            )
+        self._set_content_object(self.path if self._is_new() else None, self._get_released())
+        tracking.remember_written(self.instance, self.field.name)
+
+    def write_raw(self) -> None:
+        """Release the former files. A fixture is loaded even if that is not possible."""
+        try:
+            with transaction.atomic(using=self.using):
+                self._set_content_object(None, self._get_released())
+        except MetaBackendError:
+            logger.exception("the former files of %s of %r stay", self.field, self.instance.pk)
+
+    def _is_new(self) -> bool:
+        """Tell whether the file was saved through the field."""
+        return (
+            self.change is not None and self.path is not None and self.path == self.change.new_path
+        )
+
+    def _is_assigned(self) -> bool:
+        if self.created:
+            return self.path not in (self.field.get_default(), self.field.db_default)
+        return self.change is not None and self.change.is_replaced
+
+    def _get_released(self) -> frozenset[str] | None:
+        """Return the paths that lose this content object; ``None`` for all but the new one."""
+        change, paths = self.change or tracking.FileChange(), None
+        if self.created:
+            # A former row of this key may have left files.
+            if not (self._is_new() or self.has_given_key):
+                return frozenset()
+        elif not self.has_given_key and (change.is_replaced or not self._is_new()):
+            paths = change.previous_paths
+        if paths is None:
+            if self._is_new() or self.path is None:
+                return None
+            # The path of a text stays as it is.
+            paths = frozenset(
+                record["path"] for record in _find_files(self._get_data(), self.field)
+            )
+        return paths - {self.path or "", ""}
+
+    def _set_content_object(self, path: str | None, released: frozenset[str] | None) -> None:
+        if path is None and released is not None and not released:
+            return
+        meta_backend: MetaBackendBase = self.field.storage.meta_backend
+        data = self._get_data()
+
+        def write() -> None:
+            # A new file gets a content object only if it has none: it may have been deleted,
+            # and another file may have its path by now.
+            if not meta_backend.set_owner(data, path, released) and path is not None:
+                logger.warning("%r was deleted or assigned before its row was saved", path)
+            released_files.add(released or (), data)
+
+        if path is not None:
+            self._warn_of_unused_database(data)
+        _run(write, meta_backend, self.using)
+
+    def _warn_of_unused_database(self, data: Mapping[str, Any]) -> None:
+        model, meta_backend = self.field.model, self.field.storage.meta_backend
+        if get_database(model, data[SCOPE_KEY], meta_backend) is None:
+            logger.warning(
+                "%r belongs to a row of the database %r, in which content objects are not looked "
+                "up. Add it to PROXY_STORAGE['CONTENT_OBJECT_DATABASES'].",
+                self.path,
+                self.using,
+            )
+
+    def _take_back(self) -> None:
+        """Give a file back to the row that names it again, as a stale copy of the row does."""
+        if self.path is None or not tracking.is_stale(self.instance, self.path):
+            return
+        meta_backend: MetaBackendBase = self.field.storage.meta_backend
+        path, data = self.path, self._get_data()
+
+        def write() -> None:
+            if released_files.pop(path, data) and _reassign(meta_backend, path, data):
+                meta_backend.set_owner(data, path, None)
+
+        _run(write, meta_backend, self.using)
+
+    def _get_data(self) -> dict[str, Any]:
+        return owners.get_owner_data(
+            self.instance, self.field, self.using, self.field.storage.meta_backend
+        )
+
+
+def _reassign(meta_backend: MetaBackendBase, path: str, data: Mapping[str, Any]) -> bool:
+    """Undo the release of a file by this very content object; return whether it was done."""
+    former = {owners.FORMER_KEYS[key]: value for key, value in data.items()}
+    if not meta_backend.can_hold(*former):
+        return False
+    try:
+        meta_backend.update(
+            path,
+            meta_backend.get_assigned_values(data),
+            where={**former, "content_type_id": None},
+        )
+    except MetaBackendObjectDoesNotExist:
+        return False
+    return True
+
+
+def release_content_object(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
+    """Release the files of a row that is gone: its key may be used again.
+
+    Receiver of ``post_delete``; one query for each field. A parent's row of a multi-table
+    child is deleted with a signal of its own.
+    """
+    for field in owners.get_file_fields(sender):
+        if field.model._meta.concrete_model is not sender._meta.concrete_model:
+            continue
+        meta_backend: MetaBackendBase = field.storage.meta_backend
+        data = owners.get_owner_data(instance, field, using, meta_backend)
+        records = _find_files(data, field) if field.delete_with_content_object else []
+        _release(meta_backend, data, records, using)
+
+
+def _release(
+    meta_backend: MetaBackendBase,
+    data: Mapping[str, Any],
+    records: list[MetaBackendObject],
+    using: str,
+) -> None:
+    _run(lambda: meta_backend.set_owner(data, None, None), meta_backend, using)
+    for record in records:
+        after_commit(partial(_delete_file, record))
+
+
+def _find_files(data: Mapping[str, Any], field: Any) -> list[MetaBackendObject]:
+    """Return the records that name a content object."""
+    meta_backend: MetaBackendBase = field.storage.meta_backend
+    where = {key: value for key, value in data.items() if meta_backend.can_hold(key)}
+    if data[SCOPE_KEY] is not None and SCOPE_KEY not in where:
+        return []
+    return list(meta_backend.filter(where))
+
+
+def _delete_file(record: MetaBackendObject) -> None:
+    """Delete a file whose row is gone, unless it has got another content object."""
+    try:
+        record.get_proxy_storage().delete_record(record, where={"content_type_id": None})
+    except Exception:  # The row is gone in any case. The released record tells what is left.
+        logger.exception("%r was not deleted together with its row", record["path"])
+
+
+def _run(write: Any, meta_backend: MetaBackendBase, using: str) -> None:
+    """Write records now if they are rolled back with the row, otherwise after the commit."""
+    if meta_backend.get_transaction_alias() == using:
+        write()
+    else:
+        after_commit(write)

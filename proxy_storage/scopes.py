@@ -1,0 +1,165 @@
+"""The scope of a content object's key: the database and the tenant of its row.
+
+Rows of two databases, or of two tenants' schemas, have the same keys. A record therefore names
+the scope of the key besides the key itself, in ``content_object_scope``:
+
+=================  ===========================================================
+``None``           the default database
+``"shard"``        the database ``"shard"``
+``"default/one"``  the tenant ``"one"`` of the default database
+=================  ===========================================================
+
+The tenant is named only where it differs from the tenant of the records. Records that live in
+each tenant's own schema need no tenant in their scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import Model, Q
+from django.utils.module_loading import import_string
+
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.settings import SETTING, cached, proxy_storage_settings
+
+if TYPE_CHECKING:
+    from proxy_storage.meta_backends.base import MetaBackendBase
+
+SCOPE_KEY = "content_object_scope"
+
+
+def get_tenant(model: type[Model], using: str) -> str:
+    """Return the tenant that the rows of a model belong to at the moment.
+
+    ``PROXY_STORAGE["GET_TENANT"]`` decides it where the project sets it. Otherwise it is the
+    schema of django-tenants, for models of its ``TENANT_APPS``.
+
+    Args:
+        model: a model class.
+        using: the alias of a database.
+
+    Returns:
+        Empty text for rows that belong to no tenant.
+    """
+    return get_tenant_function()(model, using) or ""
+
+
+@cached
+def get_tenant_function() -> Callable[[type[Model], str], str | None]:
+    """Return the function of ``PROXY_STORAGE["GET_TENANT"]``, or the one for django-tenants.
+
+    Raises:
+        ConfigurationError: the setting cannot be imported, or is not a callable.
+    """
+    function = proxy_storage_settings.GET_TENANT
+    if isinstance(function, str):
+        try:
+            function = import_string(function)
+        except ImportError as error:
+            raise ConfigurationError(
+                f"{SETTING}['GET_TENANT'] cannot be imported: {error}"
+            ) from error
+    if function is None:
+        return _get_schema
+    if not callable(function):
+        raise ConfigurationError(
+            f"{SETTING}['GET_TENANT'] must be the dotted path of a callable, not {function!r}."
+        )
+    return function  # type: ignore[no-any-return]  # The project's own callable.
+
+
+def _get_schema(model: type[Model], using: str) -> str | None:
+    """Return the schema that django-tenants has activated on a connection.
+
+    Source: https://django-tenants.readthedocs.io/en/latest/use.html
+    """
+    schema: str | None = getattr(connections[using], "schema_name", None)
+    tenant_apps = getattr(settings, "TENANT_APPS", None)
+    if schema is None or tenant_apps is None:
+        return schema
+    app = model._meta.app_config
+    # The tables of all other apps are in the schema that all tenants share.
+    return (
+        schema if app is None or {app.name, app.__class__.__module__} & set(tenant_apps) else None
+    )
+
+
+def get_scope(model: type[Model], using: str, meta_backend: MetaBackendBase | None) -> str | None:
+    """Return the scope of the keys of a model's rows, as records of a meta backend name it.
+
+    Args:
+        model: the model that declares the file field.
+        using: the alias of the database of the row.
+        meta_backend: the meta backend that holds the record.
+    """
+    tenant = get_tenant(model, using)
+    if tenant != _get_records_tenant(meta_backend):
+        return f"{using}/{tenant}"
+    return None if using == DEFAULT_DB_ALIAS else using
+
+
+def get_database(
+    model: type[Model], scope: str | None, meta_backend: MetaBackendBase | None
+) -> str | None:
+    """Return the database in which the content object of a record is looked up.
+
+    Args:
+        model: the model of the content object.
+        scope: the value of `SCOPE_KEY` in the record.
+        meta_backend: the meta backend that holds the record.
+
+    Returns:
+        The alias of the database; ``None`` if the row belongs to another tenant or to a
+        database in which content objects are not looked up.
+    """
+    for alias in get_databases(model):
+        if scope == get_scope(model, alias, meta_backend):
+            return alias
+    return None
+
+
+def get_databases(model: type[Model]) -> tuple[str, ...]:
+    """Return the databases in which content objects of a model are looked up.
+
+    These are the default database, the database to which the routers send the model, and those
+    of ``PROXY_STORAGE["CONTENT_OBJECT_DATABASES"]`` that have the model's table.
+    """
+    named: list[Any] = [
+        DEFAULT_DB_ALIAS,
+        *proxy_storage_settings.CONTENT_OBJECT_DATABASES,
+    ]
+    allowed = [alias for alias in named if router.allow_migrate_model(alias, model)]
+    return tuple(dict.fromkeys([*allowed, router.db_for_write(model)]))
+
+
+class Scopes:
+    """The scopes of some databases, as the value of a condition on records.
+
+    A scope is written relative to the tenant of the records, so that a meta backend replaces
+    this value by the texts that its own records have.
+
+    Args:
+        model: the model of the content objects.
+        databases: aliases of databases; by default those of `get_databases`.
+    """
+
+    def __init__(self, model: type[Model], *databases: str) -> None:
+        self.model = model
+        self.databases = databases or get_databases(model)
+
+    def get_condition(self, meta_backend: MetaBackendBase | None) -> Q | bool:
+        """Return the condition on the records of a meta backend."""
+        scopes = {get_scope(self.model, alias, meta_backend) for alias in self.databases}
+        texts = sorted(scope for scope in scopes if scope is not None)
+        condition = Q(**{f"{SCOPE_KEY}__in": texts}) if texts else Q()
+        if None in scopes:
+            condition |= Q(**{f"{SCOPE_KEY}__isnull": True})
+        return condition
+
+
+def _get_records_tenant(meta_backend: MetaBackendBase | None) -> str:
+    return "" if meta_backend is None else meta_backend.get_tenant()
