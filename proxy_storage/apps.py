@@ -1,6 +1,6 @@
 """The Django app: it has no models, but registers the system checks."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class ProxyStorageConfig(AppConfig):
@@ -10,5 +10,17 @@ class ProxyStorageConfig(AppConfig):
     verbose_name = "Proxy storage"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and the receivers of models with files or records.
+
+        By now, models have the fields and relations that were added to their finished classes.
+        """
         from proxy_storage import checks  # noqa: F401  (registers on import)
+        from proxy_storage.db import checks as _  # noqa: F401  (registers on import)
+        from proxy_storage.db import signals
+
+        for model in apps.get_models(include_auto_created=True):
+            signals.connect(model)
+        if apps.is_installed("django.contrib.contenttypes"):
+            from proxy_storage.db import cascades
+
+            cascades.connect_all()

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from django.core import checks
 
 from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
-from proxy_storage.originals import get_public_address
+from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.originals import get_public_address, may_save_exclusively, saves_exclusively
+from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
+from proxy_storage.scopes import get_tenant_function
 from proxy_storage.serving.choice import get_configured_server, get_servers
 from proxy_storage.serving.front import ANNOUNCEMENT
+from proxy_storage.serving.headers import (
+    get_cache_controls,
+    get_framing,
+    is_valid_content_type,
+    may_be_shared,
+)
 from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
+from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
+from proxy_storage.urls import load_url_kwargs
 
 
 @checks.register()
@@ -26,7 +39,13 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
     except ConfigurationError as error:
         hint = "See the page about settings in the documentation."
         return [checks.Error(str(error), hint=hint, id="proxy_storage.E001")]
-    return [*_check_keys(keys), *_check_types(), *_check_storages(), *_check_servers()]
+    return [
+        *_check_keys(keys),
+        *_check_types(),
+        *_check_headers(),
+        *_check_storages(),
+        *_check_servers(),
+    ]
 
 
 @checks.register(deploy=True)
@@ -71,6 +90,64 @@ def _check_types() -> Iterator[checks.CheckMessage]:
             hint="Give a list such as ['image/png'].",
             id="proxy_storage.E007",
         )
+    yield from _check_mime_types()
+    databases = proxy_storage_settings.CONTENT_OBJECT_DATABASES
+    if isinstance(databases, str) or not set(databases) <= settings.DATABASES.keys():
+        yield checks.Error(
+            f"{SETTING}['CONTENT_OBJECT_DATABASES'] must be a list of aliases of DATABASES, not "
+            f"{databases!r}.",
+            hint=f"Known are {', '.join(settings.DATABASES)}.",
+            id="proxy_storage.E010",
+        )
+    try:
+        get_tenant_function()
+    except ConfigurationError as error:
+        hint = "Give the dotted path of a function that takes a model and a database alias."
+        yield checks.Error(str(error), hint=hint, id="proxy_storage.E011")
+    try:
+        load_url_kwargs()
+    except ConfigurationError as error:
+        hint = "Give a dict such as {'version': 'v1'}, or the dotted path of a function."
+        yield checks.Error(str(error), hint=hint, id="proxy_storage.E014")
+
+
+def _check_headers() -> Iterator[checks.CheckMessage]:
+    try:
+        entries = get_cache_controls()
+    except ConfigurationError as error:
+        hint = "Give a dict with the keys of SERVERS, such as {'avatars': 'private, max-age=300'}."
+        yield checks.Error(str(error), hint=hint, id="proxy_storage.E012")
+    else:
+        yield from _check_entry_keys("CACHE_CONTROL", entries)
+        for key, value in entries.items():
+            if may_be_shared(value):
+                yield checks.Warning(
+                    f"{SETTING}['CACHE_CONTROL'][{key!r}] is {value!r}: shared caches may store "
+                    "these files, and give them to users who are not permitted to read them.",
+                    hint="Add private, or silence this check if everyone may read all of them.",
+                    id="proxy_storage.W007",
+                )
+    try:
+        get_framing()
+    except ConfigurationError as error:
+        hint = "Give a list such as [\"'self'\", 'https://app.example.com']."
+        yield checks.Error(str(error), hint=hint, id="proxy_storage.E013")
+
+
+def _check_mime_types() -> Iterator[checks.CheckMessage]:
+    types = proxy_storage_settings.MIME_TYPES
+    is_dict = isinstance(types, Mapping)
+    wrong = [] if is_dict else [types]
+    for extension, content_type in types.items() if is_dict else ():
+        is_extension = isinstance(extension, str) and re.fullmatch(r"\.[^./A-Z]+", extension)
+        if not is_extension or not is_valid_content_type(content_type):
+            wrong.append((extension, content_type))
+    for value in wrong:
+        yield checks.Error(
+            f"{SETTING}['MIME_TYPES'] must be a dict of extensions and MIME types, not {value!r}.",
+            hint="Give a dict such as {'.step': 'model/step'}; extensions are in lower case.",
+            id="proxy_storage.E015",
+        )
 
 
 def _check_storages() -> Iterator[checks.CheckMessage]:
@@ -79,16 +156,19 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
     except ConfigurationError as error:
         yield _get_storage_error(error)
         return
+    checked: set[MetaBackendBase] = set()
     for name in names:
         try:
             storage = registry.get_proxy_storage(name)
             originals = _get_original_storages(storage)
+            lookup.check_path_kind(storage)
         except ConfigurationError as error:
             yield _get_storage_error(error)
             continue
-        yield from _check_records(name, storage)
+        yield from _check_records(name, storage, checked)
         for original_name, (where, original) in originals.items():
             yield from _check_public(where, original)
+            yield from _check_names(name, storage, where, original)
             yield from _check_delivery(name, original_name, original)
         if isinstance(storage, FallbackProxyStorageMixin):
             yield from _check_fallback(name, originals)
@@ -111,7 +191,10 @@ def _get_original_storages(storage: ProxyStorageBase) -> dict[str | None, tuple[
     return {None: (f"{cls}'s original storage", storage.get_original_storage())}
 
 
-def _check_records(name: str, storage: ProxyStorageBase) -> Iterator[checks.CheckMessage]:
+def _check_records(
+    name: str, storage: ProxyStorageBase, checked: set[MetaBackendBase]
+) -> Iterator[checks.CheckMessage]:
+    """Check the meta backend of a storage, unless it was checked for another storage."""
     try:
         storage.meta_backend.check_keys(storage.get_record_keys())
     except ConfigurationError as error:
@@ -120,6 +203,10 @@ def _check_records(name: str, storage: ProxyStorageBase) -> Iterator[checks.Chec
             hint="Change the model of the records, and make a migration.",
             id="proxy_storage.E005",
         )
+        return
+    if storage.meta_backend not in checked:
+        checked.add(storage.meta_backend)
+        yield from storage.meta_backend.check()
 
 
 def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
@@ -130,6 +217,27 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
             hint="Keep them where no web server looks, or silence this check if all may be read.",
             id="proxy_storage.W002",
         )
+
+
+def _check_names(
+    name: str, storage: ProxyStorageBase, where: str, original: Any
+) -> Iterator[checks.CheckMessage]:
+    """Find original storages for which each name gets a token that users see in the path."""
+    if lookup.get_path_kind(storage) == lookup.RELATIVE or saves_exclusively(original):
+        return
+    hint = f"Set paths = 'relative' on {name!r}: then the path is the name that was asked for."
+    if may_save_exclusively(original):
+        cls = type(original).__qualname__
+        hint += (
+            f" Or set saves_exclusively = True on {cls}, if it never writes into a file that is "
+            "there, also of two saves at once."
+        )
+    yield checks.Warning(
+        f"Each path of {name!r} gets a random part of {UNIQUE_TOKEN_LENGTH} characters, because "
+        f"{where} ({type(original).__name__}) does not declare that it creates files exclusively.",
+        hint=hint,
+        id="proxy_storage.W006",
+    )
 
 
 def _check_delivery(
@@ -163,17 +271,23 @@ def _check_fallback(
 
 def _check_servers() -> Iterator[checks.CheckMessage]:
     try:
-        keys = list(get_servers())
+        servers = get_servers()
     except ConfigurationError as error:
         hint = "An entry is {'BACKEND': dotted path, 'OPTIONS': {...}}."
         yield checks.Error(str(error), hint=hint, id="proxy_storage.E003")
         return
+    yield from _check_entry_keys("SERVERS", servers)
+
+
+def _check_entry_keys(setting: str, entries: Collection[str]) -> Iterator[checks.CheckMessage]:
+    """Check the keys of a setting that has an entry for each proxy storage."""
     with suppress(ConfigurationError):  # of a storage, and reported as such
         known = sorted(_get_server_keys())
-        for key in keys:
+        for key in entries:
             if key not in known:
                 yield checks.Warning(
-                    f"{SETTING}['SERVERS'][{key!r}] is about no proxy storage.",
+                    f"The key {key!r} in {SETTING}[{setting!r}] is not the name of a proxy "
+                    "storage.",
                     hint=f"Known are {', '.join(known)}.",
                     id="proxy_storage.W003",
                 )

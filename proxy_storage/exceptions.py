@@ -5,15 +5,19 @@
     ProxyStorageError
       ConfigurationError                 also django's ImproperlyConfigured
         DuplicateRegistrationError
+        RuleError
       ContentError                       also ValueError
       InvalidNameError                   also django's SuspiciousFileOperation
       MetaBackendError
         MetaBackendObjectDoesNotExist    also django's ObjectDoesNotExist
         MetaBackendObjectAlreadyExists
+        MetaBackendSchemaError
         MetaBackendUnavailable
       OwnerError
       ProxyFileNotFoundError             also FileNotFoundError
+        LocalPathError                   also NotImplementedError
       ServingError
+        UnsafePathError
 
 The built-in parents are there so that code written for Django's own storages
 catches the right thing without knowing this package.
@@ -38,6 +42,14 @@ class ConfigurationError(ProxyStorageError, ImproperlyConfigured):
 
 class DuplicateRegistrationError(ConfigurationError):
     """Two proxy storages have one name, or one has two."""
+
+
+class RuleError(ConfigurationError):
+    """A permission class cannot decide about files. The request is refused.
+
+    Its answer is something else than ``True`` or ``False``, or it asks for a model that records
+    do not have.
+    """
 
 
 class ContentError(ProxyStorageError, ValueError):
@@ -81,6 +93,13 @@ class MetaBackendObjectAlreadyExists(MetaBackendError):
     """Another record has this path already."""
 
 
+class MetaBackendSchemaError(MetaBackendError):
+    """The table of records does not exist, or lacks a column of its model.
+
+    Nothing was read or written. Run ``manage.py migrate``.
+    """
+
+
 class MetaBackendUnavailable(MetaBackendError):
     """The database of the meta backend did not answer, or refused to work now."""
 
@@ -111,5 +130,17 @@ class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):
         self.path = path
 
 
+class LocalPathError(ProxyFileNotFoundError, NotImplementedError):
+    """There is no record of this path, and no place on the local disk where the file would be.
+
+    Code that asks a storage for a path, to find out whether its files are local, expects
+    ``NotImplementedError``.
+    """
+
+
 class ServingError(ProxyStorageError):
     """A server was asked to deliver a file that it has no way to deliver."""
+
+
+class UnsafePathError(ServingError):
+    """The path of a record, or a symbolic link, leads out of the original storage."""

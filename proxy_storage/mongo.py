@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC
 from typing import Any
 
@@ -22,7 +23,8 @@ from proxy_storage.exceptions import (
 )
 
 try:
-    from bson import ObjectId
+    from bson import Decimal128, ObjectId
+    from bson.codec_options import DatetimeConversion
     from bson.errors import BSONError
     from gridfs import GridFSBucket, GridOut
     from gridfs.errors import NoFile
@@ -43,6 +45,7 @@ except ImportError as error:  # pragma: no cover  (tests/project has an environm
 
 __all__ = [
     "AnyDatabase",
+    "Decimal128",
     "DuplicateKeyError",
     "GridFSBucket",
     "GridOut",
@@ -82,12 +85,35 @@ class LazyDatabase:
     def __init__(
         self,
         database: AnyDatabase | Callable[[], AnyDatabase] | str,
-        prepare: Callable[[AnyDatabase], object] = lambda database: None,
+        prepare: Callable[[AnyDatabase], object] | None = None,
     ) -> None:
         self.source = database
         self._prepare = prepare
         self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
         self._prepared = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle needs: another process looks the database up by itself.
+
+        Raises:
+            TypeError: the source is a ``Database``, which has connections.
+        """
+        if isinstance(self.source, Database):
+            raise TypeError(
+                f"The pymongo Database {self.source.name!r} cannot be pickled. Instead of the "
+                "database, give a function that returns it, or the dotted path of the function."
+            )
+        return {**self.__dict__, "_resolved": (0, None), "_prepared": 0}
+
+    def __copy__(self) -> LazyDatabase:
+        """Return a copy of the same source."""
+        return LazyDatabase(self.source, self._prepare)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LazyDatabase:
+        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        copied = memo[id(self)] = LazyDatabase(self.source)
+        copied._prepare = deepcopy(self._prepare, memo)
+        return copied
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LazyDatabase) and other._identity == self._identity
@@ -116,7 +142,8 @@ class LazyDatabase:
                     self._resolved = (process, self._resolve())
         database: AnyDatabase = self._resolved[1]
         if self._prepared != process:
-            self._prepare(database)
+            if self._prepare is not None:
+                self._prepare(database)
             self._prepared = process
         return database
 
@@ -133,8 +160,13 @@ class LazyDatabase:
 
 
 def get_collection(database: AnyDatabase, name: str) -> Any:
-    """Return a collection whose times come back aware of their zone, whatever the client says."""
-    options = database.codec_options.with_options(tz_aware=True, tzinfo=UTC)
+    """Return a collection whose times come back aware of their zone, whatever the client says.
+
+    A time that Python has no ``datetime`` for comes back as another type; it raises no error.
+    """
+    options = database.codec_options.with_options(
+        tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+    )
     return database.get_collection(name, codec_options=options)
 
 

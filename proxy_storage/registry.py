@@ -32,14 +32,8 @@ def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
     from proxy_storage.storages.base import ProxyStorageBase
 
     classes: dict[str, type[ProxyStorageBase]] = {}
-    for name, dotted_path in proxy_storage_settings.get_dict("PROXY_STORAGE_CLASSES").items():
+    for name, cls in proxy_storage_settings.PROXY_STORAGE_CLASSES.items():
         where = f"{SETTING}['PROXY_STORAGE_CLASSES'][{name!r}]"
-        if not isinstance(dotted_path, str):
-            raise ConfigurationError(f"{where} must be a dotted path, not {dotted_path!r}.")
-        try:
-            cls = import_string(dotted_path)
-        except ImportError as error:
-            raise ConfigurationError(f"{where} cannot be imported: {error}") from error
         if not (isinstance(cls, type) and issubclass(cls, ProxyStorageBase)):
             raise ConfigurationError(f"{where} is {cls!r}, not a subclass of ProxyStorageBase.")
         if cls in classes.values():

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.core.checks import CheckMessage
 from django.core.files.storage import Storage
 from django.db.models import Model
+from django.utils import timezone
 
 from proxy_storage import owners, registry
 from proxy_storage.exceptions import (
+    ConfigurationError,
     MetaBackendError,
     MetaBackendObjectAlreadyExists,
     MetaBackendObjectDoesNotExist,
     MetaBackendUnavailable,
 )
+from proxy_storage.meta_backends.comparisons import KINDS
 from proxy_storage.meta_backends.selecting import SelectingBase
+from proxy_storage.owners import FORMER_KEYS, RELEASED_KEY
 from proxy_storage.paths import is_literal_path
+from proxy_storage.scopes import SCOPE_KEY
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -31,6 +38,12 @@ __all__ = [
     "MetaBackendUnavailable",
 ]
 
+logger = logging.getLogger("proxy_storage")
+
+
+#: the keys that every record has, each with text as its value
+REQUIRED_KEYS = ("path", "proxy_storage_name", "original_storage_path")
+
 
 class MetaBackendObject(dict[str, Any]):
     """The record of one file: a dict that knows its storages and its owner.
@@ -42,6 +55,8 @@ class MetaBackendObject(dict[str, Any]):
 
     _content_object: Model | None
     has_fetched_content_object = False
+    #: The meta backend that the record comes from, if any
+    meta_backend: MetaBackendBase | None = None
 
     def get_proxy_storage(self) -> ProxyStorageBase:
         """Return the proxy storage that the file was saved through.
@@ -54,6 +69,13 @@ class MetaBackendObject(dict[str, Any]):
     def get_original_storage(self) -> Storage:
         """Return the storage that holds the bytes."""
         return self.get_proxy_storage().get_original_storage(self)
+
+    def get_original_storage_name(self) -> str | None:
+        """Return the name of the storage that holds the bytes, if the proxy storage has several.
+
+        A record without a name, which may be from before there were several, is in the first one.
+        """
+        return self.get_proxy_storage().get_original_storage_name(self)
 
     def get_original_storage_full_path(self) -> str:
         """Return the full path of the file within the storage that holds the bytes."""
@@ -97,10 +119,18 @@ class MetaBackendBase(SelectingBase):
             MetaBackendObjectAlreadyExists: another record has this path. An open
                 transaction stays usable.
             MetaBackendUnavailable: the database does not answer.
-            MetaBackendError: the record was refused.
+            MetaBackendError: the data lacks one of the three keys or has something else
+                than text there, or the database refused the record.
         """
-        if not is_literal_path(data["path"]):
-            raise MetaBackendError(f"A path must be text, not {data['path']!r}.")
+        for key in REQUIRED_KEYS:
+            if key not in data:
+                raise MetaBackendError(
+                    f"The record was refused: the key {key!r} is missing. Add it, with text as "
+                    "its value.",
+                    path=data.get("path"),
+                    is_certain=True,
+                )
+        self._check_values(data)
         return self._make_object(self._create(dict(data)))
 
     def get(self, path: str) -> MetaBackendObject:
@@ -137,7 +167,10 @@ class MetaBackendBase(SelectingBase):
         Raises:
             MetaBackendObjectDoesNotExist: no such record.
             MetaBackendObjectAlreadyExists: ``update_data`` has a path that is taken.
+            MetaBackendError: ``update_data`` has something else than text for one of
+                `REQUIRED_KEYS`, or the database refused the change.
         """
+        self._check_values(update_data)
         criteria = {**(where or {}), "path": self._check_path(path)}
         if not self._update(criteria, dict(update_data)):
             raise self._does_not_exist(path)
@@ -184,14 +217,13 @@ class MetaBackendBase(SelectingBase):
         path: str | None = None,
         released: Collection[str] | None = (),
     ) -> bool:
-        """Give a file its owner, and take from that owner files that it had before.
+        """Make an instance the content object of a file, and release its former files.
 
-        A file that has an owner keeps it: nobody takes over what belongs to another, and
-        nobody releases it.
+        A file that has another content object keeps it and is not released.
 
         Args:
-            owner: the three values of `proxy_storage.owners.OWNER_KEYS`.
-            path: the path of the file that gets the owner, if any.
+            owner: the values of `proxy_storage.owners.get_owner_data`.
+            path: the path of the file that gets the content object, if any.
             released: paths of the files that lose it; ``None`` for all but ``path``.
 
         Returns:
@@ -199,11 +231,55 @@ class MetaBackendBase(SelectingBase):
         """
         if path is None and released is not None and not released:
             return False
-        return self._set_owner(dict(owner), path, released)
+        assigned = {SCOPE_KEY: None, **owner}
+        if not self.can_hold(SCOPE_KEY) and assigned.pop(SCOPE_KEY) is not None:
+            logger.warning(
+                "%r gets no content object: records of %r cannot name the scope %r of its key",
+                path,
+                self,
+                owner[SCOPE_KEY],
+            )
+            return False
+        return self._set_owner(assigned, path, released)
+
+    def get_assigned_values(self, owner: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values that a record gets with its content object."""
+        return {**owner, **dict.fromkeys(self._get_release_keys())}
+
+    def get_released_values(self, owner: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values that a record gets when it loses its content object.
+
+        The time and the former content object are kept if records can hold them.
+        """
+        values: dict[str, Any] = dict.fromkeys(owner)
+        if self._get_release_keys():
+            values |= {FORMER_KEYS[key]: value for key, value in owner.items()}
+            values[RELEASED_KEY] = timezone.now()
+        return values
+
+    def _get_release_keys(self) -> tuple[str, ...]:
+        keys = (RELEASED_KEY, *FORMER_KEYS.values())
+        return keys if self.can_hold(*keys) else ()
 
     def get_transaction_alias(self) -> str | None:
         """Return the database whose transactions the records take part in, if any."""
         return None
+
+    def get_tenant(self) -> str:
+        """Return the tenant that all records belong to at the moment; empty text for none.
+
+        It is asked where the project has tenants, so that the scope of a content object's key
+        names a tenant only if records of several tenants are kept together.
+        """
+        return ""
+
+    def can_hold(self, *keys: str) -> bool:
+        """Tell whether records can have these keys."""
+        try:
+            self.check_keys(keys)
+        except ConfigurationError:
+            return False
+        return True
 
     def check_keys(self, keys: Iterable[str]) -> None:
         """Make sure that records can have these keys; system checks ask.
@@ -211,6 +287,14 @@ class MetaBackendBase(SelectingBase):
         Raises:
             ConfigurationError: they cannot; the message says what to change.
         """
+
+    def check(self) -> list[CheckMessage]:
+        """Return messages of Django's system checks about the place of the records.
+
+        It is called for each meta backend of a registered proxy storage, once `check_keys`
+        has passed. Override and extend it for checks of your own.
+        """
+        return []
 
     def claim(self, record: MetaBackendObject) -> dict[str, Any]:
         """Take a record for oneself, right before its bytes are deleted.
@@ -232,6 +316,14 @@ class MetaBackendBase(SelectingBase):
 
     def release(self, record: MetaBackendObject) -> None:
         """Give a record back that was claimed, since its bytes cannot be deleted."""
+
+    def get_blank_values(self) -> dict[str, Any]:
+        """Return every key that records can have, without a value.
+
+        Permissions are asked about such a record in place of one that does not exist. Override
+        it where records have keys of their own.
+        """
+        return dict.fromkeys(KINDS)
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record as `get` does, after a write that may have been done or not.
@@ -269,20 +361,38 @@ class MetaBackendBase(SelectingBase):
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
         """Do what `set_owner` says. Override it where it can be done in one query."""
-        changed = path is not None and self._update({"path": path, "content_type_id": None}, owner)
+        changed = path is not None and self._update(
+            {"path": path, "content_type_id": None}, self.get_assigned_values(owner)
+        )
         if released is None:
             released = [record["path"] for record in self.filter(owner) if record["path"] != path]
         for released_path in released:
-            changed |= self._update({**owner, "path": released_path}, dict.fromkeys(owner))
+            changed |= self._update(
+                {**owner, "path": released_path}, self.get_released_values(owner)
+            )
         return changed
 
-    @staticmethod
-    def _make_objects(data: list[dict[str, Any]]) -> list[MetaBackendObject]:
+    def _make_objects(self, data: list[dict[str, Any]]) -> list[MetaBackendObject]:
         owners.restore_object_ids(data)
-        return [MetaBackendObject(one) for one in data]
+        return [self._remember_meta_backend(MetaBackendObject(one)) for one in data]
+
+    def _remember_meta_backend(self, record: MetaBackendObject) -> MetaBackendObject:
+        record.meta_backend = self
+        return record
 
     def _make_object(self, data: dict[str, Any]) -> MetaBackendObject:
         return self._make_objects([data])[0]
+
+    @staticmethod
+    def _check_values(data: Mapping[str, Any]) -> None:
+        """Refuse values that would make a document or row that is not a record."""
+        for key in REQUIRED_KEYS:
+            if key in data and not is_literal_path(data[key]):
+                raise MetaBackendError(
+                    f"The record was refused: {key} must be text, not {data[key]!r}.",
+                    path=data.get("path"),
+                    is_certain=True,
+                )
 
     def _check_path(self, path: Any) -> str:
         if not is_literal_path(path):

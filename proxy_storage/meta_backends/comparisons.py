@@ -18,7 +18,9 @@ from proxy_storage.meta_backends.querysets import ReadOnce, get_column_name, rea
 from proxy_storage.meta_backends.values import LARGEST, SMALLEST, get_kind, is_storable
 
 ORDERED_LOOKUPS = ("gt", "gte", "lt", "lte")
-LOOKUPS = ("exact", "in", "isnull", "startswith", *ORDERED_LOOKUPS)
+# Lookups of text, which take the beginning of a value or any part of it.
+TEXT_LOOKUPS = ("startswith", "icontains")
+LOOKUPS = ("exact", "in", "isnull", *TEXT_LOOKUPS, *ORDERED_LOOKUPS)
 OWNERS_KEY = "object_id"
 OWNERS_LOOKUPS = ("exact", "in", "isnull")
 
@@ -47,9 +49,16 @@ KINDS = {
     "field": "text",
     "size": "number",
     "mime_type": "text",
+    "name": "text",
+    "charset": "text",
     "checksum": "text",
     "created_at": "datetime",
     "link_version": "text",
+    "content_object_scope": "text",
+    "released_at": "datetime",
+    "former_content_type_id": "number",
+    "former_field": "text",
+    "former_content_object_scope": "text",
 }
 # how text is read where they are not text
 READERS: Mapping[str, Callable[[str], Any]] = {"number": _parse_number, "datetime": _parse_time}
@@ -134,7 +143,7 @@ def _parse_value(key: str, lookup: str, value: Any) -> Comparison | bool:
     value = _read(key, value)
     if value is None:
         return False
-    if lookup == "startswith":
+    if lookup in TEXT_LOOKUPS:
         return Comparison(key, lookup, value) if isinstance(value, str) else False
     if key == OWNERS_KEY:
         return Comparison(key, "in", get_key_forms(value))

@@ -5,13 +5,15 @@ It means the same in Python, in a table and in MongoDB::
 
     any_of(Q(field="avatar"), owned) & Q(size__lt=1000)
 
-- Lookups: ``exact``, ``in``, ``isnull``, ``startswith``, ``gt``, ``gte``, ``lt``, ``lte``; of
-  ``object_id`` the first three.
+- Lookups: ``exact``, ``in``, ``isnull``, ``startswith``, ``icontains``, ``gt``, ``gte``, ``lt``,
+  ``lte``; of ``object_id`` the first three.
 - A key that a record lacks has no value, as has one whose value is ``None``. ``None`` as value
   of ``exact`` asks for that.
 - Each comparison is true or false: one with no value is false, and its negation true.
 - Only values of one kind are equal, or before or after each other: ``"5"`` is not 5. Text is
   compared by its code points.
+- ``icontains`` takes text that contains the value, whatever the case of its letters. Beyond
+  ASCII the database decides which letters are the same but for their case, as in Django.
 - ``object_id`` is compared as text, since the keys of owners are of every kind: 5 is ``"5"``
   there, and a UUID is its text.
 - Text that stands for a number or a time is taken for it in ``content_type_id``, ``size`` and
@@ -33,6 +35,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.comparisons import OWNERS_KEY, Comparison, parse
 from proxy_storage.meta_backends.querysets import ReadOnce
 from proxy_storage.meta_backends.values import get_kind
+from proxy_storage.scopes import Scopes
 
 # True: every record; False: none. An empty Q is True
 Condition: TypeAlias = Q | bool
@@ -73,6 +76,26 @@ def read_once(condition: Condition) -> Condition:
     It is for one answer that asks several times: what has changed since stays unknown to it.
     """
     return _with_querysets_read_once(condition) if isinstance(condition, Q) else condition
+
+
+def localize_scopes(condition: Condition, meta_backend: Any) -> Condition:
+    """Return the same condition with the scopes as the records of a meta backend have them.
+
+    Args:
+        condition: a condition, in which `proxy_storage.scopes.Scopes` are values.
+        meta_backend: the meta backend whose records are meant; ``None`` for records on
+            their own.
+    """
+    return _localize(condition, meta_backend) if isinstance(condition, Q) else condition
+
+
+def _localize(part: Any, meta_backend: Any) -> Any:
+    if isinstance(part, Q):
+        parts = (_localize(child, meta_backend) for child in part.children)
+        return Q(*parts, _connector=part.connector, _negated=part.negated)
+    if isinstance(part, tuple) and isinstance(part[1], Scopes):
+        return part[1].get_condition(meta_backend)
+    return part
 
 
 def _with_querysets_read_once(part: Any) -> Any:
@@ -187,7 +210,7 @@ def get_test(condition: Condition) -> Test:
     Raises:
         ConfigurationError: as `matches`.
     """
-    test = build(condition, _get_test, _join_tests)
+    test = build(localize_scopes(condition, None), _get_test, _join_tests)
     return (lambda record: test) if isinstance(test, bool) else test
 
 
@@ -204,6 +227,9 @@ def _get_test(comparison: Comparison, is_true: bool) -> Test:
 def _get_value_test(comparison: Comparison) -> Callable[[Any], bool]:
     if comparison.lookup == "isnull":
         return lambda value: value is None
+    if comparison.lookup == "icontains":
+        part = comparison.value.lower()
+        return lambda value: isinstance(value, str) and part in value.lower()
     if comparison.lookup in _OPERATORS:
         compare, other = _OPERATORS[comparison.lookup], comparison.value
         kind = get_kind(other)

@@ -14,8 +14,17 @@ from proxy_storage.db.columns import LiteralCharField
 PATH_MAX_LENGTH = 500
 
 
+# Django cuts the names of uploaded files to this length.
+NAME_MAX_LENGTH = 255
+
+
 class ProxyStorageModelBase(models.Model):
-    """Base of the model that holds records; mix in the others for what you need."""
+    """Base of the model that holds records; mix in the others for what you need.
+
+    A column that a mixin has got after its first release can be ``NULL`` or has a default in the
+    database: processes of the version before, which do not know the column, save files until they
+    are replaced.
+    """
 
     path = LiteralCharField(_("path"), max_length=PATH_MAX_LENGTH, unique=True)
     proxy_storage_name = LiteralCharField(_("proxy storage"), max_length=255)
@@ -50,6 +59,10 @@ class ContentObjectFieldMixin(models.Model):
         _("owner's key"), max_length=255, null=True, blank=True, db_index=True
     )
     field = LiteralCharField(_("owner's field"), max_length=255, null=True, blank=True)
+    # NULL stands for the default database, and so does a record from before this column
+    content_object_scope = LiteralCharField(
+        _("scope of the content object's key"), max_length=255, null=True, blank=True
+    )
     content_object = GenericForeignKey("content_type", "object_id")
 
     class Meta:
@@ -57,9 +70,14 @@ class ContentObjectFieldMixin(models.Model):
 
 
 class OriginalStorageNameMixin(models.Model):
-    """Field for the name of the original storage, where a proxy storage has several."""
+    """Field for the name of the original storage, where a proxy storage has several.
 
-    original_storage_name = LiteralCharField(_("original storage"), max_length=255)
+    An empty name stands for the first original storage.
+    """
+
+    original_storage_name = LiteralCharField(
+        _("original storage"), max_length=255, blank=True, default="", db_default=""
+    )
 
     class Meta:
         abstract = True
@@ -72,9 +90,40 @@ class FileFactsMixin(models.Model):
     """
 
     size = models.BigIntegerField(_("size in bytes"), null=True, blank=True)
-    mime_type = models.CharField(_("content type"), max_length=255, blank=True, default="")
-    checksum = models.CharField(_("SHA-256"), max_length=64, blank=True, default="")
+    mime_type = models.CharField(
+        _("content type"), max_length=255, blank=True, default="", db_default=""
+    )
+    checksum = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("saved at"), null=True, blank=True)
+    # The name of the uploaded file, which is its name in downloads
+    name = LiteralCharField(
+        _("name"), max_length=NAME_MAX_LENGTH, blank=True, default="", db_default=""
+    )
+    # "utf-8" if the bytes are text in UTF-8, or empty
+    charset = models.CharField(
+        _("charset"), max_length=20, blank=True, default="", db_default="", editable=False
+    )
+    # The content object that a released file belonged to, and the time of the release
+    released_at = models.DateTimeField(_("released at"), null=True, blank=True, db_index=True)
+    former_content_type = models.ForeignKey(
+        ContentType,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("model of the former content object"),
+    )
+    former_object_id = LiteralCharField(
+        _("key of the former content object"), max_length=255, null=True, blank=True
+    )
+    former_field = LiteralCharField(
+        _("field of the former content object"), max_length=255, null=True, blank=True
+    )
+    former_content_object_scope = LiteralCharField(
+        _("scope of the former content object's key"), max_length=255, null=True, blank=True
+    )
 
     class Meta:
         abstract = True
@@ -84,7 +133,12 @@ class LinkVersionMixin(models.Model):
     """Field that revokes the signed links to a file: it changes, and they are good no more."""
 
     link_version = models.CharField(
-        _("version of its links"), max_length=32, blank=True, default="", editable=False
+        _("version of its links"),
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
     )
 
     class Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,10 +11,24 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils import timezone
 
-from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectAlreadyExists
-from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.exceptions import (
+    MetaBackendError,
+    MetaBackendObjectAlreadyExists,
+    MetaBackendUnavailable,
+)
+from proxy_storage.meta_backends.base import REQUIRED_KEYS, MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.conditions import Condition
-from proxy_storage.meta_backends.mongo_query import get_query, get_range, get_sort
+from proxy_storage.meta_backends.mongo_documents import read_document
+from proxy_storage.meta_backends.mongo_query import (
+    ORDER_PREFIX,
+    get_comparisons,
+    get_criteria,
+    get_query,
+    get_range,
+    get_sort,
+    get_sort_stages,
+    get_well_formed,
+)
 from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.mongo import (
     AnyDatabase,
@@ -26,11 +40,19 @@ from proxy_storage.mongo import (
     mapped_errors,
     timeout,
 )
+from proxy_storage.owners import RELEASED_KEY
 
-# who deletes a file at the moment, and until when that is believed; nobody else sees it
+# The lock of a record while its file is deleted: a random token, and the time at which the lock
+# ends, in seconds since 1970. Records do not show these keys.
 CLAIM, CLAIMED_UNTIL = "_claim", "_claimed_until"
+# The lifetime of a lock, in seconds: its process may have been killed.
 CLAIM_SECONDS = 30.0
-CLAIM_PAUSE = 0.05  # seconds to wait for who deletes the same file
+# How far apart the clocks of two machines may be, in seconds.
+CLOCK_TOLERANCE = 5.0
+# How long a delete waits for the lock of another one, and the pause between two attempts, in
+# seconds.
+LOCK_WAIT_SECONDS = 5.0
+CLAIM_PAUSE = 0.05
 # seconds to look for a record after a time limit has passed
 LOOK_AGAIN_TIMEOUT = 0.4
 
@@ -77,25 +99,51 @@ class MongoMetaBackend(MetaBackendBase):
         """Return the ``_id``."""
         return {"_id": record["_id"]}
 
-    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Write a mark of one's own into the document, once nobody else's is there.
+    def get_blank_values(self) -> dict[str, Any]:
+        """Return the keys that this package writes, and ``_id``."""
+        return {**super().get_blank_values(), "_id": None}
 
-        A mark is good for `CLAIM_SECONDS`: who left it may have been killed.
+    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Lock a record, as soon as it is not locked by another delete.
+
+        A lock ends by itself after `CLAIM_SECONDS`. One that ends later than that was written
+        by a process whose clock is wrong, and is ignored.
+
+        Raises:
+            MetaBackendObjectDoesNotExist: the record is gone.
+            MetaBackendUnavailable: another delete holds the lock for `LOCK_WAIT_SECONDS`.
         """
-        identity = self.get_identity(record)
+        path, identity = record["path"], self.get_identity(record)
+        give_up_at = time.monotonic() + LOCK_WAIT_SECONDS
+        ends_at: Any = None
         while True:
             now = time.time()
             claim = {CLAIM: uuid4().hex, CLAIMED_UNTIL: now + CLAIM_SECONDS}
-            for free in (None, {"$lte": now}):
-                query = {**_literal(identity), CLAIMED_UNTIL: free}
-                with mapped_errors(record["path"]):
-                    if self._collection.update_one(query, {"$set": claim}).matched_count:
-                        return {**identity, CLAIM: claim[CLAIM]}
-            super().claim(record)  # raises if the record is gone
-            time.sleep(CLAIM_PAUSE)
+            # Of two processes that have seen the same end of a lock, one finds it in the document.
+            seen = None if ends_at is None else {"$eq": ends_at}
+            with mapped_errors(path):
+                collection = self._collection
+                query = {**_literal(identity), CLAIMED_UNTIL: seen}
+                if collection.update_one(query, {"$set": claim}).matched_count:
+                    return {**identity, CLAIM: claim[CLAIM]}
+                found = collection.find_one(_literal(identity), {CLAIMED_UNTIL: 1})
+            if found is None:
+                raise self._does_not_exist(path)
+            if time.monotonic() >= give_up_at:
+                raise MetaBackendUnavailable(
+                    f"Another delete has locked the record of {path!r} for {LOCK_WAIT_SECONDS:g} "
+                    f"seconds. Try again; the lock of a process that was killed ends after "
+                    f"{CLAIM_SECONDS:g} seconds.",
+                    path=path,
+                    is_certain=True,
+                )
+            ends_at = found.get(CLAIMED_UNTIL)
+            if _is_locked(ends_at, now):
+                time.sleep(CLAIM_PAUSE)
+                ends_at = None
 
     def release(self, record: MetaBackendObject) -> None:
-        """Take the mark away."""
+        """Unlock a record."""
         identity = _literal(self.get_identity(record))
         with mapped_errors(record["path"]):
             self._collection.update_one(identity, {"$unset": {CLAIM: "", CLAIMED_UNTIL: ""}})
@@ -113,57 +161,86 @@ class MongoMetaBackend(MetaBackendBase):
             try:
                 with mapped_errors(path):
                     self._collection.insert_one(data)  # adds _id to the dict
-                return _from_mongo(data)
+                return _convert(data, timezone.is_aware, timezone.make_naive)
             except MetaBackendObjectAlreadyExists as error:
-                # or else it has gone by now, and the second attempt succeeds
-                if self._exists(path):
+                # Otherwise it was deleted meanwhile, and the second attempt succeeds.
+                if self._is_taken(path):
                     raise
                 refused = error
         raise MetaBackendError(
             f"The record of {path!r} was refused: {refused.__cause__}", path=path, is_certain=True
         ) from refused.__cause__
 
-    def _get(self, path: str) -> dict[str, Any] | None:
-        with mapped_errors(path):
-            record: dict[str, Any] | None = self._collection.find_one(_literal({"path": path}))
-        return None if record is None else _from_mongo(record)
-
-    def _exists(self, path: str) -> bool:
+    def _is_taken(self, path: str) -> bool:
+        """Return whether a document has the path, also one that does not count as a record."""
         with mapped_errors(path):
             return self._collection.find_one(_literal({"path": path}), {"_id": 1}) is not None
 
+    def _get(self, path: str) -> dict[str, Any] | None:
+        with mapped_errors(path):
+            document = self._collection.find_one(_literal({"path": path}))
+        return None if document is None else _from_mongo(document)
+
+    def _exists(self, path: str) -> bool:
+        # As `_get` decides, without the values that do not matter for it.
+        with mapped_errors(path):
+            document = self._collection.find_one(
+                _literal({"path": path}), dict.fromkeys(REQUIRED_KEYS, 1)
+            )
+        return document is not None and read_document(document) is not None
+
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
-        query: dict[str, Any] = _literal(criteria)
+        parts = get_comparisons(criteria)
         if path_prefix:
-            # a range, on the index; no regular expression is made of a path
-            query["path"] = get_range(path_prefix)
+            # A range uses the index; a path is never made into a regular expression.
+            parts.append({"path": get_range(path_prefix)})
+        query: dict[str, Any] = {"$and": parts} if parts else {}
         with mapped_errors(path_prefix):
-            for record in self._collection.find(query).sort("path", 1):
-                yield _from_mongo(record)
+            yield from _read(self._collection.find(query).sort("path", 1))
 
     def _select(
         self, condition: Condition, order: Order, start: int, stop: int | None
     ) -> list[dict[str, Any]]:
+        query = get_query(condition)
         with mapped_errors(""):
-            found = self._collection.find(get_query(condition)).sort(get_sort(order)).skip(start)
-            if stop is not None:
-                found = found.limit(stop - start)
-            return [_from_mongo(record) for record in found]
+            if start:
+                return list(_read(self._find(get_well_formed(query), order, start, stop)))
+            # Documents that are not records are read as well, so that they are logged.
+            documents = list(self._find(query, order, 0, stop))
+            records = list(_read(documents))
+            if len(documents) == stop and len(records) < stop:
+                records += _read(self._find(get_well_formed(query), order, len(records), stop))
+            return records
+
+    def _find(
+        self, query: dict[str, Any], order: Order, start: int, stop: int | None
+    ) -> Iterable[dict[str, Any]]:
+        """Return the documents of a query from one place of an order to another."""
+        sort = get_sort_stages(order)
+        if not sort:
+            found = self._collection.find(query).sort(get_sort(order)).skip(start)
+            return found if stop is None else found.limit(stop - start)  # type: ignore[no-any-return]
+        # MongoDB merges the first two; nx-27017 would give `_id` as text for some queries.
+        stages = [{"$match": {}}, {"$match": query}, *sort, {"$skip": start}]
+        if stop is not None:
+            stages.append({"$limit": stop - start})
+        return self._collection.aggregate(stages)  # type: ignore[no-any-return]
 
     def _count(self, condition: Condition) -> int:
         with mapped_errors(""):
-            count: int = self._collection.count_documents(get_query(condition))
+            query = get_well_formed(get_query(condition))
+            count: int = self._collection.count_documents(query)
         return count
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         with mapped_errors(update_data.get("path", criteria["path"])):
             values = {"$set": _to_mongo(update_data)}
-            result = self._collection.update_one(_literal(criteria), values)
+            result = self._collection.update_one(get_criteria(criteria), values)
         return bool(result.matched_count)
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
         with mapped_errors(criteria["path"]):
-            return bool(self._collection.delete_one(_literal(criteria)).deleted_count)
+            return bool(self._collection.delete_one(get_criteria(criteria)).deleted_count)
 
     def _set_owner(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
@@ -171,13 +248,23 @@ class MongoMetaBackend(MetaBackendBase):
         writes: list[Any] = []
         if path is not None:
             new = _literal({"path": path, "content_type_id": None})
-            writes.append(UpdateOne(new, {"$set": owner}))
+            writes.append(UpdateOne(new, _get_changes(self.get_assigned_values(owner))))
         if released is None or released:
             others = {"$ne": path} if released is None else {"$in": list(released)}
             left = {**_literal(owner), "path": others}
-            writes.append(UpdateMany(left, {"$unset": dict.fromkeys(owner)}))
+            changes = _get_changes(self.get_released_values(owner))
+            # The time of the server is the same for all processes.
+            del changes["$set"][RELEASED_KEY]
+            writes.append(UpdateMany(left, {**changes, "$currentDate": {RELEASED_KEY: True}}))
         with mapped_errors(path or ""):
             return bool(self._collection.bulk_write(writes).matched_count)
+
+
+def _get_changes(values: dict[str, Any]) -> dict[str, Any]:
+    """Return an update that writes these values. A key without value is left out."""
+    present = {key: value for key, value in values.items() if value is not None}
+    absent = dict.fromkeys(key for key, value in values.items() if value is None)
+    return {"$set": _to_mongo(present), "$unset": absent}
 
 
 def _literal(criteria: dict[str, Any]) -> dict[str, Any]:
@@ -190,11 +277,27 @@ def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
     return _convert(data, timezone.is_naive, timezone.make_aware)
 
 
-def _from_mongo(record: dict[str, Any]) -> dict[str, Any]:
-    """Leave the mark of a deletion out, and the zone of times where the project uses none."""
-    for key in (CLAIM, CLAIMED_UNTIL):
-        record.pop(key, None)
-    return _convert(record, timezone.is_aware, timezone.make_naive)
+def _read(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Return the records among some documents."""
+    records = map(_from_mongo, documents)
+    return (record for record in records if record is not None)
+
+
+def _from_mongo(document: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the record that a document holds; times have no zone where the project uses none.
+
+    The keys that only this module uses are left out.
+    """
+    own = {CLAIM, CLAIMED_UNTIL, *(key for key in document if key.startswith(ORDER_PREFIX))}
+    record = read_document({key: value for key, value in document.items() if key not in own})
+    return None if record is None else _convert(record, timezone.is_aware, timezone.make_naive)
+
+
+def _is_locked(ends_at: Any, now: float) -> bool:
+    """Return whether a lock with this end is one that has not ended."""
+    if isinstance(ends_at, bool) or not isinstance(ends_at, int | float):
+        return False
+    return now < ends_at <= now + CLAIM_SECONDS + CLOCK_TOLERANCE
 
 
 def _convert(data: dict[str, Any], applies: Any, convert: Any) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.apps import apps
+from django.core import checks
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import (
     DatabaseError,
@@ -18,12 +19,16 @@ from django.db import (
     transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Value, When
 
+from proxy_storage import registry
+from proxy_storage.db import cascades  # noqa: F401  (it listens from now on)
+from proxy_storage.db.historical import get_model_of_table
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
     MetaBackendObjectAlreadyExists,
+    MetaBackendSchemaError,
     MetaBackendUnavailable,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
@@ -37,6 +42,8 @@ from proxy_storage.meta_backends.models import (
 )
 from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.meta_backends.orm_query import RowQuery
+from proxy_storage.meta_backends.schema_errors import is_schema_error
+from proxy_storage.scopes import get_tenant
 
 __all__ = [
     "ContentObjectFieldMixin",
@@ -89,9 +96,17 @@ class ORMMetaBackend(MetaBackendBase):
         key = self.model._meta.pk.attname
         return {key: record[key]}
 
+    def get_blank_values(self) -> dict[str, Any]:
+        """Return the columns of the model, with their defaults."""
+        return {field.attname: field.get_default() for field in self.model._meta.concrete_fields}
+
     def get_transaction_alias(self) -> str:
         """Return the database that records are in."""
         return router.db_for_write(self.model)
+
+    def get_tenant(self) -> str:
+        """Return the tenant whose table is in use at the moment."""
+        return get_tenant(self.model, self.get_transaction_alias())
 
     def check_keys(self, keys: Iterable[str]) -> None:
         """Make sure that the model has these fields."""
@@ -99,17 +114,76 @@ class ORMMetaBackend(MetaBackendBase):
             try:
                 self.model._meta.get_field(key)
             except FieldDoesNotExist as error:
+                if key in _get_names(get_model_of_table(self.model)):
+                    continue  # a later migration removes it
                 raise ConfigurationError(
                     f"{self.model._meta.label} has no field {key!r}. Mix "
-                    "ContentObjectFieldMixin (content_type, object_id, field), "
-                    "OriginalStorageNameMixin (original_storage_name) or FileFactsMixin (size, "
-                    "mime_type, checksum, created_at) into the model, or add the field, and "
-                    "make a migration."
+                    "ContentObjectFieldMixin (content_type, object_id, field, "
+                    "content_object_scope), OriginalStorageNameMixin (original_storage_name) or "
+                    "FileFactsMixin (size, mime_type, checksum, created_at, released_at) into "
+                    "the model, or add the field, and make a migration."
                 ) from error
+
+    def can_hold(self, *keys: str) -> bool:
+        """Tell whether the model has these fields, and its table these columns."""
+        return super().can_hold(*keys) and len(self._existing(dict.fromkeys(keys))) == len(keys)
+
+    def check(self) -> list[checks.CheckMessage]:
+        """Add checks of the model's primary key and of its database."""
+        messages = super().check()
+        label = self.model._meta.label
+        if isinstance(self.model._meta.pk, CompositePrimaryKey):
+            messages.append(
+                checks.Error(
+                    f"{label} has a composite primary key, but a record is identified by a "
+                    "primary key of one column.",
+                    hint="Give the model a primary key of one column, such as Django's default, "
+                    "and make the columns unique together instead.",
+                    obj=self.model,
+                    id="proxy_storage.E008",
+                )
+            )
+        alias = self.get_transaction_alias()
+        if connections[alias].vendor == "mongodb":
+            messages.append(
+                checks.Error(
+                    f"The records of {label} are in the database {alias!r}, which is MongoDB. "
+                    "django-mongodb-backend ignores transaction.atomic(), so ORMMetaBackend "
+                    "cannot delete a file and its record together there.",
+                    hint="Use proxy_storage.meta_backends.mongo.MongoMetaBackend for records in "
+                    "MongoDB, or a database router that keeps the model in another database.",
+                    obj=self.model,
+                    id="proxy_storage.E009",
+                )
+            )
+        return messages
 
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
-        return self.model._base_manager.using(self.get_transaction_alias())
+        model = get_model_of_table(self.model)
+        return model._base_manager.using(self.get_transaction_alias())
+
+    def _existing(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values that the table has a column for.
+
+        These are all of them, except in a data migration that runs before a migration that adds
+        a column.
+        """
+        model = get_model_of_table(self.model)
+        if model is self.model:
+            return dict(values)
+        names = _get_names(model)
+        return {key: value for key, value in values.items() if key in names}
+
+    def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
+        """Return the rows that have these values; a column that does not exist has its default."""
+        existing = self._existing(criteria)
+        rows = self._rows.filter(**existing)
+        for key in criteria.keys() - existing.keys():
+            field: Any = self.model._meta.get_field(key)
+            if criteria[key] not in (None, field.get_default()):
+                return rows.none()
+        return rows
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record, over a new connection where the old one has broken."""
@@ -132,15 +206,32 @@ class ORMMetaBackend(MetaBackendBase):
         return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
     def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
+        existing = self._existing(data)
+        self._check_finds_bytes(data, existing)
         try:
             with self._mapped_errors(data["path"]), self._savepoint():
-                return self._rows.create(**data)
+                return self._rows.create(**existing)
         except IntegrityError as error:
             raise self._refused(data["path"], error) from error
         except MetaBackendError as error:
             # a database that still answers has refused; a transaction goes with its connection
             error.is_certain = self._connection.in_atomic_block or self._is_answering()
             raise
+
+    def _check_finds_bytes(self, data: dict[str, Any], existing: dict[str, Any]) -> None:
+        """Make sure that a record without some columns still names its original storage."""
+        key = "original_storage_name"
+        if key not in data or key in existing:
+            return
+        storage = registry.get_proxy_storage(data["proxy_storage_name"])
+        if storage.get_original_storage_name(MetaBackendObject(existing)) != data[key]:
+            raise MetaBackendSchemaError(
+                f"The record of {data['path']!r} cannot name the original storage {data[key]!r}: "
+                f"the column {key!r} does not exist yet. The data migration must depend on the "
+                f"migration that adds it to {self.model._meta.label}.",
+                path=data["path"],
+                is_certain=True,
+            )
 
     def _get(self, path: str) -> dict[str, Any] | None:
         with self._mapped_errors(path):
@@ -155,7 +246,7 @@ class ORMMetaBackend(MetaBackendBase):
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
         self.check_keys(criteria)
         with self._mapped_errors(path_prefix):
-            rows = self._rows.filter(**criteria).order_by("path")
+            rows = self._find(criteria).order_by("path")
             if path_prefix:
                 rows = rows.filter(path__startswith=path_prefix)
             yield from rows.values().iterator()
@@ -176,31 +267,36 @@ class ORMMetaBackend(MetaBackendBase):
         savepoint = self._savepoint() if "path" in update_data else nullcontext()
         try:
             with self._mapped_errors(criteria["path"]), savepoint:
-                return bool(self._rows.filter(**criteria).update(**update_data))
+                return self._change(criteria, update_data)
         except IntegrityError as error:
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
+
+    def _change(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
+        rows, values = self._find(criteria), self._existing(update_data)
+        return bool(rows.update(**values) if values else rows.exists())
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
         self.check_keys(criteria)
         with self._mapped_errors(criteria["path"]):
-            return bool(self._rows.filter(**criteria).delete()[0])
+            return bool(self._find(criteria).delete()[0])
 
     def _set_owner(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
         self.check_keys(owner)
+        criteria = Q(**self._existing(owner))
         new = Q(path=path, content_type_id=None)
         others = ~Q(path=path) if released is None else Q(path__in=released)
-        nobody = dict.fromkeys(owner)
+        assigned, lost = self.get_assigned_values(owner), self.get_released_values(owner)
         if path is None:
-            rows, values = Q(**owner) & others, nobody
+            rows, values = criteria & others, lost
         elif released is not None and not released:
-            rows, values = new, owner
+            rows, values = new, assigned
         else:
-            rows = new | Q(**owner) & others
-            values = {key: Case(When(path=path, then=Value(owner[key]))) for key in owner}
+            rows = new | criteria & others
+            values = {key: _choose(path, assigned[key], lost[key]) for key in assigned}
         with self._mapped_errors(path or ""):
-            return bool(self._rows.filter(rows).update(**values))
+            return bool(self._rows.filter(rows).update(**self._existing(values)))
 
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
         """Tell a taken path from any other constraint that the database stands by."""
@@ -234,11 +330,38 @@ class ORMMetaBackend(MetaBackendBase):
             yield
         except IntegrityError:
             raise
-        except (OperationalError, InterfaceError) as error:
-            raise MetaBackendUnavailable(
-                f"The database of {self.model._meta.label} did not answer: {error}", path=path
-            ) from error
-        except (DatabaseError, ValidationError, ValueError, TypeError) as error:
-            raise MetaBackendError(
-                f"The record of {path!r} was refused: {error}", path=path
-            ) from error
+        except (DatabaseError, InterfaceError, ValidationError, ValueError, TypeError) as error:
+            raise self._get_error(path, error) from error
+
+    def _get_error(self, path: str, error: Exception) -> MetaBackendError:
+        label = self.model._meta.label
+        if is_schema_error(error):
+            reason = str(error).partition("\n")[0]
+            return MetaBackendSchemaError(
+                f"A table or a column that {label} needs does not exist in the database "
+                f"{self.get_transaction_alias()!r}: {reason}. Run manage.py migrate. A data "
+                f"migration must depend on the migration that creates the table of {label}.",
+                path=path,
+                is_certain=True,
+            )
+        if isinstance(error, OperationalError | InterfaceError):
+            message = f"The database of {label} did not answer: {error}"
+            return MetaBackendUnavailable(message, path=path)
+        return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
+
+
+def _get_names(model: type[Model]) -> set[str]:
+    """Return the names of the fields that have a column, and those of the columns."""
+    return {name for field in model._meta.concrete_fields for name in (field.name, field.attname)}
+
+
+def _choose(path: str, value: Any, other: Any) -> Any:
+    """Return an expression: one value for the record of a path, another one for all others."""
+    if value == other:
+        return value
+    # A Value(None) has no type, which PostgreSQL asks for; a CASE without a match is NULL.
+    if value is None:
+        return Case(When(~Q(path=path), then=Value(other)))
+    if other is None:
+        return Case(When(path=path, then=Value(value)))
+    return Case(When(path=path, then=Value(value)), default=Value(other))

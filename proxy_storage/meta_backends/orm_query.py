@@ -23,7 +23,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import OrderBy
-from django.db.models.functions import Collate
+from django.db.models.functions import Collate, Lower
 
 from proxy_storage.db.columns import POSTGRESQL_COLLATION, LiteralCharField
 from proxy_storage.meta_backends.comparisons import ORDERED_LOOKUPS, Comparison, localize
@@ -88,6 +88,9 @@ class RowQuery:
         key, lookup, value = comparison.key, comparison.lookup, comparison.value
         if lookup == "startswith":
             return self._find_prefix(key, value, column)
+        if lookup == "icontains":
+            is_text = isinstance(column, CharField | TextField)
+            return is_text and self._find_part(key, value, column)
         if lookup in ORDERED_LOOKUPS:
             if isinstance(column, IntegerField) and isinstance(value, float):
                 value = math.floor(value) if lookup in ("gt", "lte") else math.ceil(value)
@@ -117,6 +120,15 @@ class RowQuery:
         first, following = get_prefix_range(prefix)
         found = Q(**{f"{name}__gte": first})
         return found if following is None else found & Q(**{f"{name}__lt": following})
+
+    def _find_part(self, key: str, part: str, column: Field[Any, Any]) -> Q:
+        collation = get_literal_collation(self.connection)
+        if collation is None:
+            return Q(**{f"{key}__icontains": part})
+        # Columns of literal text distinguish case.
+        name = f"{key}_in_lower_case"
+        self.literal_texts[name] = Lower(Collate(key, collation))
+        return Q(**{f"{name}__contains": part.lower()})
 
     def _get_name(self, key: str, is_ordered: bool = False) -> str:
         """Return the name of a column, or of its text by code points where it is not."""

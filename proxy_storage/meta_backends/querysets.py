@@ -69,6 +69,14 @@ class ReadOnce:
         return self._column
 
 
+def get_database(queryset: QuerySet[Any, Any]) -> str:
+    """Return the alias of the database of a queryset.
+
+    It is the one of ``using()``, otherwise never a replica, which may lag behind.
+    """
+    return getattr(queryset, "_db", None) or router.db_for_write(queryset.model)
+
+
 def get_subquery(
     queryset: QuerySet[Any, Any], field: Field[Any, Any], alias: str
 ) -> QuerySet[Any, Any] | None:
@@ -85,10 +93,8 @@ def get_subquery(
         subquery.
     """
     query = queryset.query
-    # what using() has said; otherwise no replica, which may lag behind
-    home = getattr(queryset, "_db", None) or router.db_for_write(queryset.model)
     column = _get_column(queryset)
-    if home != alias or query.is_sliced or query.combinator or column is None:
+    if get_database(queryset) != alias or query.is_sliced or query.combinator or column is None:
         return None
     name = get_column_name(queryset)
     if not isinstance(field, TEXT):

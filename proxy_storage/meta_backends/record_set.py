@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import Any, Self, overload
@@ -18,6 +19,20 @@ from proxy_storage.meta_backends.ordering import get_following, get_sort_key, pa
 CHUNK_SIZE = 200
 # so that the last page of many does not have them all in memory
 LARGEST_CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class Step:
+    """Records that have passed a check, and where to go on.
+
+    Attributes:
+        records: the records.
+        position: the values that the last record that was decided on is ordered by; ``None``
+            if there are no further ones.
+    """
+
+    records: list[MetaBackendObject]
+    position: dict[str, Any] | None
 
 
 class RecordSet:
@@ -64,6 +79,42 @@ class RecordSet:
     def order_by(self, *names: str) -> Self:
         """Return the same records in another order; without names in that of their paths."""
         return type(self)(self.meta_backends, self.condition, names, self.check)
+
+    def decide_on(self, size: int, limit: int, position: Mapping[str, Any] | None = None) -> Step:
+        """Return the next records that pass the check, without deciding on too many of them.
+
+        Args:
+            size: how many records are wanted.
+            limit: how many are decided on at most.
+            position: that of the step before; by default the beginning.
+        """
+        condition = self.condition
+        if position is not None:
+            condition = all_of(condition, get_following(self._order, position))
+        candidates = type(self)(self.meta_backends, condition, self.ordering)._read_all()
+        passed: list[MetaBackendObject] = []
+        last: MetaBackendObject | None = None
+        while limit > 0:
+            wanted = min(CHUNK_SIZE, limit)
+            chunk = list(islice(candidates, wanted))
+            owners.fetch_content_objects(chunk)
+            for place, last in enumerate(chunk, 1):
+                if self.check is None or self.check(last):
+                    passed.append(last)
+                if len(passed) == size and (place < len(chunk) or len(chunk) == wanted):
+                    return Step(passed, self._get_position(last))
+            if len(chunk) < wanted:
+                return Step(passed, None)
+            limit -= wanted
+        return Step(passed, None if last is None else self._get_position(last))
+
+    def _get_position(self, record: MetaBackendObject) -> dict[str, Any]:
+        return {key: record.get(key) for key in self._order}
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The keys that the records are ordered by, the path included."""
+        return tuple(self._order)
 
     def count(self) -> int:
         """Return how many records there are; where there is a check, all have to be read."""

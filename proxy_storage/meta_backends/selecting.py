@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from proxy_storage.meta_backends.conditions import Condition, all_of, get_test
+from proxy_storage.meta_backends.conditions import Condition, all_of, get_test, localize_scopes
 from proxy_storage.meta_backends.ordering import Order, get_sort_key, parse_order
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SelectingBase(ABC):
             ConfigurationError: the condition has an unknown lookup, or there is no such order.
             MetaBackendUnavailable: the database does not answer.
         """
-        condition, order = all_of(condition), parse_order(order_by)
+        condition, order = self._localize(condition), parse_order(order_by)
         if condition is False or (stop is not None and stop <= start):
             return []
         return self._make_objects(self._select(condition, order, start, stop))
@@ -53,8 +53,12 @@ class SelectingBase(ABC):
             ConfigurationError: the condition has an unknown lookup.
             MetaBackendUnavailable: the database does not answer.
         """
-        condition = all_of(condition)
+        condition = self._localize(condition)
         return 0 if condition is False else self._count(condition)
+
+    def _localize(self, condition: Condition) -> Condition:
+        meta_backend: Any = self
+        return localize_scopes(all_of(condition), meta_backend)
 
     def _select(
         self, condition: Condition, order: Order, start: int, stop: int | None
@@ -73,7 +77,6 @@ class SelectingBase(ABC):
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
         """Give out the records that have all these values and such a path, sorted by path."""
 
-    @staticmethod
     @abstractmethod
-    def _make_objects(data: list[dict[str, Any]]) -> list[MetaBackendObject]:
+    def _make_objects(self, data: list[dict[str, Any]]) -> list[MetaBackendObject]:
         """Make objects of records as they are stored."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from proxy_storage.exceptions import (
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.lookup import RELATIVE, get_path_kind
 
 HOSTILE_NAMES = [
     "",
@@ -26,6 +29,8 @@ HOSTILE_NAMES = [
     "../up.txt",
     "a/../../up.txt",
     "/absolute.txt",
+    "/not/../clean.txt",
+    "//absolute.txt",
     "folder/",
     "nul\0.txt",
     "line\nbreak.txt",
@@ -83,13 +88,31 @@ class SaveCases(StorageCases):
     ) -> None:
         path = self.save(storage, "letters/hello.txt")
         record = storage.meta_backend.get(path)
-        assert path.startswith("/")
+        assert path.startswith("/") == (get_path_kind(storage) != RELATIVE)
         assert record["path"] == path
         assert record["proxy_storage_name"] == get_proxy_storage_name(storage)
         assert get_proxy_storage_name(record.get_proxy_storage()) == record["proxy_storage_name"]
         assert self.has_bytes(storage, record)
         assert record.get_original_storage_full_path().startswith("/")
         assert read(storage, path) == b"world"
+
+    def test_relative_path_is_the_name(self, storage: ProxyStorageBase) -> None:
+        if get_path_kind(storage) != RELATIVE:
+            pytest.skip("paths are not relative")
+        assert self.save(storage, "letters/hello.txt") == "letters/hello.txt"
+        assert self.save(storage, "./letters//./hej.txt") == "letters/hej.txt"
+        again = self.save(storage, "letters/hello.txt", b"again")
+        assert re.fullmatch(r"letters/hello_[A-Za-z0-9]{7}\.txt", again)
+        assert read(storage, "letters/hello.txt") == b"world"
+        assert read(storage, again) == b"again"
+
+    def test_returned_name_can_be_handed_back(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage, "letters/hello.txt")
+        other = storage.save(path, ContentFile(b"other"))
+        assert other != path
+        assert posixpath.basename(other).startswith("hello")
+        assert read(storage, path) == b"world"
+        assert read(storage, other) == b"other"
 
     def test_same_name_twice_gives_two_files(self, storage: ProxyStorageBase) -> None:
         first = self.save(storage, content=b"first")
@@ -154,7 +177,7 @@ class SaveCases(StorageCases):
         assert all(len(path) <= limit and path.endswith(".txt") for path in paths)
 
     def test_says_when_max_length_leaves_no_room(self, storage: ProxyStorageBase) -> None:
-        with pytest.raises(InvalidNameError, match="larger max_length"):
+        with pytest.raises(InvalidNameError, match="max_length"):
             storage.save("hello.txt", ContentFile(b"x"), max_length=1)
 
     def test_nothing_of_a_call_stays_on_the_instance(self, storage: ProxyStorageBase) -> None:

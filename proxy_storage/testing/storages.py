@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,8 +14,9 @@ from django.core.files.base import ContentFile, File
 from django.db import transaction
 from django.utils import timezone
 
-from proxy_storage.exceptions import ProxyFileNotFoundError
+from proxy_storage.exceptions import LocalPathError, ProxyFileNotFoundError
 from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.lookup import FULL, RELATIVE, get_path_kind
 from proxy_storage.testing.saving import KnownBytesCases, SaveCases, StorageCases, read
 
 
@@ -61,9 +65,18 @@ class ReadCases(StorageCases):
         assert abs(now - modified) < timedelta(minutes=1)
 
     def test_facts_of_a_file_that_is_not_there(self, storage: ProxyStorageBase) -> None:
-        for fact in (storage.size, storage.path, storage.get_modified_time):
-            with pytest.raises(FileNotFoundError):
-                fact("/nothing.txt")
+        for fact in (storage.size, storage.get_modified_time):
+            for name in ("/nothing.txt", "nothing.txt"):
+                with pytest.raises(FileNotFoundError):
+                    fact(name)
+
+    def test_path_of_a_file_that_is_not_there(self, storage: ProxyStorageBase) -> None:
+        for name in ("/nothing.txt", "nothing.txt"):
+            try:
+                path = storage.path(name)
+            except LocalPathError:  # a FileNotFoundError and a NotImplementedError
+                continue
+            assert path.endswith("nothing.txt")
 
     def test_listdir(self, storage: ProxyStorageBase) -> None:
         top = PurePosixPath(self.save(storage, "top.txt")).parent
@@ -75,6 +88,54 @@ class ReadCases(StorageCases):
         assert storage.exists(str(top / files[0]))
         assert storage.listdir(f"{top}/sub") == (["deeper"], sorted(names))
         assert storage.listdir(f"{top}/./sub//") == storage.listdir(f"{top}/sub")
+
+    def test_listdir_gives_names_that_open(self, storage: ProxyStorageBase) -> None:
+        contents = {"top.txt": b"1", "sub/a.txt": b"2", "sub/deeper/b.txt": b"3"}
+        for name, content in contents.items():
+            self.save(storage, name, content)
+        for top in ("", "/"):
+            names = list(self.walk(storage, top))
+            if top == "/" and get_path_kind(storage) == RELATIVE:
+                assert names == []
+                continue
+            assert sorted(read(storage, name) for name in names) == [b"1", b"2", b"3"]
+            assert all(map(storage.exists, names))
+
+    def walk(self, storage: ProxyStorageBase, folder: str) -> Iterator[str]:
+        """Return all names below a folder, joined as libraries do it."""
+        folders, files = storage.listdir(folder)
+        yield from (posixpath.join(folder, name) for name in files)
+        for name in folders:
+            yield from self.walk(storage, posixpath.join(folder, name))
+
+    def get_other_names(self, storage: ProxyStorageBase, path: str) -> list[str]:
+        """Return the names of a file that are not the path of its record."""
+        names = []
+        if path.endswith("/letters/hello.txt"):
+            names.append("letters/hello.txt")
+        if get_path_kind(storage) == RELATIVE:
+            names.append(f"./{path}")
+        if get_path_kind(storage) != FULL:
+            with suppress(NotImplementedError):
+                names.append(storage.path(path))
+        return names
+
+    def test_other_names_of_a_file(self, storage: ProxyStorageBase) -> None:
+        path = self.save(storage, "letters/hello.txt")
+        for name in self.get_other_names(storage, path):
+            assert storage.exists(name)
+            assert storage.get_meta_backend_obj(name)["path"] == path
+            assert read(storage, name) == b"world"
+            assert storage.size(name) == 5
+
+    def test_delete_by_another_name(self, storage: ProxyStorageBase) -> None:
+        for number in range(3):
+            path = self.save(storage, "letters/hello.txt")
+            record = storage.meta_backend.get(path)
+            for name in self.get_other_names(storage, path)[number : number + 1]:
+                storage.delete(name)
+                assert not storage.exists(path)
+                assert not self.has_bytes(storage, record)
 
     def test_listdir_of_nothing(self, storage: ProxyStorageBase) -> None:
         assert storage.listdir("/") == storage.listdir("") == ([], [])
@@ -95,8 +156,12 @@ class DeleteCases(StorageCases):
         assert not self.has_bytes(storage, record)
 
     def test_without_record(self, storage: ProxyStorageBase) -> None:
-        with pytest.raises(FileNotFoundError):
-            storage.delete("/nothing.txt")
+        for name in ("/nothing.txt", "nothing.txt"):
+            if storage.delete_missing_ok:
+                storage.delete(name)
+            else:
+                with pytest.raises(FileNotFoundError):
+                    storage.delete(name)
 
     def test_without_bytes_removes_the_record(self, storage: ProxyStorageBase) -> None:
         path = self.save(storage)
