@@ -141,20 +141,26 @@ def go_to(file: Any, position: int) -> None:
 
 
 class Body:
-    """Exactly so many bytes of a readable. It is closed once, in whichever thread.
+    """A fixed number of bytes of a readable object. It is closed once, in any thread.
 
     Args:
-        readable: what is read from; it becomes the body's to close.
-        length: how many bytes; should there be fewer, `read` raises, since whoever was
-            promised them must not take what came for the whole.
+        readable: the object to read from; the body closes it.
+        length: the number of bytes. If there are fewer, `read` raises an error, since the
+            client was promised this number and must not take a part for the whole.
+        before_first_byte: called once, before anything is read.
     """
 
-    def __init__(self, readable: Readable, length: int) -> None:
+    def __init__(
+        self,
+        readable: Readable,
+        length: int,
+        before_first_byte: Callable[[], object] | None = None,
+    ) -> None:
         self._readable = readable
         self._left = length
-        #: that of the file, where the body is all of it and the kernel may copy it
-        self.fileno: Callable[[], int]
-        self._lock = threading.Lock()
+        self._before_first_byte = before_first_byte
+        # A thread that has the lock does not wait for itself: see `_acquire`.
+        self._lock = threading.RLock()
         self.closed = False
 
     def read(self, size: int) -> bytes:
@@ -163,7 +169,9 @@ class Body:
         Raises:
             ServingError: the source ended early.
         """
-        with self._lock:
+        self._start()
+        self._acquire()
+        try:
             if self.closed or not self._left:
                 return b""
             data = self._readable.read(min(size, self._left))
@@ -171,10 +179,56 @@ class Body:
                 raise ServingError(f"The source ended {self._left} bytes too early.")
             self._left -= len(data)
             return data
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
-        """Close what is read from, after a read that another thread is in."""
-        with self._lock:
+        """Close the readable object, after a read that another thread is in."""
+        self._acquire()
+        try:
             if not self.closed:
                 self.closed = True
                 self._readable.close()
+        finally:
+            self._lock.release()
+
+    def _start(self) -> None:
+        function, self._before_first_byte = self._before_first_byte, None
+        if function is not None:
+            function()
+
+    def _acquire(self) -> None:
+        """Take the lock, or raise an error without it.
+
+        mod_wsgi closes a response while an error of its own is set. Python then takes the lock
+        and raises SystemError, and a ``with`` statement would never release it.
+        """
+        try:
+            self._lock.acquire()
+        except BaseException:
+            with suppress(RuntimeError):  # This thread does not have the lock.
+                self._lock.release()
+            raise
+
+
+class FileBody(Body):
+    """The whole of a local file, which a WSGI server may send by its descriptor.
+
+    Args:
+        readable: the file, at its first byte.
+        length: its length in bytes.
+        before_first_byte: as for `Body`.
+
+    Source: PEP 3333 (wsgi.file_wrapper). mod_wsgi 4 and 5 call ``tell`` after ``fileno``.
+    """
+
+    _readable: Any
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        self._start()
+        return int(self._readable.fileno())
+
+    def tell(self) -> int:
+        """Return the place of the next byte in the file."""
+        return int(self._readable.tell())

@@ -18,7 +18,11 @@ _FOR = {
     "resolvers": ("nginx",),
     "cache": ("nginx",),
     "ca_file": ("nginx",),
+    "headers": ("nginx",),
 }
+
+# those that may be given more than once -> the option of one
+_OPTIONS = {"resolvers": "resolver", "headers": "header"}
 
 
 class ServerconfPart(CommandPart):
@@ -63,6 +67,15 @@ class ServerconfPart(CommandPart):
             help="certificates of the authorities that nginx trusts when it fetches by https "
             "(nginx; default: those of this machine)",
         )
+        parser.add_argument(
+            "--header",
+            action="append",
+            dest="headers",
+            type=_read_header,
+            metavar="NAME",
+            help="header of the site's answers that is in answers with files as well, beside those "
+            "that are known; may be given more than once (nginx)",
+        )
 
     def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
         """Print the configuration, and on standard error what will not work."""
@@ -70,10 +83,10 @@ class ServerconfPart(CommandPart):
         given = {name: options[name] for name in _FOR if options[name]}
         for name in given:
             if web_server not in _FOR[name]:
-                option = {"resolvers": "resolver"}.get(name, name.replace("_", "-"))
+                option = _OPTIONS.get(name, name.replace("_", "-"))
                 raise CommandError(f"--{option} is for {' and '.join(_FOR[name])}.")
-        if "resolvers" in given:
-            given["resolvers"] = tuple(given["resolvers"])
+        for name in _OPTIONS.keys() & given.keys():
+            given[name] = tuple(given[name])
         configuration = get_configuration(web_server, Options(**given))
         for warning in configuration.warnings:
             command.stderr.write(f"Warning: {warning}")
@@ -90,6 +103,12 @@ def _read_resolver(text: str) -> str:
 
 def _read_zone(text: str) -> str:
     return _read(r"\w+", text, "a name of letters, digits and underscores")
+
+
+def _read_header(text: str) -> str:
+    # nginx refuses variables with longer names unless it is given larger buckets for them
+    pattern = r"(?=.{1,40}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
+    return _read(pattern, text, "the name of a header, of at most 40 letters, digits and dashes")
 
 
 def _read_path(text: str) -> str:

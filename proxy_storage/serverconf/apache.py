@@ -21,7 +21,14 @@ REQUEST = """\
 # so that the site can tell when it is set up for another web server
 RequestHeader set X-Sendfile-Type X-Sendfile
 # a range is for GET only, which mod_xsendfile leaves to us
-RequestHeader unset Range "expr=%{REQUEST_METHOD} == 'HEAD'\""""
+RequestHeader unset Range "expr=%{REQUEST_METHOD} == 'HEAD'"
+# With a suffix for what Apache has compressed, no ETag would match the one of the site.
+<IfDirective DeflateAlterETag>
+    DeflateAlterETag NoChange
+</IfDirective>
+<IfDirective BrotliAlterETag>
+    BrotliAlterETag NoChange
+</IfDirective>"""
 
 FOLDERS = """\
 XSendFile on

@@ -36,12 +36,14 @@ class Options:
         resolvers: addresses of name servers (nginx); by default those of this machine.
         cache: name of the zone of a cache for what nginx fetches; without one, none.
         ca_file: file with the certificates of the authorities that nginx trusts.
+        headers: further headers of the site's answer that nginx adds to the answer with a file.
     """
 
     site: str = SITE
     resolvers: tuple[str, ...] = ()
     cache: str | None = None
     ca_file: str | None = None
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ PROXY = """\
 reverse_proxy {site} {{
     # so that the site can tell when it is set up for another web server
     header_up X-Sendfile-Type X-Accel-Redirect
+    # some servers take underscores for dashes, and a header of the client for one of Caddy's
+    header_up -*_*
     header_down -X-Sendfile
 {folders}
 

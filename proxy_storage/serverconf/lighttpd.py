@@ -20,7 +20,9 @@ already, write the two lines with x-sendfile there."""
 STAT_CACHE = """\
 # otherwise a changed file has its old size for up to a second
 server.stat-cache-engine = "disable"
-server.follow-symlink = "disable\""""
+server.follow-symlink = "disable"
+# otherwise Mine.TXT would be answered with mine.txt, which may be another user's
+server.force-lowercase-filenames := "disable\""""
 
 PROXY = """\
 proxy.server = ("" => ((

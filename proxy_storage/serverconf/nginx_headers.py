@@ -1,22 +1,42 @@
-"""Headers of S3 and of those that are like it which a client has no use for.
+"""Headers that nginx is told of by name: those of the site, and those of S3.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
 
-# nginx has to be told of each by its full name
-HIDDEN = (
-    # the site says these itself, or could
+#: Of an answer with ``X-Accel-Redirect``, nginx itself keeps ``Content-Type``,
+#: ``Content-Disposition``, ``Cache-Control``, ``Expires``, ``Set-Cookie`` and ``Accept-Ranges``.
+#: It drops these; the configuration adds them to the answer with the file.
+PASSED_ON = (
     "Access-Control-Allow-Credentials",
-    "Access-Control-Allow-Headers",
-    "Access-Control-Allow-Methods",
     "Access-Control-Allow-Origin",
     "Access-Control-Expose-Headers",
+    "Content-Security-Policy",
+    "Content-Security-Policy-Report-Only",
+    "Cross-Origin-Embedder-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Permissions-Policy",
+    "Referrer-Policy",
+    "Strict-Transport-Security",
+    "Timing-Allow-Origin",
+    "Vary",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "X-Request-ID",
+    "X-Robots-Tag",
+)
+
+# nginx has to be told of each by its full name.
+HIDDEN = (
+    # Only the site decides on these.
+    *PASSED_ON,
+    "Access-Control-Allow-Headers",
+    "Access-Control-Allow-Methods",
     "Access-Control-Max-Age",
     "Alt-Svc",
     "Cache-Control",
     "Clear-Site-Data",
     "Content-Disposition",
-    "Content-Security-Policy",
     "Content-Type",
     "Expires",
     "Link",
@@ -24,12 +44,8 @@ HIDDEN = (
     "Pragma",
     "Refresh",
     "Set-Cookie",
-    "Strict-Transport-Security",
-    "Vary",
-    "X-Content-Type-Options",
-    "X-Frame-Options",
     "X-XSS-Protection",
-    # S3's own
+    # These are S3's own.
     "x-amz-bucket-region",
     "x-amz-checksum-crc32",
     "x-amz-checksum-crc32c",

@@ -16,7 +16,6 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf.base import Options
 from proxy_storage.serverconf.nginx_headers import HIDDEN
 from proxy_storage.serverconf.plan import InternalHost
-from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 # of Debian, of Red Hat, of Alpine and the BSDs
@@ -42,12 +41,6 @@ location ^~ {location} {{
         # where it may not be asked for a list of all.
         proxy_intercept_errors on;
 {error_pages}
-
-        # nginx drops these from the site's answer, so they are said here again
-        set $proxy_storage_vary $upstream_http_vary;
-        add_header X-Content-Type-Options nosniff always;
-        add_header Content-Security-Policy "{policy}" always;
-        add_header Vary $proxy_storage_vary always;
 
         # the site has said these, or S3 has no business to; they are many, and long
         proxy_headers_hash_max_size 1024;
@@ -108,10 +101,11 @@ IGNORED = """\
 proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Buffering X-Accel-Charset
     X-Accel-Expires X-Accel-Limit-Rate X-Accel-Redirect;"""
 
+#: what 416 has to have; only nginx knows it where S3 has sent the whole object
+ERROR_HEADER = "Content-Range"
 ERROR = """\
 location @proxy_storage_{status} {{
-{more}    add_header X-Content-Type-Options nosniff always;
-    return {status};
+{more}    return {status};
 }}"""
 # what the client is told -> what S3 has said; all others are between nginx and S3
 TOLD = {404: (403, 404), 412: (412,), 416: (416,)}
@@ -151,8 +145,9 @@ def get_host_block(host: InternalHost, keys: tuple[str, ...], options: Options) 
         address=host.host.replace("localhost", "127.0.0.1") if name == "localhost" else host.host,
         details=textwrap.indent("\n".join(details), " " * 8),
         error_pages=textwrap.indent("\n".join(_get_error_pages()), " " * 8),
-        policy=CONTENT_SECURITY_POLICY,
-        hidden="\n".join(f"        proxy_hide_header {header};" for header in HIDDEN),
+        hidden="\n".join(
+            f"        proxy_hide_header {header};" for header in (*HIDDEN, *options.headers)
+        ),
     )
 
 
@@ -208,7 +203,7 @@ def get_error_blocks() -> Iterator[str]:
     for status in (*TOLD, 502):
         more = ""
         if status == 416:
-            more = "    add_header Content-Range $upstream_http_content_range always;\n"
+            more = "    set $file_content_range $upstream_http_content_range;\n"
         yield ERROR.format(status=status, more=more)
 
 

@@ -7,11 +7,12 @@ from django.http.response import HttpResponseBase
 
 from proxy_storage.configuration import build
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.headers import get_file_headers
+from proxy_storage.serving.headers import get_file_headers, keep_framing
 from proxy_storage.serving.sendfile import SendfileServer, is_set_up_for
 from proxy_storage.serving.streaming import STREAMING
-from proxy_storage.settings import SETTING, cached, proxy_storage_settings
+from proxy_storage.settings import SETTING, cached, get_for_storage, proxy_storage_settings
 
 # where nothing is configured
 SENDFILE = SendfileServer()
@@ -33,7 +34,8 @@ def serve(
         request: a GET or HEAD request.
         meta_backend_obj: the file's record.
         as_attachment: always download, instead of showing types that are safe to show.
-        filename: the name to save it as; by default the last part of the path.
+        filename: the name to save it as; by default the record's ``name``, or else the last
+            part of the path.
         server: who delivers it, where `get_server` has been asked already.
 
     Raises:
@@ -42,7 +44,9 @@ def serve(
     """
     headers = get_file_headers(meta_backend_obj, as_attachment=as_attachment, filename=filename)
     server = server or get_server(meta_backend_obj)
-    return server.serve(request, meta_backend_obj, headers)
+    response = server.serve(request, meta_backend_obj, headers)
+    keep_framing(response)
+    return response
 
 
 def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
@@ -52,9 +56,9 @@ def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
     ``default``. With none of them, django-sendfile2 answers where the project has set
     ``SENDFILE_BACKEND`` and the file lies below ``SENDFILE_ROOT``, else Python streams.
     """
-    server = get_configured_server(
-        meta_backend_obj["proxy_storage_name"], meta_backend_obj.get("original_storage_name")
-    )
+    name = meta_backend_obj["proxy_storage_name"]
+    original_name = get_proxy_storage(name).get_original_storage_name(meta_backend_obj)
+    server = get_configured_server(name, original_name)
     if server is not None:
         return server
     return SENDFILE if is_set_up_for(meta_backend_obj) else STREAMING
@@ -69,15 +73,7 @@ def get_configured_server(
         proxy_storage_name: the storage in front.
         original_storage_name: the original's name where there are several.
     """
-    servers = get_servers()
-    for key in (
-        f"{proxy_storage_name}/{original_storage_name}",
-        proxy_storage_name,
-        "default",
-    ):
-        if key in servers:
-            return servers[key]
-    return None
+    return get_for_storage(get_servers(), proxy_storage_name, original_storage_name)
 
 
 @cached

@@ -14,7 +14,7 @@ def get_source(meta_backend_obj: MetaBackendObject) -> Source:
     """Return the bytes of a file, found but not opened.
 
     Raises:
-        ServingError: the path or a link leads out of the original storage.
+        UnsafePathError: the path or a link leads out of the original storage.
         FileNotFoundError: the file is gone from this machine.
     """
     original: Any = meta_backend_obj.get_original_storage()
@@ -28,3 +28,19 @@ def get_source(meta_backend_obj: MetaBackendObject) -> Source:
             raise FileNotFoundError(name)
         return file
     return S3Source(original, name) if is_s3(original) else StorageSource(original, name)
+
+
+def require_deliverable(meta_backend_obj: MetaBackendObject) -> None:
+    """Make sure that a file can be delivered, as far as it costs next to nothing to find out.
+
+    Of files on this machine it is known, and of those in storages that have ``get_source``.
+
+    Raises:
+        UnsafePathError: the path or a link leads out of the original storage.
+        FileNotFoundError: the file is gone.
+    """
+    original = meta_backend_obj.get_original_storage()
+    if hasattr(original, "get_source") or reads_files_as_they_are(original):
+        _ = get_source(meta_backend_obj).size
+    else:
+        get_local_file(meta_backend_obj)

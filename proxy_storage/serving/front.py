@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest
 
 from proxy_storage.exceptions import ServingError
@@ -11,6 +13,10 @@ ANNOUNCEMENT = "X-Sendfile-Type"
 
 # request headers of a web server in front
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+
+# The commands that serve a site under ASGI for development. An ASGI server does not name itself;
+# these modules are imported only where it is the command that runs.
+_ASGI_COMMANDS = ("channels.management.commands.runserver", "daphne.management.commands.runserver")
 
 
 def require_front(request: HttpRequest, header: str) -> None:
@@ -51,6 +57,12 @@ def is_development_server(request: HttpRequest) -> bool:
     A web server in front speaks HTTP/1.0, as nginx does unless it is told otherwise, or says
     for whom it asks.
     """
-    meta = request.META
-    is_direct = meta.get("SERVER_PROTOCOL") != "HTTP/1.0" and meta.keys().isdisjoint(_FORWARDED)
-    return is_direct and str(meta.get("SERVER_SOFTWARE", "")).startswith("WSGIServer/")
+    meta, scope = request.META, getattr(request, "scope", None)
+    if scope is None:
+        protocol = meta.get("SERVER_PROTOCOL")
+        is_development = str(meta.get("SERVER_SOFTWARE", "")).startswith("WSGIServer/")
+    else:
+        protocol = f"HTTP/{scope.get('http_version')}"
+        is_development = not sys.modules.keys().isdisjoint(_ASGI_COMMANDS)
+    is_direct = protocol != "HTTP/1.0" and meta.keys().isdisjoint(_FORWARDED)
+    return is_direct and is_development

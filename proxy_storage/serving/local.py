@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, Storage
 
-from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError
+from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError, UnsafePathError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.originals import get_local_path
 from proxy_storage.sources import Readable, Source, go_to, make_etag
@@ -98,7 +98,7 @@ def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
         ``None`` where the original storage has no local paths, or no file at this one.
 
     Raises:
-        ServingError: the path or a link leads out of the original storage.
+        UnsafePathError: the path or a link leads out of the original storage.
     """
     original, name = (
         meta_backend_obj.get_original_storage(),
@@ -108,7 +108,7 @@ def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
     try:
         local_path = get_local_path(original, name)
     except SuspiciousFileOperation as error:
-        raise ServingError(f"{path!r} lies outside of its original storage.") from error
+        raise UnsafePathError(f"{path!r} lies outside of its original storage.") from error
     if local_path is None:
         return None
     try:
@@ -119,7 +119,7 @@ def get_local_file(meta_backend_obj: MetaBackendObject) -> LocalFile | None:
         return None
     root = original.path("")
     if not os.path.realpath(local_path).startswith(os.path.join(os.path.realpath(root), "")):
-        raise ServingError(f"{path!r} leads out of its original storage by a link.")
+        raise UnsafePathError(f"{path!r} leads out of its original storage by a link.")
     return LocalFile(original, name, local_path, root, status)
 
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -21,7 +23,7 @@ from proxy_storage.serving.ranges import (
     refuse_range,
 )
 from proxy_storage.serving.validators import answer_without_file, get_validators
-from proxy_storage.sources import Body, Source
+from proxy_storage.sources import Body, FileBody, Source
 
 BLOCK_SIZE = 64 * 1024  # bytes
 # each block is read in a thread, which costs more than the reading
@@ -51,8 +53,18 @@ class StreamedFile(FileResponse):
         """Make up no type, name or length: the right ones are there already."""
 
     async def _read_blocks(self) -> AsyncIterator[bytes]:
-        while block := await asyncio.to_thread(self._body.read, ASYNC_BLOCK_SIZE):
+        # In the thread of the request, which has its connections.
+        await sync_to_async(release_connections)(include_persistent=True)
+        while block := await asyncio.to_thread(self._read_block):
             yield block
+
+    def _read_block(self) -> bytes:
+        """Read a block in a thread that other requests use as well."""
+        try:
+            return self._body.read(ASYNC_BLOCK_SIZE)
+        finally:
+            # Some original storages keep the bytes in a database.
+            release_connections(include_persistent=True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the blocks, and close the file also when the client leaves.
@@ -66,6 +78,26 @@ class StreamedFile(FileResponse):
                     yield block
         finally:
             await asyncio.to_thread(self._body.close)
+
+
+def release_connections(*, include_persistent: bool = False) -> None:
+    """Close the database connections of this thread, as Django does at the end of a request.
+
+    The bytes of a response are sent without a query, and a slow client takes minutes to read
+    them. A connection inside of a transaction stays open.
+
+    Args:
+        include_persistent: close connections with ``CONN_MAX_AGE`` as well. Under ASGI each
+            request has a thread of its own, and no other request uses its connections.
+
+    Source: django.db.close_old_connections, which Django calls after the last byte.
+    """
+    for connection in connections.all(initialized_only=True):
+        is_persistent = connection.settings_dict["CONN_MAX_AGE"] != 0
+        if connection.connection is None or (is_persistent and not include_persistent):
+            continue
+        if connection.autocommit and not connection.in_atomic_block:
+            connection.close()
 
 
 class StreamingServer(ServerBase):
@@ -131,13 +163,14 @@ def stream(
         # a middleware that packs what it sends would make another part of it
         request.META.pop("HTTP_ACCEPT_ENCODING", None)
     readable = source.open(start, stop)
-    body = Body(readable, stop - start)
-    if part is None and isinstance(source, LocalFile):
-        # for the file wrapper of a WSGI server, which has the kernel copy from the file
-        body.fileno = cast(Any, readable).fileno
+    is_async = hasattr(request, "scope")
+    is_whole_file = part is None and isinstance(source, LocalFile)
+    body = (FileBody if is_whole_file else Body)(
+        readable, stop - start, None if is_async else release_connections
+    )
     return StreamedFile(
         body,
-        is_async=hasattr(request, "scope"),
+        is_async=is_async,
         status=200 if part is None else 206,
         headers=headers,
     )

@@ -21,6 +21,13 @@ _PRECONDITIONS = (
     "HTTP_IF_MODIFIED_SINCE",
 )
 
+# headers that are up to date in a 304 and a 412 as well
+_OF_COPIES = {
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+}
+
 
 class Validators(NamedTuple):
     """What a client sends back to ask whether a file has changed.
@@ -89,6 +96,10 @@ def answer_without_file(
     )
     if response is None or response is whole:
         return None
+    # A browser goes on with the headers of its copy, except for those that it is given now: it
+    # would keep to a policy that the project, or a later version of this package, has changed.
+    for name in _OF_COPIES & headers.keys():
+        response[name] = headers[name]
     if response.status_code == 412:
         del response["Content-Type"]  # Django's default, of an empty body
     return response
