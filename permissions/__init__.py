@@ -16,6 +16,7 @@ from .fields import FieldPermissions
 from .filters import Readable, get_readable, owned_by
 from .links import SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
+from .rules import may_read
 from .signed import HasValidSignature
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "decide",
     "get_readable",
     "get_signed_url",
+    "may_read",
     "owned_by",
     "revoke_links",
 ]

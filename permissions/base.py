@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection
 from typing import Any, Self
 
+from asgiref.sync import iscoroutinefunction
 from django.db.models import Model
+from django.http import HttpRequest
 from rest_framework.permissions import AND, NOT, OR, BasePermission, OperationHolderMixin
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.exceptions import ConfigurationError, RuleError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.conditions import Condition
+
+
+def _find_base_with_has_permission(cls: type) -> type | None:
+    """Return the class that `has_permission` of another kind comes from, if there is one."""
+    others = (base for base in cls.__mro__ if base not in FilePermission.__mro__)
+    return next((base for base in others if "has_permission" in vars(base)), None)
 
 
 class FilePermission(OperationHolderMixin, BasePermission):
@@ -26,20 +35,29 @@ class FilePermission(OperationHolderMixin, BasePermission):
     overrides the first alone is asked record by record again, whatever the parent's filter.
 
     Raises:
-        ConfigurationError: a subclass has a `has_permission` of its own. Nobody would ask
-            it: combine the class with another one by ``&``.
+        ConfigurationError: a subclass defines `has_permission`, or inherits it from another
+            class. This method is never called: combine the two classes with ``&``. Or one of
+            the methods is a coroutine function.
 
     Source: https://www.django-rest-framework.org/api-guide/permissions/
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.has_permission is not FilePermission.has_permission:
+        base = _find_base_with_has_permission(cls)
+        if base is not None:
+            where = "" if base is cls else f", which it inherits from {base.__qualname__},"
             raise ConfigurationError(
-                f"{cls.__qualname__} is decided by records alone, so its has_permission would "
-                "never be asked. Write what depends on the request as a permission class of "
-                "its own, and combine the two with '&'."
+                f"{cls.__qualname__} is decided by records alone, so its has_permission{where} "
+                "would never be asked. Write what depends on the request as a permission class "
+                "of its own, and combine the two with '&'."
             )
+        for name in ("has_object_permission", "get_filter", "get_bounds"):
+            if iscoroutinefunction(getattr(cls, name, None)):
+                raise ConfigurationError(
+                    f"{cls.__qualname__}.{name} must not be a coroutine function: rules are "
+                    "asked synchronously. Write it with 'def'."
+                )
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -88,8 +106,32 @@ class DenyAll(FilePermission):
     """Allow nobody: for a field whose files nobody may read."""
 
 
+class Outside:
+    """The view that permissions are given where the caller has none.
+
+    A file is about to be downloaded as far as they can see.
+    """
+
+    action = "download"
+    asks_for_one_file = True
+
+    def get_queryset(self) -> Any:
+        """Refuse to give a queryset, for which Django REST framework's model permissions ask.
+
+        Raises:
+            RuleError: always.
+        """
+        raise RuleError(
+            "A permission class asked the view for a queryset, but records are not rows of a "
+            "model. Use HasModelPermission or HasObjectPermission."
+        )
+
+
 def decide(
-    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None = None
+    permission: Any,
+    request: Request | HttpRequest,
+    view: APIView | None = None,
+    obj: MetaBackendObject | None = None,
 ) -> bool | None:
     """Decide one permission, composed or not.
 
@@ -100,28 +142,88 @@ def decide(
 
     Args:
         permission: an instance, as DRF's ``get_permissions`` gives it.
-        request: the request, with its user.
-        view: the view that answers it.
+        request: the request, with its user: one of DRF or of Django.
+        view: the view that answers it; ``None`` outside of DRF.
         obj: the file's record, once it is known.
 
     Returns:
         Whether the request is allowed; ``None`` where only a record can tell, and none
         was given.
+
+    Raises:
+        RuleError: a permission class returned something else than ``True`` or ``False``. The
+            request must be refused.
     """
+    stand_in: Any = Outside()
+    return _decide(permission, get_drf_request(request), stand_in if view is None else view, obj)
+
+
+def _decide(
+    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None
+) -> bool | None:
     composed = permission  # not narrowed: the operands are unknown to DRF's stubs
     if isinstance(permission, NOT):
-        answer = decide(composed.op1, request, view, obj)
+        answer = _decide(composed.op1, request, view, obj)
         return None if answer is None else not answer
     if isinstance(permission, AND | OR):
         return _decide_both(permission, request, view, obj)
     is_about_records = isinstance(permission, FilePermission)
-    if not is_about_records and not permission.has_permission(request, view):
+    if not is_about_records and not ask(permission, "has_permission", request, view):
         return False
     if obj is not None:
-        return bool(permission.has_object_permission(request, view, obj))
+        return ask(permission, "has_object_permission", request, view, obj)
     if denies_all(permission):
         return False
     return None if asks_records(permission) else True
+
+
+def ask(permission: Any, method: str, *arguments: Any) -> bool:
+    """Call a method of a permission class, and return its answer.
+
+    Args:
+        permission: an instance.
+        method: the name of the method.
+        arguments: its arguments.
+
+    Raises:
+        RuleError: the answer is neither ``True`` nor ``False``.
+    """
+    answer = getattr(permission, method)(*arguments)
+    return check_answer(answer, f"{type(permission).__qualname__}.{method}()")
+
+
+def check_answer(answer: Any, where: str) -> bool:
+    """Return an answer of the project's code, if it is one.
+
+    The truth of another value is not the answer: a coroutine is true whatever it would return.
+
+    Args:
+        answer: what a method has returned.
+        where: the method, for the error message.
+
+    Raises:
+        RuleError: the answer is neither ``True`` nor ``False``.
+    """
+    if isinstance(answer, bool):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()  # Otherwise Python warns that it was never awaited.
+        raise RuleError(f"{where} returned a coroutine. Rules are asked synchronously: use 'def'.")
+    raise RuleError(f"{where} must return True or False, not {type(answer).__name__}.")
+
+
+def get_drf_request(request: Any) -> Any:
+    """Return a request of Django REST framework, with the same user.
+
+    Args:
+        request: such a request, or one of Django.
+    """
+    if not isinstance(request, HttpRequest):
+        return request
+    drf_request = Request(request)
+    if hasattr(request, "user"):
+        drf_request.user = request.user  # There is no authentication that could find it.
+    return drf_request
 
 
 def denies_all(permission: Any) -> bool:
@@ -141,10 +243,10 @@ def _decide_both(
 ) -> bool | None:
     # True settles an "or", False an "and", whatever the other answer is
     settling = isinstance(permission, OR)
-    first = decide(permission.op1, request, view, obj)
+    first = _decide(permission.op1, request, view, obj)
     if first is settling:
         return settling
-    second = decide(permission.op2, request, view, obj)
+    second = _decide(permission.op2, request, view, obj)
     if second is settling:
         return settling
     return None if None in (first, second) else not settling

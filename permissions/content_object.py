@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model, QuerySet
+from django.db import router
+from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition
-from proxy_storage.owners import get_owner_model
+from proxy_storage.meta_backends.conditions import Condition, all_of
+from proxy_storage.owners import get_owner_model, locate_content_object
+from proxy_storage.scopes import Scopes, get_databases
 
-from .base import FilePermission
+from .base import FilePermission, check_answer
 from .bounds import NOBODY, UNKNOWN, Bounds
-from .filters import find_first, get_file_fields, owned_as_any, owned_by
-from .object_permissions import get_permitted, has_object_permission
+from .filters import (
+    find_first,
+    get_file_fields,
+    get_rule_name,
+    owned_as_any,
+    owned_by,
+)
+from .object_permissions import get_permitted, has_object_permission, has_other_backends
 
 DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
 
@@ -53,7 +61,10 @@ class HasModelPermission(FilePermission):
         return owned_as_any([model for model in models if self._is_permitted(request, model)])
 
     def _is_permitted(self, request: Request, model: type[Model]) -> bool:
-        return bool(request.user and request.user.has_perm(get_full_name(self.name, model)))
+        if not request.user:
+            return False
+        answer = request.user.has_perm(get_full_name(self.name, model))
+        return check_answer(answer, f"{type(request.user).__qualname__}.has_perm()")
 
 
 class HasObjectPermission(FilePermission):
@@ -77,8 +88,11 @@ class HasObjectPermission(FilePermission):
     ) -> bool:
         """Ask ``user.has_perm`` of the instance."""
         model = get_owner_model(obj)
-        instance = None if model is None else obj.get_content_object()
-        if model is None or instance is None or not request.user:
+        # Permissions for instances name a key without its database.
+        if model is None or locate_content_object(obj) != router.db_for_write(model):
+            return False
+        instance = obj.get_content_object()
+        if instance is None or not request.user:
             return False
         return has_object_permission(request.user, get_full_name(self.name, model), instance)
 
@@ -99,6 +113,11 @@ class HasObjectPermission(FilePermission):
             for model in models
         )
         return reduce(or_, (_get_bounds(model, instances) for model, instances in found), NOBODY)
+
+    def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
+        """Give out the name of the rule, if an authentication backend has to be asked."""
+        if has_other_backends():
+            yield get_rule_name(self)
 
 
 class CanReadFile(FilePermission):
@@ -139,7 +158,10 @@ class CanReadFile(FilePermission):
         if model is None or name not in get_file_fields(model) or not hasattr(model, self.method):
             return False
         instance = obj.get_content_object()
-        return instance is not None and bool(getattr(instance, self.method)(request.user, name))
+        if instance is None:
+            return False
+        answer = getattr(instance, self.method)(request.user, name)
+        return check_answer(answer, f"{model.__qualname__}.{self.method}()")
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
@@ -153,19 +175,30 @@ class CanReadFile(FilePermission):
         """Ask each model for its instances, for each of its file fields."""
         found = (
             _get_bounds(model, self._find_readable(model, request.user, name), name)
+            | _get_unknown(model, name)
             for model in models
             if hasattr(model, self.method)
             for name in get_file_fields(model)
         )
         return reduce(or_, found, NOBODY)
 
-    def _find_readable(self, model: type[Model], user: Any, name: str) -> QuerySet[Model] | None:
-        # a child that overrides the first alone is asked for each of its instances
-        if self.queryset_method is None or self.queryset_method not in find_first(
+    def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
+        """Give out the name of the rule for each model whose instances have to be asked."""
+        for model in models:
+            is_asked = hasattr(model, self.method) and get_file_fields(model)
+            if is_asked and not self._has_queryset_method(model):
+                yield f"{get_rule_name(self)} for {model._meta.label}"
+
+    def _has_queryset_method(self, model: type[Model]) -> bool:
+        # A child that overrides the first method alone is asked for each of its instances.
+        return self.queryset_method is not None and self.queryset_method in find_first(
             model, (self.method, self.queryset_method)
-        ):
+        )
+
+    def _find_readable(self, model: type[Model], user: Any, name: str) -> QuerySet[Model] | None:
+        if not self._has_queryset_method(model):
             return None
-        found: QuerySet[Model] | None = getattr(model, self.queryset_method)(user, name)
+        found: QuerySet[Model] | None = getattr(model, str(self.queryset_method))(user, name)
         return found
 
 
@@ -181,3 +214,16 @@ def _get_bounds(model: type[Model], instances: QuerySet[Model] | None, *fields: 
     if instances is None:
         return UNKNOWN & Bounds.exactly(owned_as_any([model], *fields))
     return Bounds.exactly(owned_by(instances, *fields, model=model))
+
+
+def _get_unknown(model: type[Model], field: str) -> Bounds:
+    """Return the bounds for files of rows in other databases than the model's usual one.
+
+    ``queryset_method`` finds none of them, so that each has to be asked.
+    """
+    usual = router.db_for_write(model)
+    others = [alias for alias in get_databases(model) if alias != usual]
+    if not others:
+        return NOBODY
+    of_others = Q(content_object_scope__in=Scopes(model, *others))
+    return UNKNOWN & Bounds.exactly(all_of(owned_as_any([model], field), of_others))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -17,7 +17,7 @@ from proxy_storage.owners import get_owner_model
 
 from .base import FilePermission, decide
 from .bounds import NOBODY, Bounds
-from .filters import get_bounds, owned_as_any
+from .filters import find_unfiltered, get_bounds, owned_as_any
 
 
 class FieldPermissions(FilePermission):
@@ -67,6 +67,12 @@ class FieldPermissions(FilePermission):
             rule_bounds = get_bounds(rule(), request, view, [owner]).generally()
             bounds |= of_fields & rule_bounds
         return bounds
+
+    def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
+        """Give out the names of the rules for which a list asks each record."""
+        for name, rule in self.permissions.items():
+            if rule is not None:
+                yield from find_unfiltered(rule(), [self._get_owner_model(name)])
 
     def _get_owner_model(self, name: Any) -> type[Model]:
         """Return the model that files of a field name as their owner's."""

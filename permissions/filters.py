@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -15,10 +15,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.conditions import Condition, all_of
+from proxy_storage.meta_backends.conditions import Condition, all_of, any_of
+from proxy_storage.meta_backends.querysets import get_database
 from proxy_storage.owners import get_owner_models
+from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
-from .base import FilePermission, asks_records, denies_all
+from .base import FilePermission, ask, asks_records, denies_all
 from .bounds import EVERYBODY, NOBODY, UNKNOWN, Bounds
 
 # a class that has one of these has spoken about records
@@ -96,7 +98,7 @@ def get_bounds(
         return first & get_bounds(composed.op2, request, view, models)
     if isinstance(permission, FilePermission):
         return _get_bounds_of_files(permission, request, view, models)
-    if not permission.has_permission(request, view):
+    if not ask(permission, "has_permission", request, view):
         return NOBODY
     return UNKNOWN if asks_records(permission) else EVERYBODY
 
@@ -130,6 +132,49 @@ def find_first(cls: type, names: Collection[str]) -> Collection[str]:
     """
     found = ([name for name in names if name in vars(base)] for base in cls.__mro__)
     return next(filter(None, found), [])
+
+
+def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterator[str]:
+    """Give out the names of the rules for which a list asks each record.
+
+    Rules that return ``None`` as their filter for some requests only are not found.
+
+    Args:
+        permission: an instance, composed or not.
+        models: the models whose files are asked about.
+    """
+    composed = permission
+    if isinstance(permission, NOT):
+        yield from find_unfiltered(composed.op1, models)
+    elif isinstance(permission, AND | OR):
+        yield from find_unfiltered(composed.op1, models)
+        yield from find_unfiltered(composed.op2, models)
+    elif isinstance(permission, FilePermission):
+        methods = find_first(type(permission), RECORD_METHODS)
+        if list(methods) == ["has_object_permission"]:
+            yield get_rule_name(permission)
+        elif hasattr(permission, "find_unfiltered"):
+            yield from permission.find_unfiltered(models)
+    elif asks_records(permission):
+        yield get_rule_name(permission)
+
+
+def find_rules(permission: Any) -> Iterator[str]:
+    """Give out the names of all rules of a permission, composed or not, that look at records."""
+    composed = permission
+    if isinstance(permission, NOT):
+        yield from find_rules(composed.op1)
+    elif isinstance(permission, AND | OR):
+        yield from find_rules(composed.op1)
+        yield from find_rules(composed.op2)
+    elif asks_records(permission):
+        yield get_rule_name(permission)
+
+
+def get_rule_name(permission: Any) -> str:
+    """Return the dotted path of the class of a permission."""
+    cls = type(permission)
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def owned_by(queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | None = None) -> Q:
@@ -173,7 +218,12 @@ def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
 def _owned_as(owner: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
     # a child has the keys of its parents, which need not be its own
     keys = queryset.values(owner._meta.pk.attname)
-    condition = Q(content_type_id__in=_get_type_ids([owner]), object_id__in=keys)
+    scopes = Scopes(owner, get_database(queryset))
+    condition = Q(
+        content_type_id__in=_get_type_ids([owner]),
+        object_id__in=keys,
+        content_object_scope__in=scopes,
+    )
     return condition & Q(field__in=list(fields)) if fields else condition
 
 
@@ -186,11 +236,26 @@ def owned_as_any(models: Iterable[type[Model]], *fields: str) -> Condition:
         models: models as records name them.
         fields: names of file fields; none for all fields.
     """
-    type_ids = _get_type_ids(models)
-    if not type_ids:
-        return False
-    condition = Q(content_type_id__in=type_ids, object_id__isnull=False)
-    return condition & Q(field__in=list(fields)) if fields else condition
+    condition = any_of(
+        *(
+            Q(
+                content_type_id__in=_get_type_ids(group),
+                object_id__isnull=False,
+                content_object_scope__in=Scopes(group[0]),
+            )
+            for group in _group_by_scopes(models)
+        )
+    )
+    return all_of(condition, Q(field__in=list(fields))) if fields else condition
+
+
+def _group_by_scopes(models: Iterable[type[Model]]) -> Iterable[list[type[Model]]]:
+    """Put models together whose content objects are in the same databases and of one tenant."""
+    groups: dict[Any, list[type[Model]]] = {}
+    for model in models:
+        tenants = tuple((alias, get_tenant(model, alias)) for alias in get_databases(model))
+        groups.setdefault(tenants, []).append(model)
+    return groups.values()
 
 
 def _get_type_ids(models: Iterable[type[Model]]) -> list[int]:

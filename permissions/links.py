@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -32,7 +32,8 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.urls import get_file_url
 
-from .settings import get_link_key, get_link_max_age
+from .requesters import get_model_label, is_user
+from .settings import get_link_key, get_link_max_age, get_link_rounding
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -81,17 +82,19 @@ def get_signed_url(
     Args:
         record: the file's record, as it is in the meta backend now.
         request: the request that the answer is for; it makes the URL absolute.
-        max_age: seconds; by default, and at most, ``LINK_MAX_AGE``.
+        max_age: seconds; by default, and at most, ``LINK_MAX_AGE``. The link ends up to a tenth
+            earlier: see ``LINK_ROUNDING``.
         as_attachment: the file is to be saved, also where it could be shown in place.
         method: one of `METHODS`.
-        user: the only one whom the link is good for, by any way of authentication; by
-            default it is good for everybody.
+        user: the only requester whom the link is good for, by any way of authentication; by
+            default it is good for everybody. It may be an instance of another model than that
+            of users, if requests are authenticated as such.
 
     Raises:
         ConfigurationError: the project has no endpoint, or the settings of links are wrong.
         ValueError: there is no such method, the age is too long, or the user has no key.
     """
-    url = get_file_url(record["path"], record["proxy_storage_name"])
+    url = get_file_url(record["path"], record["proxy_storage_name"], request)
     if url is None:
         raise ConfigurationError(
             "There is no endpoint that a link could lead to. Put 'proxy_storage_api' into "
@@ -99,7 +102,7 @@ def get_signed_url(
         )
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
-    expires = int(time()) + _check_max_age(max_age)
+    expires = _get_end(_check_max_age(max_age))
     parameters: dict[str, str] = {}
     if method != "GET":
         parameters["method"] = method
@@ -108,7 +111,8 @@ def get_signed_url(
     if user is not None:
         parameters["user"] = _get_user_key(user)
     parameters["expires"] = str(expires)
-    parameters[SIGNATURE_PARAMETER] = _get_signer().signature(_get_text(record, parameters))
+    text = _get_text(record, parameters, user)
+    parameters[SIGNATURE_PARAMETER] = _get_signer().signature(text)
     url = f"{url}&{urlencode(parameters)}"
     if request is not None:
         url = request.build_absolute_uri(url)
@@ -131,18 +135,44 @@ def is_valid_link(
         method: the method of the request.
         user: the user of the request.
     """
+    end = _get_end_of_link(record, query, method, user)
+    return end is not None and time() < end
+
+
+def has_link_expired(
+    record: MetaBackendObject,
+    query: QueryDict,
+    method: str,
+    user: AbstractBaseUser | AnonymousUser | None,
+) -> bool:
+    """Return whether a request has a link to this file that was valid until it expired.
+
+    Only the holder of a true link learns it. The arguments are those of `is_valid_link`.
+    """
+    end = _get_end_of_link(record, query, method, user)
+    return end is not None and time() >= end
+
+
+def _get_end_of_link(
+    record: MetaBackendObject,
+    query: QueryDict,
+    method: str,
+    user: AbstractBaseUser | AnonymousUser | None,
+) -> int | None:
+    """Return the time when a link expires, in seconds since 1970, or ``None`` for a false one."""
     parameters = _get_parameters(query)
     expires, signature = parameters.get("expires", ""), parameters.get(SIGNATURE_PARAMETER, "")
     if not (_EXPIRES.fullmatch(expires) and _SIGNATURE.fullmatch(signature)):
-        return False
-    if time() >= int(expires) or not _covers(parameters.get("method", "GET"), method):
-        return False
+        return None
+    if not _covers(parameters.get("method", "GET"), method):
+        return None
     try:
-        text = _get_text(record, parameters)
+        text = _get_text(record, parameters, user)
     except (ConfigurationError, KeyError):
         # no storage has this record, or no meta backend: no link can have been made for it
-        return False
-    return _is_signature_of(text, signature) and _is_for(parameters.get("user"), user)
+        return None
+    is_true = _is_signature_of(text, signature) and _is_for(parameters.get("user"), user)
+    return int(expires) if is_true else None
 
 
 def revoke_links(record: MetaBackendObject) -> None:
@@ -183,10 +213,30 @@ def _check_max_age(max_age: int | None) -> int:
     return int(max_age)
 
 
+def _get_end(max_age: int) -> int:
+    """Return the time when a new link expires, in seconds since 1970.
+
+    It is rounded down, so that a link is never good for longer than was asked for. Links that
+    are made shortly after each other are the same URL, which browsers keep in their cache.
+    """
+    end = int(time()) + max_age
+    step = min(get_link_rounding(), max_age // 10)
+    return end - end % step if step else end
+
+
 def _get_user_key(user: AbstractBaseUser | AnonymousUser) -> str:
     if user.pk is None:
         raise ValueError(f"A link is for one user or for everybody, and {user} has no key.")
+    if not can_be_named(user):
+        raise ValueError(
+            f"A link is for a user, or an instance of another model, not {type(user).__name__}."
+        )
     return str(user.pk)
+
+
+def can_be_named(requester: Any) -> bool:
+    """Tell whether a link can be for a requester alone: it has a key, and a model to it."""
+    return is_user(requester) or get_model_label(requester) is not None
 
 
 def _covers(method: str, asked: str) -> bool:
@@ -198,7 +248,7 @@ def _is_for(key: str | None, user: AbstractBaseUser | AnonymousUser | None) -> b
         return True
     if user is None or not user.is_authenticated:  # DRF can be told to have no anonymous user
         return False
-    return user.pk is not None and str(user.pk) == key
+    return can_be_named(user) and user.pk is not None and str(user.pk) == key
 
 
 def _get_parameters(query: QueryDict) -> dict[str, str]:
@@ -216,9 +266,14 @@ def _get_parameters(query: QueryDict) -> dict[str, str]:
     return parameters
 
 
-def _get_text(record: MetaBackendObject, parameters: Mapping[str, str]) -> str:
-    """Return what is signed. JSON keeps its parts apart, whatever is in them."""
+def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: Any = None) -> str:
+    """Return what is signed. JSON keeps its parts apart, whatever is in them.
+
+    The model of a requester that is not a user is one of them: keys of two models may be equal.
+    """
     identity = record.get_proxy_storage().meta_backend.get_identity(record)
+    label = get_model_label(user) if "user" in parameters else None
+    models = [] if label is None else [label]
     return json.dumps(
         [
             record["proxy_storage_name"],
@@ -227,6 +282,7 @@ def _get_text(record: MetaBackendObject, parameters: Mapping[str, str]) -> str:
             sorted((key, str(value)) for key, value in identity.items()),
             str(record.get(LINK_VERSION) or ""),
             *(parameters.get(name) for name in BOUND_PARAMETERS),
+            *models,
         ]
     )
 

@@ -10,6 +10,8 @@ from typing import Any
 from django.contrib import auth
 from django.db.models import Model, QuerySet
 
+from .base import check_answer
+
 # how a backend of Django's answers: with no for any instance
 BACKEND_METHODS = (
     "has_perm",
@@ -29,9 +31,10 @@ def has_object_permission(user: Any, name: str, instance: Model) -> bool:
         instance: a model instance.
     """
     try:
-        return bool(user.has_perm(name, instance))
+        answer = user.has_perm(name, instance)
     except _get_refusals():
         return False
+    return check_answer(answer, f"{type(user).__qualname__}.has_perm()")
 
 
 def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] | None:
@@ -52,11 +55,20 @@ def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] |
         return None
     if user.is_active and user.is_superuser:
         return model._base_manager.all()
-    backends = [type(backend) for backend in auth.get_backends()]
-    others = [backend for backend in backends if not _knows_no_instances(backend)]
+    others = _get_backends_with_instances()
     if not others:
         return model._base_manager.none()
     return _get_permitted_by_guardian(user, name, model) if _are_guardians(others) else None
+
+
+def has_other_backends() -> bool:
+    """Tell whether a backend in use knows of instances, and is not django-guardian's."""
+    return not _are_guardians(_get_backends_with_instances())
+
+
+def _get_backends_with_instances() -> list[type[Any]]:
+    backends = [type(backend) for backend in auth.get_backends()]
+    return [backend for backend in backends if not _knows_no_instances(backend)]
 
 
 def _knows_no_instances(backend: type[Any]) -> bool:

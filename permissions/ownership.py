@@ -15,14 +15,18 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.conditions import Condition, any_of
 from proxy_storage.meta_backends.values import is_storable
-from proxy_storage.owners import get_owner_model
+from proxy_storage.owners import get_owner_model, locate_content_object
+from proxy_storage.scopes import get_databases
 
 from .base import FilePermission
 from .filters import owned_by
+from .requesters import is_user
 
 
 class IsOwner(FilePermission):
     """Allow the user that the owner instance names, or the users.
+
+    A requester that is an instance of another model is not a user, whatever its key.
 
     Args:
         user_field: the foreign key to the user on the model that owns the file; or a path
@@ -43,7 +47,7 @@ class IsOwner(FilePermission):
     ) -> bool:
         """Compare keys; one query, by which no user is fetched."""
         user, model = request.user, get_owner_model(obj)
-        if model is None or not (user and user.is_authenticated):
+        if model is None or not is_user(user):
             return False
         relation = self._get_relation(model)
         if "." not in self.user_field and _is_foreign_key(relation):
@@ -54,7 +58,8 @@ class IsOwner(FilePermission):
             key = model._meta.pk.to_python(obj["object_id"])
         except (ValidationError, ValueError, TypeError):  # no key of this model
             return False
-        instances = self._get_instances(user, model) if is_storable(key) else None
+        using = locate_content_object(obj)
+        instances = self._get_instances(user, model, using) if is_storable(key) else None
         # a database may compare keys without case
         return instances is not None and key in instances.filter(pk=key).values_list(
             "pk", flat=True
@@ -65,19 +70,25 @@ class IsOwner(FilePermission):
     ) -> Condition:
         """Select the files of all instances that name the user."""
         user = request.user
-        if not (user and user.is_authenticated):
+        if not is_user(user):
             return False
-        found = [self._get_instances(user, model) for model in models]
+        found = [
+            self._get_instances(user, model, using)
+            for model in models
+            for using in get_databases(model)
+        ]
         return any_of(*(owned_by(some, model=some.model) for some in found if some is not None))
 
-    def _get_instances(self, user: Any, model: type[Model]) -> QuerySet[Model] | None:
+    def _get_instances(
+        self, user: Any, model: type[Model], using: str | None
+    ) -> QuerySet[Model] | None:
         """Return the instances that name a user; ``None`` where nothing can name this one."""
         relation = self._get_relation(model)
         key = _get_user_key(user, relation)
         if key is None:
             return None
         path = "__".join([*self.user_field.split("."), _get_user_field(relation).name])
-        return model._base_manager.filter(**{path: key})
+        return model._base_manager.using(using).filter(**{path: key})
 
     def _get_relation(self, model: type[Model]) -> Any:
         """Return the last relation of the path, the one that leads to users."""

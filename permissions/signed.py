@@ -12,7 +12,17 @@ from rest_framework.views import APIView
 from proxy_storage.meta_backends.base import MetaBackendObject
 
 from .base import FilePermission
-from .links import is_valid_link
+from .links import has_link_expired, is_valid_link
+
+_EXPIRED = "proxy_storage_link_has_expired"
+
+
+def is_marked_as_expired(request: Request) -> bool:
+    """Return whether `HasValidSignature` has found a link that has expired.
+
+    A rule around it may allow the request nevertheless. A refusal can give this reason.
+    """
+    return _EXPIRED in vars(request)
 
 
 class HasValidSignature(FilePermission):
@@ -40,7 +50,12 @@ class HasValidSignature(FilePermission):
         method = request.method
         if hasattr(asked_view, "method_asked_for"):
             method = asked_view.method_asked_for(request)
-        return is_valid_link(obj, request.query_params, str(method), request.user)
+        link = obj, request.query_params, str(method), request.user
+        if is_valid_link(*link):
+            return True
+        if has_link_expired(*link):
+            vars(request)[_EXPIRED] = True
+        return False
 
     def get_filter(self, request: Request, view: APIView, models: Collection[type[Model]]) -> bool:
         """Select nothing: a link is to one file."""

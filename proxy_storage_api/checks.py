@@ -8,15 +8,21 @@ from django.core import checks
 from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings
-from proxy_storage_api.settings import DEFAULTS, api_settings, get_permission_classes
-from proxy_storage_permissions.settings import get_link_key, get_link_max_age
+from proxy_storage_api.settings import (
+    DEFAULTS,
+    api_settings,
+    get_classes,
+    get_max_decisions,
+    get_permission_classes,
+)
+from proxy_storage_permissions.settings import get_link_key, get_link_max_age, get_link_rounding
 
 
 @checks.register()
 def check_permission_classes(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Find permission classes that cannot be imported."""
     found: list[checks.CheckMessage] = []
-    if not _are_readable():
+    if not are_readable():
         return found
     for key in DEFAULTS:
         if key.endswith("PERMISSION_CLASSES"):
@@ -29,9 +35,35 @@ def check_permission_classes(app_configs: Any, **kwargs: Any) -> list[checks.Che
 
 
 @checks.register()
+def check_throttle_classes(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find throttle classes that cannot be imported."""
+    if not are_readable():
+        return []
+    try:
+        get_classes("DOWNLOAD_THROTTLE_CLASSES")
+    except ConfigurationError as error:
+        hint = "Give a list of dotted paths, or None."
+        return [checks.Error(str(error), hint=hint, id="proxy_storage_api.E006")]
+    return []
+
+
+@checks.register()
+def check_link_rounding(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find a value that links cannot be rounded by."""
+    if not are_readable():
+        return []
+    try:
+        get_link_rounding()
+    except ConfigurationError as error:
+        hint = "Give a whole number, or 0 for links that end exactly after their lifetime."
+        return [checks.Error(str(error), hint=hint, id="proxy_storage_api.E007")]
+    return []
+
+
+@checks.register()
 def check_values(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Find values that the API cannot work with."""
-    if not _are_readable():
+    if not are_readable():
         return []
     return [
         checks.Error(problem, hint=hint, id="proxy_storage_api.E002")
@@ -39,7 +71,30 @@ def check_values(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     ]
 
 
-def _are_readable() -> bool:
+@checks.register()
+def check_lists(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find values that lists cannot work with."""
+    if not are_readable():
+        return []
+    found: list[checks.CheckMessage] = []
+    if not isinstance(api_settings.ANONYMOUS_LISTS, bool):
+        found.append(
+            checks.Error(
+                f"{SETTING}['ANONYMOUS_LISTS'] must be a bool, not "
+                f"{api_settings.ANONYMOUS_LISTS!r}.",
+                hint="Give True or False.",
+                id="proxy_storage_api.E003",
+            )
+        )
+    try:
+        get_max_decisions()
+    except ConfigurationError as error:
+        hint = "Give a whole number greater than 0."
+        found.append(checks.Error(str(error), hint=hint, id="proxy_storage_api.E004"))
+    return found
+
+
+def are_readable() -> bool:
     """Tell whether there are settings to look at; else the checks of proxy_storage say so."""
     try:
         ProxyStorageSettings.user_settings()

@@ -4,13 +4,50 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+#: the value of the header Retry-After where the meta backend does not answer, in seconds
+RETRY_AFTER = 5
+
 
 class MetaBackendDoesNotAnswer(APIException):
-    """503: the place where the records are cannot be asked now."""
+    """503: the meta backend does not answer now, or the record is locked by another delete.
 
+    Source: RFC 9110 section 15.6.4. DRF makes the header ``Retry-After`` of ``wait``.
+    """
+
+    wait = RETRY_AFTER
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("Service temporarily unavailable, try again later.")
     default_code = "service_unavailable"
+
+
+class LengthRequired(APIException):
+    """411: an upload without ``Content-Length``, as chunked bodies are.
+
+    Source: RFC 9110 section 15.5.12.
+    """
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = _("The request must have the header Content-Length.")
+    default_code = "length_required"
+
+
+class StorageFull(APIException):
+    """507: the disk is full, or the quota is used up.
+
+    Source: RFC 4918 section 11.5.
+    """
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = _("There is not enough space to save the file.")
+    default_code = "insufficient_storage"
+
+
+class LinkExpired(APIException):
+    """403: the requester has a signed link to this file that was good until a while ago."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = _("This link has expired.")
+    default_code = "link_expired"
 
 
 class FileTooLarge(APIException):

@@ -72,4 +72,10 @@ def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
         record: MetaBackendObject = storage.get_meta_backend_obj(file.name)
     except ProxyFileNotFoundError:
         return None
-    return record if is_owned_by(record, get_owner_data(file.instance, field)) else None
+    return (
+        record
+        if is_owned_by(
+            record, get_owner_data(file.instance, field, meta_backend=record.meta_backend)
+        )
+        else None
+    )

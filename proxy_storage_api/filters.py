@@ -7,21 +7,28 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import BaseFilterBackend
+from rest_framework.filters import BaseFilterBackend, OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.settings import api_settings as drf_settings
 from rest_framework.views import APIView
 
 from proxy_storage.meta_backends.conditions import Condition, all_of
 from proxy_storage.meta_backends.record_set import RecordSet
+from proxy_storage_api.download import DISPOSITION_PARAMETER
+from proxy_storage_api.pagination import StepPagination
 from proxy_storage_api.serializers import RecordFilterSerializer
+from proxy_storage_permissions.links import BOUND_PARAMETERS, SIGNATURE_PARAMETER
 
 #: what records can be ordered by; with ``-`` the other way round
 ORDERINGS = ("path", "size", "mime_type", "created_at")
+# The list has the URL of downloads, and takes what links have.
+LINK_PARAMETERS = (DISPOSITION_PARAMETER, SIGNATURE_PARAMETER, *BOUND_PARAMETERS)
 
 
 class RecordFilter(BaseFilterBackend):
-    """Filter by the parameters of `RecordFilterSerializer`, and by ``ordering``.
+    """Filter by the parameters of `RecordFilterSerializer`, and by ``ordering`` and ``search``.
+
+    A request that is about one file has other parameters: nothing is filtered by them there.
 
     Source: https://www.django-rest-framework.org/api-guide/filtering/
     """
@@ -30,12 +37,29 @@ class RecordFilter(BaseFilterBackend):
         """Return the records that the query asks for.
 
         Raises:
-            ValidationError: 400, a value is none of its parameter.
+            ValidationError: 400, a parameter is unknown, or has a value that is not valid.
         """
+        if getattr(view, "asks_for_one_file", False):
+            return queryset
+        check_parameters(request, view)
         given = RecordFilterSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
-        condition = get_condition(given.validated_data)
-        return queryset.filter(condition).order_by(*self.get_ordering(request, queryset, view))
+        conditions = [get_condition(given.validated_data)]
+        if not has_search_filter(view):
+            conditions += self.get_search(request)
+        return queryset.filter(*conditions).order_by(*self.get_ordering(request, queryset, view))
+
+    def get_search(self, request: Request) -> list[Condition]:
+        """Return the conditions that the search terms are, all of which have to be fulfilled.
+
+        Raises:
+            ValidationError: 400, the terms are not valid text.
+        """
+        try:
+            terms = SearchFilter().get_search_terms(request)
+        except ValidationError as error:
+            raise ValidationError({drf_settings.SEARCH_PARAM: error.detail}) from error
+        return [Q(path__icontains=term) | Q(name__icontains=term) for term in terms if term]
 
     def get_ordering(self, request: Request, queryset: Any, view: APIView) -> list[str]:
         """Return what to order by; DRF's paginator by cursor asks for it as well.
@@ -51,6 +75,62 @@ class RecordFilter(BaseFilterBackend):
         return names or ["path"]
 
 
+def check_parameters(request: Request, view: Any) -> None:
+    """Refuse parameters that the list does not know: a misspelt filter would show everything.
+
+    Args:
+        request: the request.
+        view: the view that makes the list.
+
+    Raises:
+        ValidationError: 400.
+    """
+    known = get_known_parameters(view)
+    if known is None:
+        return
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise ValidationError({name: ["This parameter is unknown."] for name in unknown})
+
+
+def get_known_parameters(view: Any) -> set[str] | None:
+    """Return the names of the query parameters of a list.
+
+    Returns:
+        ``None`` where a filter of the project does not tell its parameters.
+    """
+    known = {
+        *RecordFilterSerializer().fields,
+        drf_settings.ORDERING_PARAM,
+        drf_settings.SEARCH_PARAM,
+        view.path_parameter,
+        view.storage_parameter,
+        *LINK_PARAMETERS,
+        *view.list_parameters,
+        *_get_attributes(view.paginator, "_query_param"),
+        StepPagination.position_query_param,
+        *_get_attributes(view.versioning_class, "version_param"),
+    }
+    if drf_settings.URL_FORMAT_OVERRIDE:
+        known.add(drf_settings.URL_FORMAT_OVERRIDE)
+    for backend in view.filter_backends:
+        if not issubclass(backend, RecordFilter | SearchFilter | OrderingFilter):
+            return None
+        known |= _get_attributes(backend, "_param")
+    return known
+
+
+def _get_attributes(owner: Any, suffix: str) -> set[str]:
+    names = (name for name in dir(owner) if name.endswith(suffix))
+    return {value for name in names if isinstance(value := getattr(owner, name), str)}
+
+
+def has_search_filter(view: Any) -> bool:
+    """Tell whether the search of a view is made by DRF's own filter."""
+    backends = getattr(view, "filter_backends", ())
+    return any(issubclass(backend, SearchFilter) for backend in backends)
+
+
 def get_condition(given: dict[str, Any]) -> Condition:
     """Return the condition that the values of a `RecordFilterSerializer` are."""
     given = dict(given)
@@ -59,6 +139,9 @@ def get_condition(given: dict[str, Any]) -> Condition:
         conditions.append(Q(proxy_storage_name=given.pop("storage")))
     if "content_type" in given:
         conditions.append(_is_of_model(given.pop("content_type")))
+    has_content_object = given.pop("has_content_object")
+    if has_content_object is not None:
+        conditions.append(Q(content_type_id__isnull=not has_content_object))
     return all_of(*conditions, *(Q(**{key: value}) for key, value in given.items()))
 
 

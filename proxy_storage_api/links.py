@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage_api.access import FileAccess
 from proxy_storage_api.serializers import LinkAnswerSerializer, LinkSerializer
-from proxy_storage_permissions import decide, get_signed_url
+from proxy_storage_permissions import get_signed_url
+from proxy_storage_permissions.links import can_be_named
 
 
 class LinkMixin(FileAccess):
@@ -26,10 +27,14 @@ class LinkMixin(FileAccess):
         serializer = LinkSerializer(data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        record = self.get_permitted(given["path"], given.get("storage") or None)
+        self._lookup = (given["path"], given.get("storage") or None)
+        record = self.get_object()
         user = request.user if given["only_me"] else None
         # a project may have no user for those who are not logged in
-        if given["only_me"] and not (user and user.is_authenticated):
+        is_named = bool(user and user.is_authenticated and can_be_named(user))
+        if given["only_me"] and not is_named:
+            if self._failed_authentication is not None:
+                raise self._failed_authentication
             raise ValidationError({"only_me": ["You are not logged in."]})
         link = get_signed_url(
             record,
@@ -40,7 +45,7 @@ class LinkMixin(FileAccess):
         )
         self._check_link(link.url, record, user)
         answer = LinkAnswerSerializer({"url": link.url, "expires_at": link.expires_at})
-        return Response(answer.data, headers={"Cache-Control": "no-store"})
+        return Response(answer.data)
 
     def _check_link(self, url: str, record: MetaBackendObject, user: Any) -> None:
         """Make sure that the link will open the file: the permissions may take none.
@@ -60,10 +65,7 @@ class LinkMixin(FileAccess):
         request = Request(asked)
         if user is not None:
             request.user = user
-        self.action, action_asked_for = "download", self.action
-        try:
-            answers = [decide(one, request, self, record) for one in self.get_permissions()]
-        finally:
-            self.action = action_asked_for
+        with self._acting_as("download"):
+            answers = [self._decide(one, request, record) for one in self.get_permissions()]
         if not all(answers):
             raise PermissionDenied("Links to this file are not accepted.")

@@ -1,36 +1,41 @@
-"""Records of files that are not there."""
+"""Records of files that do not exist.
+
+With ``HIDE_FORBIDDEN`` a forbidden file and an unknown one are told apart by nothing, the number
+of queries included. The permissions are therefore asked about a record that does not exist, too.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections
-from django.db.models import UUIDField
+from django.db import connections, router
+from django.db.models import DateField, DateTimeField, UUIDField
 
 from proxy_storage.db.fields import OwnedFileMixin
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import get_owner_models
+from proxy_storage.registry import get_proxy_storage_name
+from proxy_storage.scopes import get_scope
 
 
 def work_as_for_a_refusal(path: str, may_have: Callable[[MetaBackendObject], bool]) -> None:
-    """Do for no file what is done for one that is refused, so that queries tell nothing.
+    """Run the permission queries of a forbidden file for a missing one.
 
-    Rules that ask no database leave nothing to be told by. So the first is taken that does,
-    and would refuse the requester.
+    Rules that make no query reveal nothing. So the first record is taken for which they make
+    one, and refuse the requester.
 
     Args:
-        path: what was asked for.
+        path: the path that was asked for.
         may_have: asks the permissions.
     """
     for phantom in get_phantoms(path):
-        queries = QueryCounter()
-        with ExitStack() as stack:
-            for connection in connections.all(initialized_only=True):
-                stack.enter_context(connection.execute_wrapper(queries))
+        with count_queries() as queries:
             is_allowed = may_have(phantom)
         if queries.count and not is_allowed:
             return
@@ -46,33 +51,64 @@ class QueryCounter:
         self.count = 0
 
     def __call__(self, execute: Any, *args: Any) -> Any:
-        """Count one, and hand it on."""
+        """Count one, and run it."""
         self.count += 1
         return execute(*args)
 
 
-def get_phantoms(path: str) -> Iterator[MetaBackendObject]:
-    """Give out a record for each file field of the project, with an owner that is not there.
+@contextmanager
+def count_queries() -> Iterator[QueryCounter]:
+    """Count the queries of all databases that are connected."""
+    queries = QueryCounter()
+    with ExitStack() as stack:
+        for connection in connections.all(initialized_only=True):
+            stack.enter_context(connection.execute_wrapper(queries))
+        yield queries
 
-    A permission does the same work for one of them as for a file of that field.
+
+def get_phantoms(path: str) -> Iterator[MetaBackendObject]:
+    """Give out a record for each file field of the project, with an owner that does not exist.
+
+    It has every key that records of the field have, so that permissions do the same work for it
+    as for a file of that field.
 
     Args:
-        path: what the records have as their path.
+        path: the path of the records.
     """
     for model in get_owner_models():
         for field in model._meta.local_fields:
             if isinstance(field, OwnedFileMixin):
-                yield MetaBackendObject(
-                    path=path,
-                    proxy_storage_name="",
-                    original_storage_path="",
-                    content_type_id=ContentType.objects.get_for_model(model).pk,
-                    object_id=_get_unused_key(model._meta.pk),
-                    field=field.name,
-                )
+                yield _make_phantom(path, model, field)
+
+
+def _make_phantom(path: str, model: Any, field: Any) -> MetaBackendObject:
+    meta_backend = getattr(field.storage, "meta_backend", None)
+    try:
+        name = get_proxy_storage_name(field.storage)
+    except ConfigurationError:  # A storage that only this field uses.
+        name = ""
+    phantom = MetaBackendObject(
+        {
+            **({} if meta_backend is None else meta_backend.get_blank_values()),
+            "path": path,
+            "proxy_storage_name": name,
+            "original_storage_path": path,
+            "content_type_id": ContentType.objects.get_for_model(model).pk,
+            "object_id": _get_unused_key(model._meta.pk),
+            "field": field.name,
+            "content_object_scope": get_scope(model, router.db_for_write(model), meta_backend),
+        }
+    )
+    phantom.meta_backend = meta_backend
+    return phantom
 
 
 def _get_unused_key(primary_key: Any) -> Any:
+    while primary_key.remote_field is not None:
+        primary_key = primary_key.target_field
     if isinstance(primary_key, UUIDField):
         return uuid.uuid4()
+    if isinstance(primary_key, DateField):
+        never = datetime(1, 1, 2, tzinfo=UTC)
+        return never if isinstance(primary_key, DateTimeField) else never.date()
     return "" if primary_key.empty_strings_allowed else -1

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import status
-from rest_framework.exceptions import NotFound
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from proxy_storage.exceptions import MetaBackendUnavailable, ProxyFileNotFoundError
+from proxy_storage.owners import clear_field
 from proxy_storage_api.access import FileAccess
-from proxy_storage_api.exceptions import MetaBackendDoesNotAnswer
 from proxy_storage_api.settings import get_permission_classes
 
 
@@ -35,12 +33,11 @@ class RemovalMixin(FileAccess):
         return super().can_be_asked(name)
 
     def remove(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Delete the file of a path. The instance that owns it goes on naming the path."""
+        """Delete the file of a path, and clear the field of its content object.
+
+        The record that was decided on is deleted, never a later one of the same path.
+        """
         record = self.get_object()
-        try:
-            record.get_proxy_storage().delete(record["path"])
-        except ProxyFileNotFoundError as error:
-            raise NotFound from error
-        except MetaBackendUnavailable as error:
-            raise MetaBackendDoesNotAnswer from error
+        record.get_proxy_storage().delete_record(record)
+        clear_field(record)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -115,7 +115,11 @@ class FileSchema(AutoSchema):
         }
         action = self.view.action
         if action == "create":
-            texts |= {413: "The file is too large."}
+            texts |= {
+                411: "The request has no Content-Length.",
+                413: "The file is too large.",
+                507: "There is not enough space to save the file.",
+            }
         if action in ("create", "link"):
             texts |= {415: "The body is of a type that is not read."}
         if self.view.get_throttles():

@@ -38,19 +38,25 @@ _REQUEST_HEADERS = {
 # of a file's answer: header -> the statuses that have it, and what it says
 _FILE_HEADERS = {
     "Accept-Ranges": ([200, 206], "`bytes`: parts can be asked for."),
-    "Cache-Control": ([200, 206, 302, 304], "`private`: it is not for caches that are shared."),
+    "Cache-Control": (
+        [200, 206, 302, 304],
+        "Of a file `private, no-cache`, unless the project lets browsers use a copy for a while; "
+        "of a page of records `private, no-store`.",
+    ),
     "Content-Disposition": ([200, 206], "How to show the file, and what to save it as."),
     "Content-Range": ([206, 416], "Which bytes come, and of how many."),
     "Content-Security-Policy": ([200, 206], "What a browser may not do with the file."),
     "ETag": ([200, 206, 304], "The version of the file."),
     "Last-Modified": ([200, 206, 304], "When the file was changed."),
     "X-Content-Type-Options": ([200, 206], "`nosniff`"),
+    "X-Frame-Options": ([200, 206], "Which pages may embed the file."),
 }
 # those that a web server has to hand on with the file
 _AUTHORIZE_HEADERS = (
     "Content-Disposition",
     "Content-Security-Policy",
     "X-Content-Type-Options",
+    "X-Frame-Options",
 )
 
 
@@ -101,6 +107,8 @@ def _get_filters() -> Iterator[Any]:
         enum=[f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
         description="What records are ordered by; with `-` the other way round.",
     )
+    text = "Parts of the path or of the file's name, whatever their case."
+    yield OpenApiParameter(drf_settings.SEARCH_PARAM, description=text)
 
 
 def _get_path_parameters(view: Any) -> Iterator[OpenApiParameter]:
@@ -125,13 +133,13 @@ def get_headers(view: Any) -> Iterator[OpenApiParameter]:
         for name in _AUTHORIZE_HEADERS:
             yield _get_header(name, [204], _FILE_HEADERS[name][1])
         yield _get_header("Cache-Control", [204, 400, 401, 403, 404, 503], "`no-store`")
-    if view.action == "link":
-        yield _get_header("Cache-Control", [200], "`no-store`")
+    elif view.action not in _DELIVERING:
+        yield _get_header("Cache-Control", [200, 201, 204], "`private, no-store`")
     if view.action == "create":
         yield _get_header("Location", [201], "Where the file is.", is_url=True)
     yield _get_header("WWW-Authenticate", [401], "How to log in.")
-    if view.get_throttles():
-        yield _get_header("Retry-After", [429], "Seconds.")
+    statuses = [429, 503] if view.get_throttles() else [503]
+    yield _get_header("Retry-After", statuses, "Seconds.")
 
 
 def _get_header(

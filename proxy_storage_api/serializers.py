@@ -8,14 +8,29 @@ from django.contrib.contenttypes.models import ContentType
 from rest_framework import serializers
 
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.paths import MAX_PATH_LENGTH
 from proxy_storage.registry import get_proxy_storage_names
+from proxy_storage.serving.headers import get_download_name
 from proxy_storage_api.download import DISPOSITIONS
 from proxy_storage_api.settings import api_settings
 from proxy_storage_permissions.settings import get_link_max_age
 
 #: only staff is told where the bytes lie
-STAFF_FIELDS = ("original_storage_name", "original_storage_path")
+STAFF_FIELDS = (
+    "original_storage_name",
+    "original_storage_path",
+    "released_at",
+    "former_content_type",
+    "former_object_id",
+    "former_field",
+)
 _MAX_SIZE = 2**63 - 1
+
+
+class DispositionField(serializers.ChoiceField):
+    """A disposition; the value of a wrong one is not repeated, as it may not be valid text."""
+
+    default_error_messages = {"invalid_choice": f"This must be one of {', '.join(DISPOSITIONS)}."}
 
 
 class RecordSerializer(serializers.Serializer[MetaBackendObject]):
@@ -38,6 +53,7 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
     size = serializers.IntegerField(
         read_only=True, default=None, allow_null=True, help_text="Bytes."
     )
+    name = serializers.SerializerMethodField(help_text="Name that the file is saved under.")
     mime_type = serializers.CharField(read_only=True, default=None, allow_null=True)
     checksum = serializers.CharField(
         read_only=True, default=None, allow_null=True, help_text="SHA-256 of the bytes."
@@ -49,6 +65,27 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
     original_storage_path = serializers.CharField(
         read_only=True, required=False, help_text="For staff only."
     )
+    released_at = serializers.DateTimeField(
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="When the file lost its content object. For staff only.",
+    )
+    former_content_type = serializers.SerializerMethodField(
+        help_text="Model of the former content object. For staff only."
+    )
+    former_object_id = serializers.CharField(
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="Key of the former content object. For staff only.",
+    )
+    former_field = serializers.CharField(
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="Field of the former content object. For staff only.",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Return the fields that the requester may see."""
@@ -59,6 +96,10 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
                 del fields[name]
         return fields
 
+    def get_name(self, record: MetaBackendObject) -> str:
+        """Return the name of the file in downloads."""
+        return get_download_name(record)
+
     def get_url(self, record: MetaBackendObject) -> str | None:
         """Return the absolute URL of the file, unless its storage is not registered any more."""
         if record["proxy_storage_name"] not in get_proxy_storage_names():
@@ -68,8 +109,14 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return str(url if request is None else request.build_absolute_uri(url))
 
     def get_content_type(self, record: MetaBackendObject) -> str | None:
-        """Return the owner's model by its name, if it is there."""
-        key = record.get("content_type_id")
+        """Return the name of the content object's model, if it is there."""
+        return self._get_model_name(record.get("content_type_id"))
+
+    def get_former_content_type(self, record: MetaBackendObject) -> str | None:
+        """Return the name of the former content object's model, if it is there."""
+        return self._get_model_name(record.get("former_content_type_id"))
+
+    def _get_model_name(self, key: int | None) -> str | None:
         if key is None:
             return None
         try:
@@ -88,7 +135,7 @@ class LinkSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Name of the proxy storage, where a path alone is ambiguous.",
     )
-    disposition = serializers.ChoiceField(DISPOSITIONS, default="inline")
+    disposition = DispositionField(DISPOSITIONS, default="inline")
     max_age = serializers.IntegerField(
         required=False, help_text="Seconds; by default as many as there can be."
     )
@@ -122,6 +169,7 @@ class UploadSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(
         required=False,
         trim_whitespace=False,
+        max_length=MAX_PATH_LENGTH,
         help_text="A relative name; by default the file's own.",
     )
     storage = serializers.ChoiceField([], help_text="Name of the proxy storage that it goes to.")
@@ -132,7 +180,11 @@ class UploadSerializer(serializers.Serializer[Any]):
         names = list(api_settings.UPLOAD_STORAGES)
         one = {"default": names[0]} if len(names) == 1 else {}
         help_text = fields["storage"].help_text
-        fields["storage"] = serializers.ChoiceField(names, help_text=help_text, **one)
+        # A wrong value is not repeated, as it may not be valid text.
+        messages: dict[str, Any] = {"invalid_choice": f"This must be one of {', '.join(names)}."}
+        fields["storage"] = serializers.ChoiceField(
+            names, help_text=help_text, error_messages=messages, **one
+        )
         return fields
 
 
@@ -145,9 +197,18 @@ class RecordFilterSerializer(serializers.Serializer[Any]):
     )
     object_id = serializers.CharField(required=False, help_text="Key of the owner.")
     field = serializers.CharField(required=False, help_text="Field of the owner.")
+    name = serializers.CharField(required=False, trim_whitespace=False)
     mime_type = serializers.CharField(required=False)
     path__startswith = serializers.CharField(required=False, trim_whitespace=False)
     size__gte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
     size__lte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
     created_at__gte = serializers.DateTimeField(required=False)
     created_at__lte = serializers.DateTimeField(required=False)
+    has_content_object = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Whether the files belong to a model instance.",
+    )
+    released_at__gte = serializers.DateTimeField(required=False)
+    released_at__lte = serializers.DateTimeField(required=False)

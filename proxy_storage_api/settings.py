@@ -1,28 +1,34 @@
 """Settings of the API, in the same dict ``PROXY_STORAGE`` as those of the storages."""
 
-from collections.abc import Sequence
 from typing import Any
-
-from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage_permissions.settings import DEFAULTS as RULE_DEFAULTS
+from proxy_storage_permissions.settings import READING, import_classes
 
 DEFAULTS: dict[str, Any] = {
-    # where nobody has said who may read a file, only staff may
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    # who may read files; rules can be asked outside of the API, too
+    READING: RULE_DEFAULTS[READING],
     # who may save files by the endpoint, and who may delete them; None: nobody, it is off
     "UPLOAD_PERMISSION_CLASSES": None,
     "DELETE_PERMISSION_CLASSES": None,
     # names of the proxy storages that uploads may go to
     "UPLOAD_STORAGES": [],
-    # bytes of one file
+    # Bytes of the file of a request.
     "UPLOAD_MAX_SIZE": 10 * 1024 * 1024,
+    # Throttles of downloads and of `authorize`; None: those of DRF's settings, as for the rest
+    # of the API.
+    "DOWNLOAD_THROTTLE_CLASSES": None,
     # whether a file that the requester may not read looks like one that is not there
     "HIDE_FORBIDDEN": False,
     # the header by which a web server tells `authorize` what it is asked for, such as
     # "X-Original-URI"; it must be one that the web server sets, whatever a client sends
     "AUTHORIZE_URI_HEADER": None,
+    # whether requests that are not logged in get lists of files
+    "ANONYMOUS_LISTS": True,
+    # the number of records that one page of a list decides on, where rules have no filter
+    "LIST_MAX_DECISIONS": 2000,
 }
 
 api_settings = ProxyStorageSettings(DEFAULTS)
@@ -43,12 +49,34 @@ def get_permission_classes(key: str) -> list[Any] | None:
         ConfigurationError: a class cannot be imported, or there is no list.
     """
     paths = getattr(api_settings, key) or DEFAULTS[key]
-    if paths is None:
-        return None
-    where = f"{SETTING}[{key!r}]"
-    if isinstance(paths, str) or not isinstance(paths, Sequence):
-        raise ConfigurationError(f"{where} must be a list of dotted paths, not {paths!r}.")
-    try:
-        return [import_string(path) if isinstance(path, str) else path for path in paths]
-    except ImportError as error:
-        raise ConfigurationError(f"{where} cannot be imported: {error}") from error
+    return None if paths is None else import_classes(key, paths)
+
+
+def get_max_decisions() -> int:
+    """Return the number of records that one page of a list decides on.
+
+    Raises:
+        ConfigurationError: the setting is not a whole number, or less than 1.
+    """
+    number: Any = api_settings.LIST_MAX_DECISIONS
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ConfigurationError(
+            f"{SETTING}['LIST_MAX_DECISIONS'] must be a whole number of records, not {number!r}."
+        )
+    return number
+
+
+def get_classes(key: str) -> list[Any] | None:
+    """Return the classes that a setting names.
+
+    Args:
+        key: the name of the setting.
+
+    Returns:
+        ``None`` for the value ``None``.
+
+    Raises:
+        ConfigurationError: a class cannot be imported, or the value is not a list.
+    """
+    paths = getattr(api_settings, key)
+    return None if paths is None else import_classes(key, paths)
