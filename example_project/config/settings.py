@@ -110,6 +110,8 @@ LOGGING = {
 
 # avatars lie here; a web server that delivers them has to be able to read the folder
 FILES_ROOT = DATA_DIR / "files"
+# names of files are relative, as in Django; the bytes lie under names of their own
+FILE_PATHS = "relative"
 
 STREAM = {"BACKEND": "proxy_storage.serving.StreamingServer"}
 AVATAR_SERVERS = {

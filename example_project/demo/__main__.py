@@ -68,7 +68,7 @@ def play(server: str, port: int) -> int:
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
             wrong = -1
             try:
-                outcomes = list(scenario.play(base_url, avatar_server))
+                outcomes = list(scenario.play(base_url, avatar_server, Path(folder) / "files"))
                 wrong = sum(not outcome.right for outcome in outcomes)
             finally:
                 if wrong:  # what the site says of it, also where the story broke off

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from demo.client import Client, Upload
 
@@ -53,13 +54,14 @@ class Outcome:
     right: bool
 
 
-def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
+def play(base_url: str, avatar_server: str, files_root: Path) -> Iterator[Outcome]:
     """Upload a file, then ask for every file as each person.
 
     Args:
         base_url: the running site, with the seed in its database.
         avatar_server: who is to deliver avatars: ``python``, ``nginx``, ``apache2`` or
             ``lighttpd``.
+        files_root: the folder in which the site keeps avatars.
     """
     web_server = avatar_server if avatar_server != "python" else "nobody"
     clients = {who: Client(base_url) for who in PEOPLE}
@@ -70,7 +72,7 @@ def play(base_url: str, avatar_server: str) -> Iterator[Outcome]:
         for who, client in clients.items():
             yield ask(client, who, file, web_server)
     if avatar_server == "nginx":
-        yield ask_internal_location(clients["admin"])
+        yield ask_internal_location(clients["admin"], files_root)
 
 
 def apply(client: Client) -> None:
@@ -137,15 +139,19 @@ def ask(client: Client, who: str, file: File, web_server: str) -> Outcome:
 
 
 def saved_as(content_disposition: str) -> str:
-    """Return the name that a browser saves a file under (RFC 6266)."""
+    """Return the name that a browser saves a file under (RFC 6266 section 4.3)."""
+    extended = re.search(r"filename\*=utf-8''([^;]+)", content_disposition)
+    if extended is not None:
+        return unquote(extended[1])
     message = Message()
     message["Content-Disposition"] = content_disposition
     return str(message.get_filename(""))
 
 
-def ask_internal_location(client: Client) -> Outcome:
+def ask_internal_location(client: Client, files_root: Path) -> Outcome:
     """Ask nginx for its internal location: not even staff gets in that way."""
-    answer = client.request("/serve-from-fs/messi_avatar.jpg")
+    (avatar,) = files_root.glob("messi_avatar*.jpg")
+    answer = client.request(f"/serve-from-fs/{avatar.name}")
     leaked = answer.body == AVATAR
     right = answer.status == 404 and not leaked
     content = "wrong" if leaked else "none"

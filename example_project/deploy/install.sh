@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh PROGRAM PACKAGE...
-# Install a program from Debian's packages where it is missing and this user can. The services
-# that come with the packages are not started.
+# Install a program, or a file that is named by its path, from Debian's packages where it is missing
+# and this user can. The services that come with the packages are not started.
 set -e
 for folder in /usr/sbin /usr/local/sbin /usr/lib/postgresql/*/bin; do
     PATH="$PATH:$folder"
@@ -9,7 +9,7 @@ done
 program=$1
 shift
 
-if command -v "$program" >/dev/null; then
+if command -v "$program" >/dev/null || [ -e "$program" ]; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

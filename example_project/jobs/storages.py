@@ -28,6 +28,7 @@ class ApplicationStorage(ProxyStorageBase):
     """What both storages have in common."""
 
     meta_backend = MongoMetaBackend(database=get_mongo_db, collection="meta_backend_collection")
+    paths = settings.FILE_PATHS
 
     def get_valid_name(self, name: str) -> str:
         """Keep the name that people gave their file; saving it checks that it is safe."""
