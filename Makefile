@@ -14,7 +14,7 @@ WEB_SERVER_x-sendfile := apache2
 WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-.PHONY: demo serve test nginx apache2 lighttpd caddy curl chromedriver postgres mariadbd clean
+.PHONY: demo serve test nginx apache2 mod_wsgi lighttpd caddy curl chromedriver postgres mariadbd clean
 
 demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
@@ -23,7 +23,7 @@ serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
 # as many environments at once as there are cores; each one's output comes when it has ended
-test: .venv/tox nginx apache2 lighttpd caddy curl chromedriver postgres mariadbd
+test: .venv/tox nginx apache2 mod_wsgi lighttpd caddy curl chromedriver postgres mariadbd
 	$(BIN)/tox run-parallel --parallel-no-spinner
 
 # says what is missing where it cannot be installed; who needs it decides what then
@@ -32,6 +32,9 @@ nginx:
 
 apache2:
 	@sh example_project/deploy/install.sh apache2 apache2-bin libapache2-mod-xsendfile
+
+mod_wsgi:
+	@sh example_project/deploy/install.sh /usr/lib/apache2/modules/mod_wsgi.so apache2-bin libapache2-mod-wsgi-py3
 
 lighttpd:
 	@sh example_project/deploy/install.sh lighttpd lighttpd
