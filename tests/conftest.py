@@ -21,6 +21,9 @@ from tests.contract.special_storages import put_in_front_of
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
+# These tests have settings of their own, and are run by their folder.
+collect_ignore = ["applications"]
+
 # what hypothesis keeps of Unicode goes neither into the tree nor to the files of the tests
 HYPOTHESIS = tempfile.mkdtemp(prefix="proxy-storage-tests-hypothesis-")
 atexit.register(shutil.rmtree, HYPOTHESIS, ignore_errors=True)

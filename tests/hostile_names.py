@@ -67,7 +67,6 @@ HOSTILE_NAMES = [
     ("244-bytes", "n" * 240 + ".txt"),
     ("255-bytes", "n" * 251 + ".txt"),
     ("255-bytes-of-japanese", "日" * 82 + "long.jpeg"),
-    ("256-bytes", "n" * 252 + ".txt"),
 ]
 
 # of objects in S3, each of which has to be escaped in another way

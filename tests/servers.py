@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DEBIAN_PACKAGES = {
     "postgres": "postgresql",
     "mariadbd": "mariadb-server-core mariadb-client-core",
+    "mod_wsgi": "apache2-bin libapache2-mod-wsgi-py3",
 }
+MOD_WSGI = Path("/usr/lib/apache2/modules/mod_wsgi.so")
 
 
 def find_program(name):
@@ -141,6 +143,60 @@ def running_uvicorn(folder, env):
     is_ready = partial(accepts_connections, port)
     with running(command, is_ready, folder / "output", env, ROOT) as process:
         yield f"127.0.0.1:{port}", process.pid
+
+
+def get_python_of_mod_wsgi():
+    """Return the version of Python that Debian's mod_wsgi runs, such as ``3.11``."""
+    linked = subprocess.run(["ldd", MOD_WSGI], capture_output=True, text=True, check=True)
+    return re.search(r"libpython(3\.\d+)", linked.stdout)[1]
+
+
+@contextmanager
+def running_mod_wsgi(folder, env):
+    """Run the tests' site in Apache itself, by mod_wsgi with four threads; yield its address.
+
+    Its Python is the system's, which has to be of the version that runs the tests: the packages
+    are those of the tests.
+    """
+    port = free_port()
+    paths = [str(ROOT), str(ROOT / "example_project")]
+    script = folder / "site.wsgi"
+    script.write_text(
+        "import os, site, sys\n"
+        f"os.environ.update({env!r})\n"
+        f"sys.path[:0] = {[*paths, *os.environ.get('PYTHONPATH', '').split(os.pathsep)]!r}\n"
+        f"for folder in {[path for path in sys.path if path.endswith('-packages')]!r}:\n"
+        "    site.addsitedir(folder)\n"
+        "from tests.site.wsgi import application\n"
+    )
+    conf = folder / "apache2.conf"
+    conf.write_text(f"""
+ServerRoot /usr/lib/apache2
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/pid
+DefaultRuntimeDir {folder}
+ErrorLog {folder}/error.log
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule wsgi_module {MOD_WSGI}
+<IfDefine AS_ROOT>
+    User www-data
+    Group www-data
+</IfDefine>
+WSGISocketPrefix {folder}/socket
+WSGIDaemonProcess site processes=1 threads=4
+WSGIProcessGroup site
+WSGIApplicationGroup %{{GLOBAL}}
+WSGIScriptAlias / {script}
+<Directory {folder}>
+    Require all granted
+</Directory>
+""")
+    as_root = ["-D", "AS_ROOT"] if os.geteuid() == 0 else []
+    command = [find_web_server("apache2"), "-f", conf, "-D", "FOREGROUND", *as_root]
+    with running(command, partial(accepts_connections, port), folder / "output"):
+        yield f"127.0.0.1:{port}"
 
 
 @contextmanager

@@ -38,8 +38,8 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):
 DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
 # django-guardian's: who is not logged in is nobody
 ANONYMOUS_USER_NAME = None
-# it is asked where a test says so
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
+# guardian's is asked where a test says so; that of names is about the storages below
+SILENCED_SYSTEM_CHECKS = ["guardian.W001", "proxy_storage.W006"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -86,7 +86,10 @@ AWS_S3_REGION_NAME = "us-east-1"
 AWS_ACCESS_KEY_ID = AWS_SECRET_ACCESS_KEY = "tests"
 # where the example keeps avatars, and the test app its files
 FILES_ROOT = FOLDER / "files"
+# as the documentation of 0.1.2 has them
+FILE_PATHS = "full"
 TEST_FILES_ROOT = FOLDER / "test_files"
+LETTERS_ROOT = TEST_FILES_ROOT / "letters"
 
 # What the contract is run with: every original storage in front of every meta backend. One
 # more is one line.
@@ -114,34 +117,57 @@ ORIGINAL_STORAGES = {
     },
     "s3": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"signature_version": "s3v4"}},
 }
+SEVERAL = {key: ORIGINAL_STORAGES[key] for key in ("gridfs", "disk")}
+FALLBACK = {
+    "broken": {"BACKEND": "tests.testapp.storages.BrokenStorage"},
+    "disk": ORIGINAL_STORAGES["disk"],
+}
+PROXY = "proxy_storage.storages.ProxyStorage"
 # other kinds of proxy storages, in front of one meta backend: class, and options
 KINDS = {
     "prefix": (
-        "proxy_storage.storages.ProxyStorage",
+        PROXY,
         {"original_storage": ORIGINAL_STORAGES["disk"], "path_prefix": "/private/"},
     ),
     "facts": (
         "tests.testapp.storages.FactsStorage",
-        {"original_storage": ORIGINAL_STORAGES["disk"]},
+        {"original_storage": ORIGINAL_STORAGES["disk"], "paths": "full"},
     ),
     "multiple": (
         "tests.testapp.storages.MultipleStorage",
-        {"original_storages": {key: ORIGINAL_STORAGES[key] for key in ("gridfs", "disk")}},
+        {"original_storages": SEVERAL, "paths": "full"},
     ),
     "fallback": (
         "tests.testapp.storages.FallbackStorage",
-        {
-            "original_storages": {
-                "broken": {"BACKEND": "tests.testapp.storages.BrokenStorage"},
-                "disk": ORIGINAL_STORAGES["disk"],
-            }
-        },
+        {"original_storages": FALLBACK, "paths": "full"},
     ),
+    "relative-facts": (
+        "tests.testapp.storages.FactsStorage",
+        {"original_storage": ORIGINAL_STORAGES["disk"]},
+    ),
+    "relative-multiple": ("tests.testapp.storages.MultipleStorage", {"original_storages": SEVERAL}),
+    "relative-fallback": (
+        "tests.testapp.storages.FallbackStorage",
+        {"original_storages": FALLBACK},
+    ),
+    # the bytes keep the wanted name where the original creates files exclusively
+    **{
+        f"plain-{name}": (
+            PROXY,
+            {"original_storage": ORIGINAL_STORAGES[name], "unique_original_names": False},
+        )
+        for name in ("disk", "memory")
+    },
 }
-PROXY_STORAGES = KINDS | {
-    name: ("proxy_storage.storages.ProxyStorage", {"original_storage": original})
+RELATIVE = {
+    f"relative-{name}": (PROXY, {"original_storage": original})
     for name, original in ORIGINAL_STORAGES.items()
 }
+FULL = {
+    name: (PROXY, {"original_storage": original, "paths": "full"})
+    for name, original in ORIGINAL_STORAGES.items()
+}
+PROXY_STORAGES = KINDS | FULL | RELATIVE
 STORAGES = {
     "default": ORIGINAL_STORAGES["disk"],
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -153,10 +179,21 @@ STORAGES = {
         for meta_backend in META_BACKENDS
         for name, (cls, options) in PROXY_STORAGES.items()
     },
+    # What is put in front of a folder that a project has files in.
+    **{
+        f"{meta_backend}-letters": {
+            "BACKEND": "proxy_storage.storages.ProxyStorage",
+            "OPTIONS": {
+                "original_storage": {"BACKEND": DISK, "OPTIONS": {"location": LETTERS_ROOT}},
+                "meta_backend": options,
+            },
+        }
+        for meta_backend, options in META_BACKENDS.items()
+    },
 }
 # the names of those that have to keep the contract
 CONTRACT = [
-    *(f"{meta_backend}-{name}" for meta_backend in META_BACKENDS for name in ORIGINAL_STORAGES),
+    *(f"{meta_backend}-{name}" for meta_backend in META_BACKENDS for name in FULL | RELATIVE),
     *(f"orm-{name}" for name in KINDS),
 ]
 

@@ -91,17 +91,23 @@ uploads = {}
 beacons = []
 
 
-def upload(name: str, make_content: Callable[[str], bytes], mime_type: str | None = None):
+def upload(
+    name: str,
+    make_content: Callable[[str], bytes],
+    mime_type: str | None = None,
+    storage_name: str = "orm-disk",
+):
     """Save a file, whose record tells a type if one is given.
 
     Args:
         name: the file's name.
         make_content: makes its bytes with the token in them.
         mime_type: what the record tells.
+        storage_name: the proxy storage that saves it.
     """
     token = uuid4().hex
     content = make_content(token)
-    storage = get_proxy_storage("orm-disk")
+    storage = get_proxy_storage(storage_name)
     saved_path = storage.save(name, ContentFile(content))
     if mime_type is not None:
         storage.meta_backend.update(saved_path, {"mime_type": mime_type})

@@ -10,7 +10,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from tests.hostile_names import HOSTILE_NAMES
 
 # names that a storage in front of a file system does not take
-REFUSED = {"absolute", "half-of-a-pair", "line-end", "nul", "parent", "256-bytes"}
+REFUSED = {"absolute", "half-of-a-pair", "line-end", "nul", "parent"}
 TAKEN = [pytest.param(name, id=key) for key, name in HOSTILE_NAMES if key not in REFUSED]
 
 # what the name of a file gets while it is being downloaded

@@ -3,9 +3,11 @@
 from proxy_storage.registry import get_proxy_storage
 
 
-def put_in_front_of(original, meta_backend_name, settings):
-    """Configure a proxy storage for an original, until the test ends."""
+def put_in_front_of(original, meta_backend_name, settings, **more_options):
+    """Configure a proxy storage for an original, until the test ends; with full paths."""
     options = {
+        "paths": "full",
+        **more_options,
         "original_storage": original,
         "meta_backend": settings.META_BACKENDS[meta_backend_name],
     }

@@ -156,7 +156,7 @@ def test_record_deleted_before_the_row_is_saved(field, caplog):
     path = save_file(instance, field, save=False)
     getattr(instance, field).storage.delete(path)
     instance.save()
-    assert "was deleted or owned before its owner was saved" in caplog.text
+    assert "was deleted or assigned before its row was saved" in caplog.text
 
 
 def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):

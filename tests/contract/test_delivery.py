@@ -115,7 +115,7 @@ class TestPreconditions:
         response = ask(record, method, If_None_Match=template.format(etag), Range="bytes=99-")
         assert response.status_code == 304
         assert response["ETag"] == etag
-        assert response["Cache-Control"] == "private"
+        assert response["Cache-Control"] == "private, no-cache"
         assert response.content == b""
 
     def test_client_has_another(self, record):

@@ -120,7 +120,7 @@ class TestClaim:
     def test_file_of_another(self, document, field):
         other = Document.objects.create()
         setattr(other, field, getattr(document, field).name)
-        with pytest.raises(OwnerError, match="no such file without owner") as caught:
+        with pytest.raises(OwnerError, match="no such file without content object") as caught:
             getattr(other, field).claim()
         assert caught.value.path == getattr(document, field).name
         assert get_owner(document, field, caught.value.path) == owner_of(document, field)

@@ -19,13 +19,23 @@ from django.http import HttpResponse
 
 from demo.services import accepts_connections, find_web_server, free_port, running
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving import serve
+from proxy_storage.serving import StreamingServer, serve
 from tests.site.client import ask
 from tests.site.nginx import write_nginx
 
 # argument of the command -> the program
 PROGRAMS = {"nginx": "nginx", "apache": "apache2", "lighttpd": "lighttpd", "caddy": "caddy"}
 VARY = "Cookie"
+# What a project's own middleware adds to answers, of which nginx would keep nothing.
+OF_THE_PROJECT = {
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Origin": "http://spa.example",
+    "Access-Control-Expose-Headers": "Content-Range",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=()",
+    "Referrer-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=60",
+}
 PASSWD = "/etc/passwd"
 
 
@@ -46,8 +56,11 @@ class Site(WSGIHandler):
             proxy_storage_name=request.GET["storage"],
             original_storage_path=request.GET["name"],
         )
-        response = serve(request, record)
+        server = StreamingServer() if "streamed" in request.GET else None
+        response = serve(request, record, server=server)
         response["Vary"] = VARY
+        for name, value in OF_THE_PROJECT.items():
+            response[name] = value
         return response
 
 
@@ -72,6 +85,8 @@ class FaultyHost:
             ("Expires", "Fri, 01 Jan 2038 00:00:00 GMT"),
             ("Vary", "Origin"),
             ("Access-Control-Allow-Origin", "*"),
+            ("Referrer-Policy", "unsafe-url"),
+            ("Strict-Transport-Security", "max-age=0"),
             ("x-amz-request-id", "secret"),
         ]
         body = b"<Error>secret</Error>"
@@ -140,8 +155,8 @@ class Front:
     name: str
     address: str
 
-    def ask(self, storage, name, headers=None, method="GET"):
-        target = f"/?{urlencode({'storage': storage, 'name': name})}"
+    def ask(self, storage, name, headers=None, method="GET", **query):
+        target = f"/?{urlencode({'storage': storage, 'name': name, **query})}"
         return self.ask_for(target, headers, method)
 
     def ask_for(self, target, headers=None, method="GET"):
@@ -158,13 +173,20 @@ def print_configuration(web_server, *options):
 
 
 @contextmanager
-def running_front(web_server, folder, site):
-    """Run a web server that knows nothing but what the command has printed."""
+def running_front(web_server, folder, site, more=""):
+    """Run a web server that knows nothing but what the command has printed.
+
+    Args:
+        web_server: its name.
+        folder: a folder for it.
+        site: host and port of the site.
+        more: further lines of its configuration; not for nginx.
+    """
     options = ["--site", site] if web_server in ("lighttpd", "caddy") else []
     text = print_configuration(web_server, *options)
     port = free_port()
     frame = write_nginx(folder, (port, site, text)) if web_server == "nginx" else FRAMES[web_server]
-    values = {"PORT": str(port), "FOLDER": str(folder), "SITE": site, "TEXT": text}
+    values = {"PORT": str(port), "FOLDER": str(folder), "SITE": site, "TEXT": f"{more}\n{text}"}
     conf = folder / f"{web_server}.conf"
     # in one go: words in what is put in are left alone
     conf.write_text(re.sub(r"\b[A-Z]+\b", lambda word: values.get(word[0], word[0]), frame))
@@ -203,6 +225,8 @@ FRAMES = {
         Define MODULES_DIR /usr/lib/apache2/modules
         LoadModule mpm_event_module ${MODULES_DIR}/mod_mpm_event.so
         LoadModule authz_core_module ${MODULES_DIR}/mod_authz_core.so
+        LoadModule deflate_module ${MODULES_DIR}/mod_deflate.so
+        LoadModule filter_module ${MODULES_DIR}/mod_filter.so
         LoadModule headers_module ${MODULES_DIR}/mod_headers.so
         LoadModule proxy_module ${MODULES_DIR}/mod_proxy.so
         LoadModule proxy_http_module ${MODULES_DIR}/mod_proxy_http.so
@@ -215,6 +239,7 @@ FRAMES = {
             Require all denied
         </Directory>
         ProxyPass "/" "http://SITE/"
+        AddOutputFilterByType DEFLATE text/plain
         TEXT
     """,
     "lighttpd": """
@@ -222,6 +247,7 @@ FRAMES = {
         server.bind = "127.0.0.1"
         server.port = PORT
         server.document-root = "FOLDER/nothing"
+        server.force-lowercase-filenames = "enable"
         TEXT
     """,
     "caddy": """

@@ -183,7 +183,7 @@ class TestLinkOnDisk:
             local.symlink_to(outside)
             answer = front.ask(get_url(path))
             head = front.ask(get_url(path), method="HEAD")
-        assert (answer.status, head.status) == (500, 500)
+        assert (answer.status, head.status) == (404, 404)
         assert SECRET not in answer.body
         program = "uvicorn" if front.name == "uvicorn" else "gunicorn"
         assert "leads out of its original storage" in site.log(program)

@@ -49,6 +49,12 @@ class TestConditions:
         check_not_modified(get(If_None_Match=etag, Range="bytes=0-3"), etag)
         check_part(get(If_None_Match='"a"', Range="bytes=0-3"), 0, 4)
 
+    def test_compressed_copy_is_one_of_this_version(self, get, etag):
+        answer = get(Accept_Encoding="gzip")
+        assert answer.headers["ETag"] == etag
+        check_not_modified(get(Accept_Encoding="gzip", If_None_Match=etag), etag)
+        check_part(get(Accept_Encoding="gzip", Range="bytes=5-9", If_Range=etag), 5, 10)
+
     def test_match(self, get, etag):
         check_whole(get(If_Match=etag))
         check_whole(get(If_Match="*"))

@@ -13,17 +13,23 @@ from tests import servers
 ROOT = Path(__file__).resolve().parents[2]
 # the rest asks Django's fields and forms, not the database
 TESTS = [
-    *("content_object_field", "fixtures", "meta_backend", "owner_changes", "owner_text"),
+    *("content_object_field", "content_object_keys", "content_object_saves", "existing_rows"),
+    *("cascades", "fixtures", "meta_backend", "released_files"),
+    *("owner_changes", "owner_text"),
     *("proxy_storage", "proxy_storage_faults", "querysets", "selecting"),
 ]
-LIBRARY = ["meta_backends", "owners", "storages"]
-PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership"]
+LIBRARY = [
+    *("data_migrations", "deploys", "meta_backends", "owners", "record_checks", "storages"),
+    "upgrade",
+]
+PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership", "scopes"]
 FILES = [
     *(f"tests/contract/test_{name}.py" for name in TESTS),
     *(f"tests/unit/proxy_storage/test_{name}.py" for name in LIBRARY),
     *(f"tests/unit/permissions/test_{name}.py" for name in PERMISSIONS),
     *(f"tests/safety/test_{name}.py" for name in ("lost_races", "lost_deletes")),
     *(f"tests/safety/test_{name}.py" for name in ("transactions", "transactions_of_fields")),
+    "tests/safety/test_repeated_saves.py",
 ]
 # those that the database has a part in; the others ask MongoDB, S3 or an SQLite of their own
 CHOICE = "mongo_file or not (mongo or s3 or test_migrations)"

@@ -22,10 +22,24 @@ class TestWhole:
         assert answer.headers["Content-Disposition"] == f'inline; filename="{file_storage}.txt"'
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer.headers["Content-Security-Policy"]
-        assert answer.headers["Cache-Control"] == "private"
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
         assert answer.headers["Accept-Ranges"] == "bytes"
         for name in ("X-Accel-Redirect", "X-Sendfile"):
             assert name not in answer.headers
+
+    @pytest.mark.parametrize("name", ["song.wav", "film.mp4"])
+    def test_browser_may_play_what_is_shown_in_place(self, front, site, file_storage, name):
+        url = get_url(site.keep(file_storage, name, CONTENT))
+        policies = {
+            front.ask(target, headers).headers["Content-Security-Policy"]
+            for target in (url, f"{url}&disposition=attachment")
+            for headers in ({}, {"Range": "bytes=0-3"})
+        }
+        playable = {policy for policy in policies if "media-src 'self'" in policy}
+        assert len(policies) == 2
+        (policy,) = playable
+        assert policy.endswith("sandbox allow-same-origin")
 
     def test_each_header_comes_once(self, get):
         names = [name.lower() for name in get().headers]
@@ -133,6 +147,7 @@ class TestRange:
 OWN_HEADERS = [
     *("Content-Type", "Content-Disposition", "Content-Range", "Content-Security-Policy"),
     *("ETag", "Last-Modified", "Cache-Control", "X-Content-Type-Options", "Accept-Ranges"),
+    "X-Frame-Options",
 ]
 
 
@@ -162,6 +177,27 @@ def test_what_python_delivers_passes_through(site, need_web_server, name, storag
     check_any(front.ask(url, {"Range": "bytes=0-0,500-506"}))
 
 
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [("Grüße.txt", "Gru_e.txt"), ("日本語.txt", "___.txt"), ("a%2Fb.txt", "a_2Fb.txt")],
+)
+def test_curl_saves_under_a_similar_name(front, site, curl, tmp_path, name, saved):
+    """It knows nothing of the extended form."""
+    with site.saved(STORAGES[front.name][0], name, CONTENT) as path:
+        done = subprocess.run(
+            [
+                *(curl, "--silent", "--show-error", "--remote-name", "--remote-header-name"),
+                *("--cookie", "reader=yes", f"http://{front.address}{get_url(path)}"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {saved: CONTENT}
+
+
 @pytest.mark.parametrize("have", [0, 1, 70_000, 2_999_999])
 def test_curl_resumes(front, site, curl, tmp_path, have):
     content = b"".join(b"%07d " % number for number in range(375_000))
@@ -182,3 +218,16 @@ def test_curl_resumes(front, site, curl, tmp_path, have):
     assert target.read_bytes() == content
     # no part comes twice
     assert done.stdout == f"{206 if have else 200} {len(content) - have}"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("utf-8", "text/plain; charset=utf-8"), ("latin-1", "text/plain")],
+)
+def test_charset_of_text(site, front, encoding, expected):
+    storage = STORAGES[front.name][0]
+    with site.saved(storage, f"{encoding}.txt", "Grüße".encode(encoding)) as path:
+        for method in ("GET", "HEAD"):
+            assert front.ask(get_url(path), method=method).headers["Content-Type"] == expected
+        answer = front.ask(get_url(path), {"Range": "bytes=0-1"})
+        assert (answer.status, answer.headers["Content-Type"]) == (206, expected)

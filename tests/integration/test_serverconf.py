@@ -1,5 +1,6 @@
 """What ``proxystorage serverconf`` prints, in the programs that it is for: files on disk."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from django.test import override_settings
 from demo.services import DEPLOY_DIR, PROJECT_DIR
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
 from tests.integration.serverconf_fronts import (
+    OF_THE_PROJECT,
     PASSWD,
     PROGRAMS,
     VARY,
@@ -25,6 +27,10 @@ from tests.integration.serverconf_fronts import (
 )
 from tests.site.nginx import get_commented
 
+MEDIA_POLICY = (
+    "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
+    "sandbox allow-same-origin"
+)
 CONTENT = b"0123456789" * 10
 ROOTS = [
     "plain",
@@ -75,6 +81,8 @@ def folder():
                 file = path / "files" / root / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(CONTENT)
+        for name in ("CASE.txt", "case.txt", "song.wav"):
+            (path / "files" / ROOTS[0] / name).write_bytes(name.encode())
         yield path
 
 
@@ -108,6 +116,77 @@ def test_file_of_every_name_arrives_from_every_folder(front):
     assert wrong == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "policy"), [("song.wav", MEDIA_POLICY), ("plain.txt", CONTENT_SECURITY_POLICY)]
+)
+def test_policy_is_that_of_the_type(front, name, policy):
+    for headers, status in (({}, 200), ({"Range": "bytes=3-6"}, 206)):
+        answer = front.ask("0", name, headers)
+        assert answer.status == status
+        assert answer.headers.get_all("Content-Security-Policy") == [policy]
+
+
+@pytest.mark.parametrize("query", [{}, {"streamed": 1}])
+class TestCompression:
+    def test_keeps_the_etag(self, front, query):
+        etag = front.ask("0", "plain.txt", **query).headers["ETag"]
+        answer = front.ask("0", "plain.txt", {"Accept-Encoding": "gzip"}, **query)
+        assert answer.headers["ETag"] == etag
+        is_compressed = answer.headers.get("Content-Encoding") == "gzip"
+        assert (gzip.decompress(answer.body) if is_compressed else answer.body) == CONTENT
+        # mod_xsendfile leaves out mod_deflate, and the others are not told to compress.
+        assert is_compressed == (front.name == "apache" and "streamed" in query)
+        headers = {"Accept-Encoding": "gzip", "If-None-Match": etag}
+        assert front.ask("0", "plain.txt", headers, **query).status == 304
+
+    def test_part_is_one_of_the_file(self, front, query):
+        etag = front.ask("0", "plain.txt", **query).headers["ETag"]
+        for condition in ({}, {"If-Range": etag}):
+            headers = {"Accept-Encoding": "gzip", "Range": "bytes=3-6", **condition}
+            answer = front.ask("0", "plain.txt", headers, **query)
+            assert (answer.status, answer.body) == (206, b"3456")
+
+
+def test_headers_of_what_python_delivers_come_once(front):
+    headers = front.ask("0", "plain.txt", streamed=1).headers
+    # Caddy adds its own name to that of the site's program.
+    names = [name.lower() for name in headers if name.lower() != "server"]
+    assert sorted(names) == sorted(set(names))
+    assert {name: headers[name] for name in OF_THE_PROJECT} == OF_THE_PROJECT
+
+
+def test_name_in_capitals_is_another_one(front):
+    """lighttpd would take one for the other, for all that the configuration around says."""
+    assert front.ask("0", "CASE.txt").body == b"CASE.txt"
+    assert front.ask("0", "case.txt").body == b"case.txt"
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [("", 400), ('server.http-parseopts = ("url-ctrls-reject" => "disable")', 200)],
+)
+def test_lighttpd_refuses_control_characters_unless_it_is_told_otherwise(
+    folder, need_web_server, tmp_path, more, status
+):
+    need_web_server("lighttpd")
+    root = folder / "files" / ROOTS[0]
+    (root / "a\x01b.txt").write_bytes(CONTENT)
+    # lighttpd itself would look for this one.
+    (root / "a_b.txt").write_bytes(b"another file")
+    original = {"BACKEND": settings.DISK, "OPTIONS": {"location": root}}
+    run_dir = folder / f"lighttpd-{status}"
+    run_dir.mkdir()
+    with (
+        override_settings(**make_settings({"0": (original, *SERVERS["lighttpd"])})),
+        answering(Site()) as site,
+        running_front("lighttpd", run_dir, site, more) as front,
+    ):
+        answer = front.ask("0", "a\x01b.txt")
+    assert answer.status == status
+    assert (answer.body == CONTENT) == (status == 200)
+    assert b"another" not in answer.body
+
+
 def test_part_of_a_file(front):
     answer = front.ask("0", "%41.txt", {"Range": "bytes=3-6"})
     assert (answer.status, answer.body) == (206, b"3456")
@@ -131,12 +210,18 @@ def test_headers_of_the_site_come_once_and_none_says_where_the_file_is(front, fo
     headers = front.ask("0", "é 日本.jpg", method=method).headers
     expected = {
         "Content-Type": ["image/jpeg"],
-        "Content-Disposition": ["inline; filename*=utf-8''%C3%A9%20%E6%97%A5%E6%9C%AC.jpg"],
-        "Cache-Control": ["private"],
+        "Content-Disposition": [
+            "inline; filename=\"e __.jpg\"; filename*=utf-8''%C3%A9%20%E6%97%A5%E6%9C%AC.jpg"
+        ],
+        "Cache-Control": ["private, no-cache"],
         "X-Content-Type-Options": ["nosniff"],
         "Content-Security-Policy": [CONTENT_SECURITY_POLICY],
+        "X-Frame-Options": ["SAMEORIGIN"],
         "Vary": [VARY],
+        **{name: [value] for name, value in OF_THE_PROJECT.items()},
     }
+    if front.name == "nginx":
+        expected["X-Of-Server"] = ["yes"]
     assert {name: headers.get_all(name) for name in expected} == expected
     told = str(headers).lower()
     for secret in ("x-accel", "x-sendfile", "/internal/", str(folder)):

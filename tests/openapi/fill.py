@@ -4,7 +4,7 @@ import django
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 
-STORAGES = {"letters": "/letters/", "gridfs_proxy_storage": "/"}
+STORAGES = {"letters": "/letters/", "gridfs_proxy_storage": ""}
 NAMES = ["open.txt", "open scan.png", "Müller & Söhne.pdf", "empty", "a/b/c.html"]
 # those that may be deleted while others are asked for
 DOOMED = [f"doomed{number}.txt" for number in range(30)]

@@ -80,7 +80,8 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp
         running(site, lambda: accepts_connections(site_port), tmp_path / "site.log", env, folder),
         running(nginx, lambda: accepts_connections(nginx_port), tmp_path / "nginx.log"),
     ):
-        url = "/files/?" + urlencode({"path": f"{folder}/private/hello.txt"})
+        (letter,) = (folder / "private").iterdir()
+        url = "/files/?" + urlencode({"path": "hello.txt"})
         client = Client(f"http://127.0.0.1:{nginx_port}")
         assert client.request(url).status == 403
         credentials = b64encode(b"anna:secret").decode()
@@ -90,7 +91,7 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp
         assert "sandbox" in answer.headers["content-security-policy"]
         # only nginx says this of a file
         assert answer.headers["accept-ranges"] == "bytes"
-        assert client.request("/internal/letters/hello.txt").status == 404
+        assert client.request(f"/internal/letters/{letter.name}").status == 404
 
 
 def test_places_that_it_names_are_there():

@@ -7,8 +7,18 @@ from proxy_storage.exceptions import ContentError
 from tests.contract.proxy_storages import read
 from tests.safety.leftovers import get_files, get_names, get_paths
 
-# each kind of original storage; for the bytes it does not matter where the records are
-STORAGES = [name for name in settings.CONTRACT if name.startswith("orm-")] + ["mongo-disk"]
+# each kind of original storage; for the bytes it does not matter where the records are, nor
+# for each original of which kind the paths are
+RELATIVE = ["orm-relative-disk", "orm-relative-memory", "orm-plain-disk"]
+STORAGES = [
+    *(
+        name
+        for name in settings.CONTRACT
+        if name.startswith("orm-") and "relative-" not in name and "plain-" not in name
+    ),
+    *RELATIVE,
+    "mongo-disk",
+]
 
 
 def check_is_saved(storage, content, expected):

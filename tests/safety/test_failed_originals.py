@@ -123,7 +123,11 @@ def chain(request, settings):
     def chain(*originals):
         originals = {f"number {number}": each for number, each in enumerate(originals, 1)}
         meta_backend = settings.META_BACKENDS[request.param]
-        options = {"original_storages": originals, "meta_backend": meta_backend}
+        options = {
+            "original_storages": originals,
+            "meta_backend": meta_backend,
+            "paths": "full",
+        }
         backend = {"BACKEND": "tests.testapp.storages.FallbackStorage", "OPTIONS": options}
         settings.STORAGES = {"chain": backend}
         return get_proxy_storage("chain")

@@ -1,5 +1,6 @@
 """Whatever somebody passes for a path: only a path finds a record, and only its own."""
 
+import os
 import re
 from pathlib import PurePosixPath
 
@@ -11,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy_storage.exceptions import (
+    LocalPathError,
     MetaBackendError,
     MetaBackendObjectDoesNotExist,
     ProxyFileNotFoundError,
@@ -83,7 +85,7 @@ CHANGES = [
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.parametrize("storage", ["orm-disk", "mongo-disk"], indirect=True),
+    pytest.mark.parametrize("storage", ["orm_disk", "mongo_disk"], indirect=True),
 ]
 
 
@@ -106,7 +108,6 @@ def check_finds_nothing(storage, value):
         storage.open,
         storage.delete,
         storage.size,
-        storage.path,
         storage.get_meta_backend_obj,
         storage.get_accessed_time,
         storage.get_created_time,
@@ -115,11 +116,22 @@ def check_finds_nothing(storage, value):
         with pytest.raises(ProxyFileNotFoundError) as caught:
             ask(value)
         assert caught.value.path is value
+    check_has_no_local_path_outside(storage, value)
     backend = storage.meta_backend
     for ask in (backend.get, backend.delete, lambda path: backend.update(path, {"field": "x"})):
         with pytest.raises(MetaBackendObjectDoesNotExist) as caught:
             ask(value)
         assert caught.value.path is value
+
+
+def check_has_no_local_path_outside(storage, value):
+    """Check that the path of a file that would be there lies inside of the storage."""
+    try:
+        path = storage.path(value)
+    except LocalPathError:
+        return
+    location = storage.original_storage.location
+    assert path == location or os.path.abspath(path).startswith(f"{location}/")
 
 
 def check_is_refused(storage, value):
@@ -213,7 +225,7 @@ class TestCriterion:
     @pytest.mark.parametrize(
         "where",
         [
-            {"proxy_storage_name__contains": "-disk"},
+            {"proxy_storage_name__contains": "disk"},
             {"original_storage_path__gt": ""},
             {"_negated": True, "field": "x"},
             {"$or": [{}]},

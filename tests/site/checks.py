@@ -63,6 +63,9 @@ def get_saved_name(disposition):
     assert re.fullmatch(f"(?:{re.sub('[?]P<[a-z]+>', '', _PARAMETER)})+", f";{parameters}")
     names = {match["name"]: match for match in re.finditer(_PARAMETER, f";{parameters}")}
     if "filename*" in names:
+        # appendix D: first the form that every client knows
+        assert list(names) == ["filename", "filename*"]
+        assert re.fullmatch(r"[^\x00-\x1f\x7f-\U0010ffff%\\/?]+", names["filename"]["text"])
         return re.sub("^utf-8''", "", unquote(names["filename*"]["token"], errors="strict"))
     name = re.sub(r"\\(.)", r"\1", names["filename"]["text"])
     assert not re.search(r"%[0-9A-Fa-f]{2}|=\?.*\?=", name)

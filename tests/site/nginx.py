@@ -25,6 +25,9 @@ def write_nginx(folder, *servers, more=""):
     http = "".join(get_commented(text, "http { }") for _, _, text in servers)
     blocks = "".join(
         f"server {{ listen 127.0.0.1:{port};\n"
+        # Those of a project, which are to be in answers with files as well.
+        f"add_header X-Of-Server yes always;\n"
+        f"auth_request /allowed; location = /allowed {{ return 204; }}\n"
         f"location / {{ proxy_pass http://{site};\n{get_commented(text, 'hands requests on')} }}\n"
         # one that is asked before others that lead to files, unless these see to it
         f"location ~ [.](txt|jpg)$ {{ return 418; }}\n"

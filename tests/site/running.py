@@ -152,8 +152,12 @@ class Site:
 
 
 @contextmanager
-def running_site(mongodb_uri, mongodb_name, s3_url):
-    """Have the site, with databases of its own that are gone in the end."""
+def running_site(mongodb_uri, mongodb_name, s3_url, **variables):
+    """Have the site, with databases of its own that are gone in the end.
+
+    Args:
+        variables: further environment variables of its processes.
+    """
     with ExitStack() as stack:
         # not pytest's own folder, which a web server of another user may not enter
         temporary = TemporaryDirectory(prefix="proxy-storage-site-")
@@ -174,6 +178,7 @@ def running_site(mongodb_uri, mongodb_name, s3_url):
             "SITE_MONGODB_URI": urlunsplit(mongo._replace(netloc=relayed)),
             "SITE_MONGODB_NAME": mongodb_name,
             "SITE_S3_ENDPOINT_URL": f"http://127.0.0.1:{relays['s3'].port}",
+            **variables,
         }
         _manage(["migrate", "--run-syncdb", "--verbosity", "0"], env)
         stack.callback(_drop, mongodb_uri, mongodb_name)

@@ -6,6 +6,8 @@ What it needs to know comes from environment variables, see `tests.site.running`
 import os
 from pathlib import Path
 
+import dj_database_url
+
 FOLDER = Path(os.environ["SITE_FOLDER"])
 FILES_ROOT = FOLDER / "files"
 MONGODB_URI = os.environ["SITE_MONGODB_URI"]
@@ -23,6 +25,11 @@ DATABASES = {
         "OPTIONS": {"timeout": 30},
     }
 }
+if "SITE_DATABASE_URL" in os.environ:
+    DATABASES["default"] = dj_database_url.parse(os.environ["SITE_DATABASE_URL"])
+    if "SITE_DATABASE_POOL" in os.environ:
+        options = {"min_size": 1, "max_size": int(os.environ["SITE_DATABASE_POOL"]), "timeout": 10}
+        DATABASES["default"]["OPTIONS"] = {"pool": options}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -120,3 +127,18 @@ PROXY_STORAGE = {
     },
     "DEFAULT_PERMISSION_CLASSES": ["tests.site.permissions.IsReader"],
 }
+if "SITE_UPLOAD_FOLDER" in os.environ:
+    location = {"location": os.environ["SITE_UPLOAD_FOLDER"]}
+    STORAGES["inbox"] = {
+        "BACKEND": FACTS,
+        "OPTIONS": {
+            **STORAGES["python"]["OPTIONS"],
+            "original_storage": {"BACKEND": DISK["BACKEND"], "OPTIONS": location},
+            "path_prefix": "/inbox/",
+        },
+    }
+    PROXY_STORAGE |= {
+        "UPLOAD_PERMISSION_CLASSES": ["tests.site.permissions.MayUpload"],
+        "UPLOAD_STORAGES": ["inbox"],
+        "UPLOAD_MAX_SIZE": 2 * 1024 * 1024,
+    }

@@ -1,6 +1,8 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericRelation
+from django.core.files.storage import FileSystemStorage, storages
 from django.db import models
 
 from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageField
@@ -12,6 +14,7 @@ from proxy_storage.meta_backends.orm import (
     ProxyStorageModelBase,
 )
 from tests.testapp.storages import (
+    CaseStorage,
     ElsewhereStorage,
     MongoDiskStorage,
     MongoGridFSStorage,
@@ -46,6 +49,10 @@ class ElsewhereStoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
 
 class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
     """Records that name their original storage."""
+
+
+class CaseFile(ContentObjectFieldMixin, ProxyStorageModelBase):
+    """Records that a generic relation of their content object leads to."""
 
 
 class Team(models.Model):
@@ -109,6 +116,93 @@ class DiskDocument(models.Model):
     mongo_default = ProxyStorageFileField(storage=MongoDiskStorage(), default="/blank/form.txt")
 
 
+class ShardDocument(models.Model):
+    """Rows of the same keys in two databases."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, db_constraint=False
+    )
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
+
+    def can_read_file(self, user, field):
+        return self.user_id == user.pk
+
+    @classmethod
+    def readable_by(cls, user, field):
+        return cls.objects.filter(user_id=user.pk)
+
+
+class NumberedDocument(models.Model):
+    number = models.IntegerField(primary_key=True)
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
+
+
+class PricedDocument(models.Model):
+    price = models.DecimalField(primary_key=True, max_digits=6, decimal_places=2)
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
+
+
+class DatedDocument(models.Model):
+    date = models.DateTimeField(primary_key=True)
+    orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
+    mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
+
+
+class LateDocument(models.Model):
+    """Gets its fields after the class is finished."""
+
+    title = models.CharField(max_length=50, blank=True)
+
+
+for name, storage in (("orm_file", OrmDiskStorage()), ("mongo_file", MongoDiskStorage())):
+    LateDocument.add_to_class(name, ProxyStorageFileField(storage=storage, blank=True))
+
+
+class LateChild(LateDocument):
+    pages = models.IntegerField(default=1)
+
+
+class LateProxy(LateDocument):
+    class Meta:
+        proxy = True
+
+
+class ShortLivedDocument(models.Model):
+    """Files that are deleted together with their row."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    orm_file = ProxyStorageFileField(
+        storage=OrmDiskStorage(), blank=True, delete_with_content_object=True
+    )
+    mongo_file = ProxyStorageFileField(
+        storage=MongoDiskStorage(),
+        default="/blank/form.txt",
+        delete_with_content_object=True,
+    )
+
+
+def get_orm_relative_storage():
+    return storages["orm-relative-disk"]
+
+
+def get_mongo_relative_storage():
+    return storages["mongo-relative-disk"]
+
+
+class RelativeDocument(models.Model):
+    """Files with relative names, one of them in a field of Django's own."""
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True)
+    orm_file = ProxyStorageFileField(storage=get_orm_relative_storage, blank=True)
+    mongo_file = ProxyStorageFileField(storage=get_mongo_relative_storage, blank=True)
+    plain_file = models.FileField(
+        storage=get_orm_relative_storage, upload_to="plain", blank=True, max_length=255
+    )
+
+
 class Picture(models.Model):
     """Images that a form has to bring, one of which tells the row its size."""
 
@@ -126,3 +220,67 @@ class PlainDocument(models.Model):
 
     orm_file = models.FileField(storage=OrmDiskStorage(), blank=True, max_length=255)
     mongo_file = models.FileField(storage=MongoDiskStorage(), blank=True, max_length=255)
+
+
+class Download(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
+    path = models.CharField(max_length=500)
+    by_link = models.BooleanField()
+    is_allowed = models.BooleanField()
+    at = models.DateTimeField(auto_now_add=True)
+
+
+class Suspect(models.Model):
+    """Has cases, which are deleted with it."""
+
+
+class Case(models.Model):
+    suspect = models.ForeignKey(Suspect, models.CASCADE, null=True)
+    scan = ProxyStorageFileField(storage=CaseStorage(), blank=True)
+    copy = ProxyStorageFileField(storage=CaseStorage(), blank=True)
+    files = GenericRelation(CaseFile)
+
+
+class UrgentCase(Case):
+    """A multi-table child."""
+
+
+class PlainLetter(models.Model):
+    """The rows of a project that has not used this package so far."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    file = models.FileField(
+        storage=FileSystemStorage(settings.LETTERS_ROOT), upload_to="letters/2026"
+    )
+
+
+def get_orm_letters():
+    return storages["orm-letters"]
+
+
+def get_mongo_letters():
+    return storages["mongo-letters"]
+
+
+class OrmLetter(models.Model):
+    """The same rows, after the field and its storage were changed."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    file = ProxyStorageFileField(storage=get_orm_letters, upload_to="letters/2026", max_length=100)
+
+    class Meta:
+        managed = False
+        db_table = PlainLetter._meta.db_table
+
+
+class MongoLetter(models.Model):
+    """The same rows, after the field was changed, with records in MongoDB."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    file = ProxyStorageFileField(
+        storage=get_mongo_letters, upload_to="letters/2026", max_length=100
+    )
+
+    class Meta:
+        managed = False
+        db_table = PlainLetter._meta.db_table

@@ -92,5 +92,12 @@ class ElsewhereStorage(ProxyStorageBase):
     meta_backend = ORMMetaBackend(model="testapp.ElsewhereStoredFile")
 
 
+class CaseStorage(ProxyStorageBase):
+    """Its records are the target of a generic relation."""
+
+    original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "cases")
+    meta_backend = ORMMetaBackend(model="testapp.CaseFile")
+
+
 class UnregisteredStorage(OrmDiskStorage):
     """Nobody has put it into the settings."""

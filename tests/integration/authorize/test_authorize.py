@@ -4,6 +4,7 @@ import pytest
 
 from demo.services import free_port
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
+from tests import servers
 from tests.integration.authorize.fronts import FRONTS, running_front
 from tests.integration.authorize.targets import SECRET, TARGETS
 from tests.integration.serverconf_fronts import answering
@@ -15,6 +16,7 @@ from tests.site.checks import (
     check_whole,
     get_saved_name,
 )
+from tests.site.client import ask_raw
 
 NAMES = [
     "with space.txt",
@@ -46,12 +48,13 @@ class TestReader:
     def test_gets_each_header_once(self, front, url, method):
         answer = front.ask(url, "messi", method=method)
         expected = {
-            "Content-Type": ["text/plain"],
+            "Content-Type": ["text/plain; charset=utf-8"],
             "Content-Disposition": ['inline; filename="letter.txt"'],
             "Content-Length": [str(SIZE)],
-            "Cache-Control": ["private"],
+            "Cache-Control": ["private, no-cache"],
             "X-Content-Type-Options": ["nosniff"],
             "Content-Security-Policy": [CONTENT_SECURITY_POLICY],
+            "X-Frame-Options": ["SAMEORIGIN"],
         }
         assert {name: answer.headers.get_all(name) for name in expected} == expected
         assert "Cookie" in answer.headers["Vary"]
@@ -64,7 +67,7 @@ class TestReader:
     def test_gets_a_part(self, front, url, headers, part):
         answer = front.ask(url, "messi", {"Range": headers})
         check_part(answer, *part)
-        assert answer.headers.get_all("Content-Type") == ["text/plain"]
+        assert answer.headers.get_all("Content-Type") == ["text/plain; charset=utf-8"]
 
     def test_gets_parts_that_say_what_they_are(self, front, url):
         answer = front.ask(url, "messi", {"Range": "bytes=0-3,8-11"})
@@ -84,6 +87,12 @@ class TestReader:
         etag = front.ask(url, "messi").headers["ETag"]
         check_not_modified(front.ask(url, "messi", {"If-None-Match": etag}), etag)
 
+    def test_gets_a_song_that_the_browser_can_play(self, front, site):
+        url = site.save(f"{front.name}.wav", CONTENT, "messi")
+        (policy,) = front.ask(url, "messi").headers.get_all("Content-Security-Policy")
+        assert "media-src 'self'" in policy
+        assert policy.endswith("sandbox allow-same-origin")
+
     @pytest.mark.parametrize("name", NAMES)
     def test_gets_files_of_every_name(self, front, site, name):
         own_name = f"{front.name}-{name}"
@@ -95,7 +104,11 @@ class TestReader:
     def test_gets_no_type_that_the_web_server_knows_better(self, front, site, ending):
         url = site.save(f"{front.name}.{ending}", b"<script>", "messi")
         answer = front.ask(url, "messi")
-        expected = {"html": "text/html", "svg": "image/svg+xml"}
+        expected = {
+            "html": "text/html; charset=utf-8",
+            "svg": "image/svg+xml",
+            "txt.gz": "application/gzip",
+        }
         (content_type,) = answer.headers.get_all("Content-Type")
         assert content_type == expected.get(ending, "application/octet-stream")
         assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -184,6 +197,7 @@ class TestHostile:
         for name in (
             *(b"X-Original-URI", b"X-Forwarded-Uri", b"X_Original_URI", b"X_Forwarded_Uri"),
             *(b"x-original-uri", b"x-forwarded-uri", b"X-Original-URL", b"X-Rewrite-URL"),
+            *(b"X-Original_URI", b"X-Forwarded_Uri", b"X_Forwarded-Uri", b"x-FORWARDED_uri"),
         ):
             line = b"%s: %s" % (name, value)
             answer = front.ask_raw(b"/avatars/secret.txt", "messi", *[line] * times)
@@ -191,7 +205,34 @@ class TestHostile:
             assert SECRET not in answer.body
 
 
-def test_site_whose_server_takes_underscores_for_dashes(front, site):
+@pytest.mark.parametrize("name", FRONTS)
+def test_site_is_given_one_target(site, name):
+    """Whatever a web server in front has let through."""
+    header = FRONTS[name][1].encode()
+    lines = [b"%s: /avatars/%s" % (header, file) for file in (b"open.txt", b"secret.txt")]
+    for requested in (lines, lines[::-1]):
+        answer = ask_site(site, name, *requested)
+        assert (answer.status, answer.body) == (400, b"")
+    if FRONTS[name][2] is servers.running_uvicorn:  # gunicorn keeps these to itself
+        for spelling in (header.replace(b"-", b"_"), b"X-Forwarded_Uri", b"x_forwarded-uri"):
+            answer = ask_site(site, name, lines[0], lines[1].replace(header, spelling))
+            assert (answer.status, answer.body) == (400, b"")
+    assert ask_site(site, name, lines[0]).status == 204
+    assert ask_site(site, name, lines[1]).status == 403
+
+
+def ask_site(site, name, *headers):
+    """Ask the site itself, as its web server does."""
+    lines = [
+        b"GET /files/authorize/?storage=avatars HTTP/1.1",
+        f"Host: 127.0.0.1\r\nCookie: {site.get_cookie('messi')}\r\nConnection: close".encode(),
+        *headers,
+    ]
+    return ask_raw(site.addresses[name], b"\r\n".join(lines) + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("places", [(0, 1), (0,), (1,)])
+def test_site_whose_server_takes_underscores_for_dashes(front, site, places):
     """Python's own server does, as some others do."""
     header, asked = FRONTS[front.name][1], []
 
@@ -200,9 +241,12 @@ def test_site_whose_server_takes_underscores_for_dashes(front, site):
         start_response("403 Forbidden", [])
         return []
 
-    line = f"{header.replace('-', '_')}: /avatars/open.txt".encode()
+    words = header.split("-")
+    signs = ["_" if place in places else "-" for place in range(len(words) - 1)]
+    spelling = "".join(map("".join, zip(words, [*signs, ""], strict=True)))
+    line = f"{spelling}: /avatars/open.txt".encode()
     with answering(refuse) as address:
-        run_dir = site.folder / f"{front.name}-in-front-of-python"
+        run_dir = site.folder / f"{front.name}-in-front-of-python-{len(signs)}-{places}"
         with running_front(site, front.name, run_dir, address) as other:
             assert other.ask_raw(b"/avatars/secret.txt", "messi", line).status == 403
     assert asked == ["/avatars/secret.txt"]

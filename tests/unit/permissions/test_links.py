@@ -107,6 +107,83 @@ class TestTime:
             get_signed_url(record)
 
 
+class TestRounding:
+    """Links that are made shortly after each other are equal, so that browsers keep pictures."""
+
+    def get_urls(self, record, clock, seconds, **options):
+        urls = []
+        for passed in range(0, seconds, 10):
+            clock["now"] = NOW + passed
+            urls.append(get_signed_url(record, **options).url)
+        return urls
+
+    def test_links_are_equal_for_a_while(self, record, clock):
+        urls = self.get_urls(record, clock, 600)
+        assert len(urls) == 60
+        assert [urls.count(url) for url in dict.fromkeys(urls)] == [30, 30]
+
+    def test_other_links_are_others(self, record, user):
+        options = [{}, {"as_attachment": True}, {"user": user}, {"max_age": 1800}]
+        assert len({get_signed_url(record, **one).url for one in options}) == 4
+
+    @pytest.mark.parametrize("max_age", [1, 9, 10, 11, 59, 60, 600, 3599, 3600])
+    @pytest.mark.parametrize("start", [0, 1, 7, 299])
+    def test_they_end_a_tenth_earlier_at_most(self, record, clock, max_age, start):
+        clock["now"] = now = NOW + start
+        link = get_signed_url(record, max_age=max_age)
+        lifetime = link.expires_at.timestamp() - now
+        assert max_age * 0.9 <= lifetime <= max_age
+        assert is_good(link, record)
+        clock["now"] = now + max_age
+        assert not is_good(link, record)
+
+    @pytest.mark.parametrize(("value", "count"), [(0, 60), (60, 10), (10_000, 2)])
+    def test_setting(self, record, clock, settings, value, count):
+        settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_ROUNDING": value}
+        assert len(set(self.get_urls(record, clock, 600))) == count
+
+    @pytest.mark.parametrize("value", [-1, 1.5, "300", True, None])
+    def test_setting_is_a_number_of_seconds(self, record, settings, value):
+        settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_ROUNDING": value}
+        with pytest.raises(ConfigurationError, match=r"\['LINK_ROUNDING'\] must be a whole number"):
+            get_signed_url(record)
+
+
+class TestExpired:
+    @pytest.fixture
+    def link(self, record, user, clock):
+        link = get_signed_url(record, max_age=60, user=user)
+        assert not self.has_expired(link, record, user)
+        clock["now"] = NOW + 60
+        return link
+
+    def has_expired(self, link, record, by, asked="GET", **changes):
+        return links.has_link_expired(record, get_query(link, **changes), asked, by)
+
+    def test_is_told_to_the_holder_of_a_true_link(self, link, record, user):
+        assert self.has_expired(link, record, user)
+        assert not is_good(link, record, by=user)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"signature": "a" * 43},
+            {"signature": None},
+            {"expires": str(NOW + 59)},
+            {"expires": str(NOW - 10_000)},
+            {"disposition": "attachment"},
+            {"user": None},
+        ],
+    )
+    def test_is_told_to_nobody_else(self, link, record, user, changes):
+        assert not self.has_expired(link, record, user, **changes)
+
+    def test_is_about_this_file_user_and_method(self, storage, link, record, user):
+        assert not self.has_expired(link, record, EVERYBODY)
+        assert not self.has_expired(link, record, user, asked="DELETE")
+        assert not self.has_expired(link, save(storage, "b.txt"), user)
+
+
 class TestMethod:
     @pytest.mark.parametrize(
         ("method", "good_for"),

@@ -1,6 +1,7 @@
 import pytest
 
 from proxy_storage.registry import get_proxy_storage
+from tests.archive.migrating import Archive
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.unit.proxy_storage.records import PATHS, SIZES, create
 
@@ -16,3 +17,12 @@ def meta_backends(request, empty_storages):
     for number, path in enumerate(PATHS):
         create(meta_backends[places[number % 6] % len(meta_backends)], path, size=SIZES[path])
     return meta_backends
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch, settings, transactional_db, empty_storages):
+    """An app whose tables are made by migrations that the test writes."""
+    monkeypatch.syspath_prepend(tmp_path)
+    archive = Archive(tmp_path, settings)
+    yield archive
+    archive.drop()

@@ -1,17 +1,23 @@
 import pytest
 from django.core import checks
 from django.core.files.storage import FileSystemStorage
-from django.db import models
+from django.db import connections, models
 from django.test.utils import isolate_apps
 from storages.backends.s3 import S3Storage
 
 from proxy_storage.checks import check_front, check_settings
 from proxy_storage.db.fields import ProxyStorageFileField
-from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.meta_backends import orm
+from proxy_storage.meta_backends.orm import (
+    ContentObjectFieldMixin,
+    ORMMetaBackend,
+    ProxyStorageModelBase,
+)
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.facts import FileFactsProxyStorageMixin
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage_api.checks import check_permission_classes
+from tests.testapp import storages as tests_storages
 from tests.testapp.storages import OrmDiskStorage
 
 X_ACCEL = {
@@ -72,10 +78,15 @@ DISK = "tests.testapp.storages.OrmDiskStorage"
 STREAM = {"BACKEND": "proxy_storage.serving.StreamingServer"}
 
 
+def check():
+    """Run the check of the settings; without the warnings about names, which are many here."""
+    return [message for message in check_settings(None) if message.id != "proxy_storage.W006"]
+
+
 def ids(settings, value):
     settings.PROXY_STORAGE = value
     settings.STORAGES = {}
-    return [message.id for message in check_settings(None)]
+    return [message.id for message in check()]
 
 
 def test_settings_of_the_tests_are_fine():
@@ -87,7 +98,7 @@ def test_settings_of_the_tests_are_fine():
 @pytest.mark.parametrize("types", ["image/png", 5, None])
 def test_types_that_are_shown_in_place(settings, types):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "INLINE_CONTENT_TYPES": types}
-    (error,) = check_settings(None)
+    (error,) = check()
     assert error.id == "proxy_storage.E007"
     assert repr(types) in error.msg
 
@@ -130,7 +141,7 @@ def test_wrong_settings(settings, value, expected):
 @pytest.mark.parametrize("value", ["text", {"SERVERS": None}, {"PROXY_STORAGE_CLASSES": None}])
 def test_every_message_says_what_to_do(settings, value):
     settings.PROXY_STORAGE = value
-    assert all(message.hint for message in check_settings(None))
+    assert all(message.hint for message in check())
 
 
 @pytest.mark.parametrize(
@@ -152,7 +163,7 @@ def test_original_that_anybody_can_read(settings, monkeypatch, original, reason)
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": DISK}}
     settings.STORAGES, settings.MEDIA_ROOT, settings.MEDIA_URL = {}, "/var/www/media", "/media/"
     monkeypatch.setattr(OrmDiskStorage, "original_storage", original)
-    messages = check_settings(None)
+    messages = check()
     assert [message.id for message in messages] == (
         [] if reason is None else ["proxy_storage.W002"]
     )
@@ -176,7 +187,7 @@ def test_original_that_anybody_can_read(settings, monkeypatch, original, reason)
 )
 def test_server_that_cannot_deliver_the_files_of_a_storage(settings, servers, expected):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "SERVERS": servers}
-    messages = check_settings(None)
+    messages = check()
     assert [message.id for message in messages] == expected
     for message in messages:
         assert "cannot deliver the files of" in message.msg
@@ -202,15 +213,73 @@ def test_answers_that_are_empty_around_the_web_server(settings, servers, require
         assert "orm-disk" in message.msg
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("CACHE_CONTROL", {"orm-disk": "private, max-age=60"}, []),
+        ("CACHE_CONTROL", {"orm-multiple/disk": "no-store", "default": "private"}, []),
+        ("CACHE_CONTROL", {"orm-disk": "max-age=60"}, ["proxy_storage.W007"]),
+        ("CACHE_CONTROL", {"nothing": "private"}, ["proxy_storage.W003"]),
+        ("CACHE_CONTROL", {"orm-disk": 60}, ["proxy_storage.E012"]),
+        ("CACHE_CONTROL", "private", ["proxy_storage.E012"]),
+        ("FRAME_ANCESTORS", ["'self'", "https://app.example.com"], []),
+        ("FRAME_ANCESTORS", "'self'", ["proxy_storage.E013"]),
+        ("FRAME_ANCESTORS", ["self"], ["proxy_storage.E013"]),
+    ],
+)
+def test_headers_of_files(settings, key, value, expected):
+    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, key: value}
+    own = ("E012", "E013", "W003", "W007")
+    messages = [message for message in check_settings(None) if message.id.endswith(own)]
+    assert [message.id for message in messages] == expected
+    for message in messages:
+        assert key in message.msg
+        assert message.hint
+
+
 def test_permission_classes_that_cannot_be_imported(settings):
     settings.PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": ["no.Where"]}
     (error,) = check_permission_classes(None)
     assert error.id == "proxy_storage_api.E001"
 
 
+@isolate_apps("tests.testapp")
+def test_records_with_a_composite_key(settings, monkeypatch):
+    class TenantFile(ContentObjectFieldMixin, ProxyStorageModelBase):
+        pk = models.CompositePrimaryKey("tenant", "number")
+        tenant = models.IntegerField()
+        number = models.IntegerField()
+
+        class Meta:
+            app_label = "testapp"
+
+    monkeypatch.setattr(orm, "apps", TenantFile._meta.apps)
+    monkeypatch.setattr(OrmDiskStorage, "meta_backend", ORMMetaBackend("testapp.TenantFile"))
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": DISK}}
+    settings.STORAGES = {}
+    (error,) = check()
+    assert error.id == "proxy_storage.E008"
+    assert "TenantFile has a composite primary key" in error.msg
+    assert "one column" in error.hint
+
+
+def test_records_in_a_database_of_django_mongodb_backend(settings, monkeypatch):
+    monkeypatch.setattr(connections["other"], "vendor", "mongodb")
+    storages = ["ElsewhereStorage", "ElsewhereAgain", "OrmDiskStorage"]
+    names = {name: f"{tests_storages.__name__}.{name}" for name in storages}
+    again = type("ElsewhereAgain", (tests_storages.ElsewhereStorage,), {})
+    monkeypatch.setattr(tests_storages, "ElsewhereAgain", again, raising=False)
+    settings.PROXY_STORAGE, settings.STORAGES = {"PROXY_STORAGE_CLASSES": names}, {}
+    # one message for the two storages that have one meta backend
+    (error,) = check()
+    assert error.id == "proxy_storage.E009"
+    assert "testapp.ElsewhereStoredFile are in the database 'other'" in error.msg
+    assert "MongoMetaBackend" in error.hint
+
+
 def test_unknown_key_gets_a_hint(settings):
     settings.PROXY_STORAGE = {"SERVER": {}}
-    (warning,) = check_settings(None)
+    (warning,) = check()
     assert "'SERVER'" in warning.msg
     assert "SERVERS" in warning.hint
 
@@ -260,3 +329,36 @@ def test_field_keeps_its_max_length_in_migrations(max_length):
     field = ProxyStorageFileField(storage=OrmDiskStorage(), max_length=max_length or 255)
     assert field.clone().max_length == (max_length or 255)
     assert ProxyStorageFileField(storage=OrmDiskStorage()).clone().max_length == 255
+
+
+class Exclusive(S3Storage):
+    saves_exclusively = True
+
+
+class Overwriting(FileSystemStorage):
+    def _save(self, name, content):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("original", "words"),
+    [
+        (Overwriting("/var/files"), "saves_exclusively = True on Overwriting"),
+        (S3Storage(bucket_name="files"), "paths = 'relative'"),
+        (Exclusive(bucket_name="files"), None),
+        (FileSystemStorage("/var/files"), None),
+    ],
+)
+@pytest.mark.parametrize("paths", ["full", "relative"])
+def test_original_that_makes_names_longer(settings, monkeypatch, original, words, paths):
+    settings.SILENCED_SYSTEM_CHECKS = []
+    settings.STORAGES = {}
+    settings.PROXY_STORAGE = {
+        "PROXY_STORAGE_CLASSES": {"disk": "tests.testapp.storages.OrmDiskStorage"}
+    }
+    monkeypatch.setattr(tests_storages.OrmDiskStorage, "original_storage", original)
+    monkeypatch.setattr(tests_storages.OrmDiskStorage, "paths", paths, raising=False)
+    found = [message for message in check_settings(None) if message.id == "proxy_storage.W006"]
+    assert len(found) == (words is not None and paths == "full")
+    for message in found:
+        assert words in message.hint

@@ -10,7 +10,10 @@ from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from proxy_storage.content_types import guess_content_type
+from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.serving.headers import get_content_type
 from tests.testapp.models import Document, StoredFile
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -92,6 +95,56 @@ def test_type_is_what_the_name_says_and_not_the_browser(storage):
     assert record["mime_type"] == "application/pdf"
     record = storage.meta_backend.get(storage.save("cv.unheard-of", upload))
     assert record["mime_type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.txt", "Grüße".encode(), "text/plain; charset=utf-8"),
+        ("a.txt", b"", "text/plain; charset=utf-8"),
+        ("a.csv", "Grüße".encode(), "text/csv; charset=utf-8"),
+        ("a.txt", "Grüße".encode("latin-1"), "text/plain"),
+        ("a.txt", "Grüße".encode("utf-16"), "text/plain"),
+        ("a.json", b"{}", "application/json"),
+        ("a.pdf", b"ASCII", "application/pdf"),
+        ("a.css", b"ASCII", "application/octet-stream"),
+    ],
+)
+def test_charset_of_text(storage, name, content, expected):
+    record = storage.meta_backend.get(storage.save(name, ContentFile(content)))
+    assert get_content_type(record) == expected
+    assert record["mime_type"] == guess_content_type(name)
+    assert record["charset"] == ("utf-8" if "utf-8" in expected or name == "a.css" else "")
+
+
+def test_charset_of_bytes_that_were_there(storage):
+    storage.original_storage.save("a.txt", ContentFile("Grüße".encode()))
+    storage.original_storage.save("b.txt", ContentFile("Grüße".encode("latin-1")))
+    for name, expected in (("a.txt", "utf-8"), ("b.txt", "")):
+        path = storage.save(name, None, original_storage_path=name)
+        assert storage.meta_backend.get(path)["charset"] == expected
+
+
+@pytest.mark.parametrize("declared", ["text/plain; charset=koi8-r", "text/plain;Charset = koi8-r"])
+def test_charset_that_is_declared_stays(storage, monkeypatch, declared):
+    monkeypatch.setattr(type(storage), "get_mime_type", lambda self, name, content: declared)
+    record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"ASCII")))
+    assert get_content_type(record) == declared
+
+
+@pytest.mark.parametrize("charset", ["", None, "utf-7", "utf-8\r\nX: y", 5])
+def test_charset_of_a_record_is_one_that_is_known(charset):
+    record = MetaBackendObject(path="/a.txt", charset=charset)
+    assert get_content_type(record) == "text/plain"
+
+
+@pytest.mark.parametrize("mime_type", ["", None])
+def test_project_that_knows_no_type(storage, monkeypatch, mime_type):
+    monkeypatch.setattr(type(storage), "get_mime_type", lambda self, name, content: mime_type)
+    if mime_type is None and storage.meta_backend.get_transaction_alias():
+        pytest.skip("The column cannot be NULL.")
+    record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"ASCII")))
+    assert (record["charset"], get_content_type(record)) == ("", "text/plain")
 
 
 def test_type_can_be_looked_for_in_the_content(storage, monkeypatch):

@@ -50,6 +50,7 @@ def storage(settings, tmp_path):
                     "memory": MemoryStorage(),
                 },
                 "meta_backend": settings.META_BACKENDS["orm"],
+                "paths": "full",
             },
         }
     }

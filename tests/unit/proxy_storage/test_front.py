@@ -1,6 +1,8 @@
+import sys
+
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
-from django.test import RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory
 
 from proxy_storage.exceptions import ServingError
 from proxy_storage.serving.front import require_front
@@ -37,6 +39,15 @@ class TestRequireFront:
     )
     def test_web_server_in_front_of_the_development_server(self, environ):
         require_front(ask(SERVER_SOFTWARE="WSGIServer/0.2", **environ), "X-Sendfile")
+
+    def test_nobody_in_front_of_the_development_server_under_asgi(self, monkeypatch):
+        request = AsyncRequestFactory().get("/files/")
+        require_front(request, "X-Sendfile")
+        monkeypatch.setitem(sys.modules, "daphne.management.commands.runserver", sys)
+        with pytest.raises(ServingError, match=r"StreamingServer.*X-Sendfile-Type: X-Sendfile"):
+            require_front(request, "X-Sendfile")
+        request.scope["http_version"] = "1.0"
+        require_front(request, "X-Sendfile")
 
     def test_project_that_wants_to_be_told(self, settings):
         settings.PROXY_STORAGE = {"REQUIRE_SENDFILE_TYPE": True}

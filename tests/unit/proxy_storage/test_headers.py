@@ -2,12 +2,14 @@ from urllib.parse import quote
 
 import pytest
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.headers import (
     get_content_type,
     get_disposition,
     get_file_headers,
     is_inline,
+    may_be_shared,
 )
 
 
@@ -26,8 +28,8 @@ class TestHeaders:
             ("a.js", None, False),
             ("a.xhtml", None, False),
             ("a", "application/octet-stream", False),
-            ("a.txt.gz", "application/octet-stream", False),
-            ("a.svgz", "application/octet-stream", False),
+            ("a.txt.gz", "application/gzip", False),
+            ("a.svgz", "application/gzip", False),
         ],
     )
     def test_type_and_disposition(self, name, content_type, inline):
@@ -37,7 +39,7 @@ class TestHeaders:
         assert headers["Content-Disposition"] == f'{word}; filename="{name}"'
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in headers["Content-Security-Policy"]
-        assert headers["Cache-Control"] == "private"
+        assert headers["Cache-Control"] == "private, no-cache"
 
     @pytest.mark.parametrize(
         "recorded",
@@ -77,16 +79,38 @@ class TestHeaders:
             MetaBackendObject(path="/a.jpg"), as_attachment=True, filename='the "one"\r\né.jpg'
         )
         assert headers["Content-Disposition"] == (
-            "attachment; filename*=utf-8''the%20%22one%22%C3%A9.jpg"
+            "attachment; filename=\"the _one_e.jpg\"; filename*=utf-8''the%20%22one%22%C3%A9.jpg"
         )
 
     @pytest.mark.parametrize(
-        "name", ["100%41.txt", "=?utf-8?Q?evil=2Ehtml?=", "%2F", " leading.txt", "trailing.txt "]
+        ("name", "plain"),
+        [
+            ("100%41.txt", "100_41.txt"),
+            ("=?utf-8?Q?evil=2Ehtml?=", "=_utf-8_Q_evil=2Ehtml_="),
+            ("%2F", "_2F"),
+            (" leading.txt", "_leading.txt"),
+            ("trailing.txt ", "trailing.txt_"),
+            ("Grüße.pdf", "Gru_e.pdf"),
+            # An accent as a character of its own, as in the names of macOS.
+            ("Gru\u0308ße.pdf", "Gru_e.pdf"),
+            ("日本語.txt", "___.txt"),
+            ("\uff21\ufb01.txt", "Afi.txt"),
+            # Full-width characters whose ASCII forms are special.
+            ("\uff0e\uff0e\uff0f\uff02\uff05", "_____"),
+            ('é"\\?.txt', "e___.txt"),
+            ("\u0308", "_"),
+        ],
     )
-    def test_name_that_looks_encoded_is_given_in_the_extended_form_only(self, name):
+    def test_plain_form_comes_before_the_extended_one(self, name, plain):
         for inline, kind in [(True, "inline"), (False, "attachment")]:
             disposition = get_disposition(inline, name)
-            assert disposition == f"{kind}; filename*=utf-8''{quote(name, safe='')}"
+            extended = quote(name, safe="")
+            assert disposition == f"{kind}; filename=\"{plain}\"; filename*=utf-8''{extended}"
+
+    def test_name_that_is_not_text(self):
+        assert get_disposition(True, "a\ud800") == (
+            "inline; filename=\"a_\"; filename*=utf-8''a%3F"
+        )
 
     def test_file_without_a_name(self):
         assert get_disposition(True, "") == "inline"
@@ -96,3 +120,135 @@ class TestHeaders:
         settings.PROXY_STORAGE = {"INLINE_CONTENT_TYPES": ["image/png"]}
         assert is_inline("image/png")
         assert not is_inline("image/jpeg")
+
+
+class TestCacheControl:
+    @pytest.fixture
+    def get(self, settings, empty_storages):
+        """Return the header of a file in an original storage of "orm-multiple"."""
+
+        def get(original, **entries):
+            settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "CACHE_CONTROL": entries}
+            record = MetaBackendObject(
+                path="/a.txt", proxy_storage_name="orm-multiple", original_storage_name=original
+            )
+            return get_file_headers(record)["Cache-Control"]
+
+        return get
+
+    def test_most_exact_entry_counts(self, get):
+        entries = {
+            "orm-multiple/disk": "private, max-age=1",
+            "orm-multiple": "private, max-age=2",
+            "default": "private, max-age=3",
+        }
+        for original, seconds in (("disk", 1), ("gridfs", 2)):
+            assert get(original, **entries) == f"private, max-age={seconds}"
+        del entries["orm-multiple"]
+        assert get("gridfs", **entries) == "private, max-age=3"
+        assert get("gridfs", other="private, max-age=3") == "private, no-cache"
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "private, max-age=60",
+            'public ,s-maxage=1,no-cache="Set-Cookie, X"',
+            "no-store",
+            "private, max-age=60, stale-while-revalidate=5, immutable",
+        ],
+    )
+    def test_valid(self, get, value):
+        assert get("disk", default=value) == value
+
+    @pytest.mark.parametrize(
+        "value",
+        ["", "max-age=60;private", "private,", "a b", "private\r\nX: y", 60, None, "é", "a="],
+    )
+    def test_invalid(self, get, value):
+        with pytest.raises(ConfigurationError, match=r"\['default'\] must be directives"):
+            get("disk", default=value)
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("private, no-cache", False),
+            ("max-age=60 ,Private", False),
+            ("no-store", False),
+            ('max-age=1, private="X"', False),
+            ("max-age=60", True),
+            ("public, x=private", True),
+            ("no-cache", True),
+        ],
+    )
+    def test_shared_caches(self, value, expected):
+        assert may_be_shared(value) is expected
+
+
+class TestFraming:
+    @pytest.mark.parametrize(
+        ("ancestors", "policy", "frame_options"),
+        [
+            (("'self'",), "'self'", "SAMEORIGIN"),
+            ([], "'none'", "DENY"),
+            (["'none'"], "'none'", "DENY"),
+            (
+                ["'self'", "https://app.example.com:8443", "*.example.org"],
+                "'self' https://app.example.com:8443 *.example.org",
+                None,
+            ),
+            (["https:"], "https:", None),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["a.pdf", "a.mp4", "a.html"])
+    def test_ancestors(self, settings, ancestors, policy, frame_options, name):
+        settings.PROXY_STORAGE = {"FRAME_ANCESTORS": ancestors}
+        headers = get_file_headers(MetaBackendObject(path=f"/{name}"))
+        directives = headers["Content-Security-Policy"].split("; ")
+        assert f"frame-ancestors {policy}" in directives
+        assert headers.get("X-Frame-Options") == frame_options
+
+    @pytest.mark.parametrize(
+        "ancestors",
+        [
+            "'self'",
+            None,
+            ["self"],
+            ["none"],
+            ["a b"],
+            ["a;b"],
+            ["a,b"],
+            ["'none'", "a"],
+            [1],
+            ["é"],
+        ],
+    )
+    def test_wrong_ancestors(self, settings, ancestors):
+        settings.PROXY_STORAGE = {"FRAME_ANCESTORS": ancestors}
+        with pytest.raises(ConfigurationError, match="FRAME_ANCESTORS"):
+            get_file_headers(MetaBackendObject(path="/a.pdf"))
+
+
+class TestMedia:
+    @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mp3", "a.wav"])
+    def test_player_may_load_the_file(self, name):
+        record = MetaBackendObject(path=f"/{name}")
+        directives = get_file_headers(record)["Content-Security-Policy"].split("; ")
+        assert {"default-src 'none'", "media-src 'self'", "sandbox allow-same-origin"} <= {
+            *directives
+        }
+        assert not any("script" in directive for directive in directives)
+
+    @pytest.mark.parametrize(
+        ("record", "as_attachment"),
+        [
+            (MetaBackendObject(path="/a.mp4"), True),
+            (MetaBackendObject(path="/a.txt"), False),
+            (MetaBackendObject(path="/a.mp4", mime_type="text/html"), False),
+            # A type that is not shown in place.
+            (MetaBackendObject(path="/a", mime_type="video/x-unknown"), False),
+        ],
+    )
+    def test_nothing_else_may_load_anything(self, record, as_attachment):
+        policy = get_file_headers(record, as_attachment=as_attachment)["Content-Security-Policy"]
+        assert policy.endswith("; sandbox")
+        assert "media-src" not in policy

@@ -70,7 +70,7 @@ class TestORMMetaBackend:
     def test_model_without_the_field(self):
         backend = ORMMetaBackend("testapp.PlainStoredFile")
         with pytest.raises(ConfigurationError, match="has no field 'original_storage_name'"):
-            backend.create({"path": "/a", "original_storage_name": "disk"})
+            backend.create({**RECORD, "original_storage_name": "disk"})
 
 
 @pytest.mark.django_db(transaction=True)

@@ -31,6 +31,27 @@ class Commands(monitoring.CommandListener):
         pass
 
 
+def no_array(key):
+    return {"$nor": [{key: {"$type": "array"}}]}
+
+
+KEY = {
+    "$and": [
+        {"object_id": {"$ne": None}},
+        {"$nor": [{"object_id": {"$type": name}} for name in ("array", "object", "bool", "null")]},
+    ]
+}
+FIELD = {"$and": [{"field": {"$type": "string"}}, no_array("field")]}
+SIZE = {
+    "$and": [
+        {"size": {"$type": "number", "$gte": -(2**63), "$lte": 2**63 - 1}},
+        no_array("size"),
+    ]
+}
+FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+TIME = {"$and": [{"created_at": {"$gte": FIRST, "$lte": LAST}}, no_array("created_at")]}
+
+
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
@@ -39,20 +60,32 @@ class Commands(monitoring.CommandListener):
         (False, {"path": {"$in": []}}),
         (Q(path="/a"), {"path": {"$in": ["/a"]}}),
         (~Q(path="/a"), {"$nor": [{"path": {"$in": ["/a"]}}]}),
-        (Q(object_id=5), {"object_id": {"$in": ["5", 5]}}),
-        (Q(object_id__in=["abc", "5"]), {"object_id": {"$in": ["abc", "5", 5]}}),
-        (Q(field=None), {"field": {"$eq": None}}),
+        (Q(object_id=5), {"$and": [{"object_id": {"$in": ["5", 5]}}, KEY]}),
+        (Q(object_id__in=["abc", "5"]), {"$and": [{"object_id": {"$in": ["abc", "5", 5]}}, KEY]}),
+        (Q(field=None), {"$nor": [FIELD]}),
+        (Q(field__isnull=False), FIELD),
+        (Q(title=None), {"title": {"$eq": None}}),
+        (Q(title="a"), {"title": {"$in": ["a"]}}),
+        (
+            ~Q(title__gt="a"),
+            {"$or": [{"$nor": [{"title": {"$gt": "a"}}]}, {"title": {"$eq": None}}]},
+        ),
         (Q(path__startswith="/a.*"), {"path": {"$gte": "/a.*", "$lt": "/a.+"}}),
         (
             ~Q(size__gt=5),
-            {"$or": [{"$nor": [{"size": {"$gt": 5}}]}, {"size": {"$eq": None}}]},
+            {
+                "$or": [
+                    {"$nor": [{"$and": [{"size": {"$gt": 5}}, SIZE]}]},
+                    {"size": {"$eq": None}},
+                ]
+            },
         ),
         (
             Q(size=1) & (Q(field="a") | ~Q(field=None)),
             {
                 "$and": [
-                    {"size": {"$in": [1]}},
-                    {"$or": [{"field": {"$in": ["a"]}}, {"$nor": [{"field": {"$eq": None}}]}]},
+                    {"$and": [{"size": {"$in": [1]}}, SIZE]},
+                    {"$or": [{"$and": [{"field": {"$in": ["a"]}}, FIELD]}, FIELD]},
                 ]
             },
         ),
@@ -79,7 +112,8 @@ def test_query(condition, expected):
     ids=str,
 )
 def test_times_are_kept_to_the_millisecond(lookup, value, expected):
-    assert get_query(Q(**{f"created_at__{lookup}": value})) == {"created_at": expected}
+    found = get_query(Q(**{f"created_at__{lookup}": value}))
+    assert found == {"$and": [{"created_at": expected}, TIME]}
 
 
 def test_a_time_that_no_document_can_have():
@@ -90,24 +124,29 @@ def test_a_time_that_no_document_can_have():
 def test_times_without_zone(settings):
     settings.USE_TZ, settings.TIME_ZONE = False, "America/New_York"
     for value in (datetime(2026, 3, 29, 8), NOON):
-        (found,) = get_query(Q(created_at=value))["created_at"]["$in"]
-        assert found == NOON
+        assert get_query(Q(created_at=value)) == {"$and": [{"created_at": {"$in": [NOON]}}, TIME]}
 
 
 def test_sort():
     assert get_sort(parse_order(["-size", "field"])) == [("size", -1), ("field", 1), ("path", 1)]
 
 
-def test_one_command_reads_no_more_than_a_part(mongodb_uri):
+def test_one_command_reads_no_more_than_a_part(mongodb_uri, empty_storages):
     commands = Commands()
     with MongoClient(mongodb_uri, event_listeners=[commands]) as client:
         backend = MongoMetaBackend(database=client[settings.MONGODB_NAME], collection="records")
         backend.exists("/a")  # makes the indexes
         commands.sent.clear()
+        for start in (0, 5):
+            backend.select(Q(size__gt=5), ["-path"], start, 8)
+            (command,) = commands.sent
+            assert command["find"] == "records"
+            assert (command.get("skip", 0), command["limit"]) == (start, 8 - start)
+            commands.sent.clear()
         backend.select(Q(size__gt=5), ["-size"], 5, 8)
         (command,) = commands.sent
-        assert command["find"] == "records"
-        assert (command["skip"], command["limit"]) == (5, 3)
+        assert command["aggregate"] == "records"
+        assert command["pipeline"][-2:] == [{"$skip": 5}, {"$limit": 3}]
         commands.sent.clear()
         backend.count(Q(size__gt=5))
         assert len(commands.sent) == 1

@@ -2,9 +2,11 @@
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import transaction
 
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectAlreadyExists
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.serving import RedirectServer, StreamingServer, get_server
 from tests.testapp.storages import MemoryStorage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -13,12 +15,17 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 @pytest.fixture
 def storage(settings):
     """Two places without local paths, so that the same name gives the same path."""
+    return make_storage(settings, "orm")
+
+
+def make_storage(settings, meta_backend):
     settings.STORAGES = {
         "multiple": {
             "BACKEND": "tests.testapp.storages.MultipleStorage",
             "OPTIONS": {
                 "original_storages": {"one": MemoryStorage(), "two": MemoryStorage()},
-                "meta_backend": settings.META_BACKENDS["orm"],
+                "meta_backend": settings.META_BACKENDS[meta_backend],
+                "paths": "full",
             },
         }
     }
@@ -32,11 +39,10 @@ def test_unknown_name(storage):
         storage.save("a.txt", ContentFile(b""), using="three")
 
 
-@pytest.mark.parametrize("name", ["three", "", None])
-def test_record_of_another_place_is_not_looked_for_here(storage, name):
+def test_record_of_another_place_is_not_looked_for_here(storage):
     path = storage.save("a.txt", ContentFile(b"x"))
     record = storage.meta_backend.get(path)
-    record["original_storage_name"] = name
+    record["original_storage_name"] = "three"
     with pytest.raises(ConfigurationError, match="has no original storage"):
         record.get_original_storage()
 
@@ -80,3 +86,82 @@ def test_known_path_of_a_single_storage_behind_a_prefix(settings):
     assert path.startswith("/private/a_")
     with pytest.raises(MetaBackendObjectAlreadyExists):
         storage.save("a.txt", None, original_storage_path=known)
+
+
+class TestRecordWithoutName:
+    """It is from before there were several: its bytes are in the first place."""
+
+    NAMES = [("orm", ""), ("mongo", ""), ("mongo", None), ("mongo", "missing")]
+
+    @pytest.fixture(params=NAMES, ids=map(str, NAMES))
+    def storage(self, request, settings):
+        meta_backend, name = request.param
+        storage = make_storage(settings, meta_backend)
+        for using in ("one", "two"):
+            storage.save("a.txt", ContentFile(using.encode()), using=using)
+        (self.path,) = self.find(storage, "one")
+        if name == "missing":
+            collection = storage.meta_backend._collection
+            collection.update_one({"path": self.path}, {"$unset": {"original_storage_name": ""}})
+        else:
+            storage.meta_backend.update(self.path, {"original_storage_name": name})
+        return storage
+
+    def find(self, storage, name):
+        where = {"original_storage_name": name}
+        return [record["path"] for record in storage.meta_backend.filter(where)]
+
+    def get_files(self, storage):
+        originals = storage.get_original_storages()
+        return {name: len(original.listdir("")[1]) for name, original in originals.items()}
+
+    def test_read(self, storage):
+        with storage.open(self.path) as file:
+            assert file.read() == b"one"
+        record = storage.get_meta_backend_obj(self.path)
+        assert record.get_original_storage_name() == "one"
+        assert record.get_original_storage() is storage.get_original_storages()["one"]
+
+    def test_server(self, storage, settings):
+        servers = {"multiple/one": RedirectServer, "multiple/two": StreamingServer}
+        settings.PROXY_STORAGE = {
+            "SERVERS": {
+                key: {"BACKEND": f"proxy_storage.serving.{server.__name__}"}
+                for key, server in servers.items()
+            }
+        }
+        record = storage.get_meta_backend_obj(self.path)
+        assert isinstance(get_server(record), RedirectServer)
+
+    def test_delete(self, storage):
+        storage.delete(self.path)
+        assert self.get_files(storage) == {"one": 0, "two": 1}
+
+    def test_its_bytes_get_no_second_record(self, storage):
+        known = storage.get_meta_backend_obj(self.path)["original_storage_path"]
+        with pytest.raises(MetaBackendObjectAlreadyExists):
+            storage.save("a.txt", None, original_storage_path=known)
+        # under a path that is not the usual one either
+        storage.meta_backend.update(self.path, {"path": "/moved.txt"})
+        other = {"proxy_storage_name": "x", "original_storage_path": "x", "path": self.path}
+        storage.meta_backend.create(other)
+        with pytest.raises(MetaBackendObjectAlreadyExists) as caught:
+            storage.save("a.txt", None, original_storage_path=known)
+        assert caught.value.path == "/moved.txt"
+        # those of the other place have a record of their own
+        storage.get_original_storages()["two"].save("b.txt", ContentFile(b""))
+        storage.meta_backend.update("/moved.txt", {"original_storage_path": "b.txt"})
+        storage.meta_backend.create({**other, "path": "/b.txt"})
+        assert storage.save("b.txt", None, original_storage_path="b.txt", using="two")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bytes_that_get_a_record_with_a_name_in_the_same_transaction_stay(storage):
+    path = storage.save("a.txt", ContentFile(b"one"))
+    storage.meta_backend.update(path, {"original_storage_name": ""})
+    known = storage.get_meta_backend_obj(path)["original_storage_path"]
+    with transaction.atomic():
+        storage.delete(path)
+        assert storage.save("a.txt", None, original_storage_path=known) == path
+    with storage.open(path) as file:
+        assert file.read() == b"one"

@@ -1,4 +1,5 @@
 import gzip
+import re
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import Request, urlopen
 
@@ -54,8 +55,12 @@ class TestRedirectServer:
         with urlopen(response["Location"]) as answer:
             assert answer.read() == CONTENT
             assert answer.headers["Content-Type"] == "text/plain"
-            assert answer.headers["Cache-Control"] == "private"
-            assert answer.headers["Content-Disposition"].startswith("inline; filename*=utf-8''")
+            assert answer.headers["Cache-Control"] == "private, no-cache"
+            assert re.fullmatch(
+                r'inline; filename="100_41 e\+_\w*\.txt"; '
+                r"filename\*=utf-8''100%2541%20%C3%A9%2B%E6%97%A5\w*\.txt",
+                answer.headers["Content-Disposition"],
+            )
 
     def test_part(self):
         request = Request(ask(save())["Location"], headers={"Range": "bytes=2-4"})

@@ -1,3 +1,4 @@
+import re
 from io import StringIO
 
 import pytest
@@ -81,19 +82,30 @@ class TestNginx:
         assert "# one, two\nlocation ^~ /a/ {\n    internal;\n" in text
         assert '    alias "/srv/files/";\n' in text
         assert '    disable_symlinks on "from=/srv/files/";\n' in text
-        assert "    add_header X-Content-Type-Options nosniff always;\n" in text
-        policy = f'    add_header Content-Security-Policy "{CONTENT_SECURITY_POLICY}" always;\n'
-        assert policy in text
+        assert "add_header Vary $file_vary always;\n" in text
+        assert f'set $file_content_security_policy "{CONTENT_SECURITY_POLICY}";\n' in text
         assert "#     proxy_set_header X-Sendfile-Type X-Accel-Redirect;\n" in text
         assert "http { }" not in text
+        assert "Content-Range" not in text
         assert "@proxy_storage" not in text
 
     def test_all_but_blocks_is_comment(self, settings):
         text = write(settings, "nginx", one=ACCEL, two=(ROOT, None)).text
         blocks = [block for block in text.split("\n\n") if not block.startswith("#")]
-        assert [block.split("\n", 1)[0].strip() for block in blocks] == [
-            "# nginx drops these from the site's answer, so they are said here again"
-        ]
+        assert blocks == []
+
+    def test_further_header(self, settings):
+        options = Options(headers=("X-Own", "vary"))
+        text = write(settings, "nginx", options=options, one=ACCEL, two=SIGNED).text
+        assert "    set $file_x_own $upstream_http_x_own;\n" in text
+        assert "add_header X-Own $file_x_own always;\n" in text
+        assert "proxy_hide_header X-Own;\n" in text
+        assert text.lower().count("\nadd_header vary ") == 1
+
+    def test_variables_fit_into_the_buckets_of_nginx(self, settings):
+        """46 characters fit into the 64 bytes that are the default of most machines."""
+        text = write(settings, "nginx", one=ACCEL).text
+        assert max(map(len, re.findall(r"\$(file_\w+)", text))) <= 46
 
     def test_whole_machine(self, settings):
         text = write(settings, "nginx", one=(FileSystemStorage("/"), ACCEL[1])).text
@@ -222,10 +234,11 @@ class TestCommand:
         use_storages(settings, one=(storage, XAccelRedirectServer("/s/")))
         text, _ = self.run(
             *("serverconf", "nginx", "--cache", "objects", "--ca-file", "/my ca.pem"),
-            *("--resolver", "10.0.0.1", "--resolver", "[::1]:53"),
+            *("--resolver", "10.0.0.1", "--resolver", "[::1]:53", "--header", "X-Own"),
         )
         assert "resolver 10.0.0.1 [::1]:53;\n" in text
         assert "proxy_cache objects;\n" in text
+        assert "add_header X-Own $file_x_own always;\n" in text
         assert 'proxy_ssl_trusted_certificate "/my ca.pem";\n' in text
 
     def test_option_of_others(self, settings):
@@ -242,6 +255,9 @@ class TestCommand:
             ("lighttpd", "--ca-file", "/a", "--ca-file is for nginx"),
             ("nginx", "--resolver", "10.0.0.1; evil", "is not an address"),
             ("nginx", "--cache", "a b", "is not a name of letters"),
+            ("nginx", "--header", "X Y", "is not the name of a header"),
+            ("nginx", "--header", "X" * 41, "is not the name of a header"),
+            ("caddy", "--header", "X-Own", "--header is for nginx"),
             ("nginx", "--ca-file", '/"', "is not a path without"),
             ("lighttpd", "--site", "here", "is not host and port"),
             ("lighttpd", "--site", "here:", "is not host and port"),

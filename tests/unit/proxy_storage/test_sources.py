@@ -1,4 +1,5 @@
 import io
+import os
 import threading
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from django.test import RequestFactory
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.validators import answer_without_file, get_validators
-from proxy_storage.sources import Body, Source, StorageSource, go_to
+from proxy_storage.sources import Body, FileBody, Source, StorageSource, go_to
 
 
 class OneWay(io.RawIOBase):
@@ -92,6 +93,76 @@ class TestBody:
         reader.join()
         closer.join()
         assert events == ["read", "closed"]
+
+    def test_starts_once(self):
+        started = []
+        body = FileBody(io.BytesIO(b"0123"), 4, lambda: started.append(True))
+        assert started == []
+        assert [body.tell(), body.read(2), body.read(2), body.tell()] == [0, b"01", b"23", 4]
+        assert started == [True]
+
+    def test_starts_with_its_descriptor(self, tmp_path):
+        started = []
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"0123")
+        body = FileBody(path.open("rb"), 4, lambda: started.append(True))
+        assert os.fstat(body.fileno()).st_size == 4
+        assert body.read(4) == b"0123"
+        assert started == [True]
+        body.close()
+
+    @pytest.mark.parametrize("method", ["read", "close"])
+    def test_no_error_keeps_the_lock(self, method):
+        """mod_wsgi closes a response with an error of its own set: the lock is taken, and fails."""
+
+        class FailingOnce:
+            def __init__(self, lock):
+                self.lock, self.has_failed = lock, False
+
+            def acquire(self):
+                self.lock.acquire()
+                if not self.has_failed:
+                    self.has_failed = True
+                    raise SystemError("returned a result with an exception set")
+
+            def release(self):
+                self.lock.release()
+
+        readable = io.BytesIO(b"0123")
+        body = Body(readable, 4)
+        body._lock = FailingOnce(body._lock)
+        with pytest.raises(SystemError):
+            body.read(4) if method == "read" else body.close()
+        closing = threading.Thread(target=body.close, daemon=True)
+        closing.start()
+        closing.join(10)
+        assert readable.closed
+
+    def test_lock_of_another_thread_stays_with_it(self):
+        class Broken:
+            def acquire(self):
+                raise KeyboardInterrupt
+
+            def release(self):
+                raise RuntimeError("cannot release un-acquired lock")
+
+        body = Body(io.BytesIO(b"0123"), 4)
+        body._lock = Broken()
+        with pytest.raises(KeyboardInterrupt):
+            body.close()
+
+    def test_error_of_a_read_keeps_nothing(self):
+        class Failing(io.BytesIO):
+            def read(self, size):
+                raise OSError("gone")
+
+        body = Body(Failing(b"0123"), 4)
+        with pytest.raises(OSError, match="gone"):
+            body.read(4)
+        closing = threading.Thread(target=body.close, daemon=True)
+        closing.start()
+        closing.join(10)
+        assert body.closed
 
 
 class TestGoTo:

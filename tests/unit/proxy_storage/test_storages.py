@@ -127,6 +127,7 @@ class TestProxyStorage:
         assert not storage.exists(path)
 
 
+@pytest.mark.usefixtures("empty_storages")
 def test_max_length_below_the_folder():
     with pytest.raises(InvalidNameError):
         get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""), max_length=3)

@@ -5,6 +5,8 @@ import os
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.db import connections, transaction
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncRequestFactory, RequestFactory
 
@@ -13,6 +15,7 @@ from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import serve
 from proxy_storage.serving.finding import get_source
 from proxy_storage.serving.local import LocalFile
+from proxy_storage.serving.streaming import release_connections
 from proxy_storage.sources import StorageSource
 from proxy_storage.storages import gridfs_source
 from tests.contract.special_storages import put_in_front_of
@@ -74,6 +77,67 @@ class TestOpenFile:
         with pytest.raises(ServingError, match="too early"):
             list(response)
         response.close()
+
+
+class TestConnections:
+    """Connections are closed before the first byte. Real databases: tests/integration."""
+
+    @pytest.fixture
+    def connection(self, tmp_path):
+        """A connection to a file: Django leaves databases in memory open."""
+        options = {**connections["default"].settings_dict}
+        options |= {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+        options |= {"CONN_MAX_AGE": 0, "OPTIONS": {}, "AUTOCOMMIT": True}
+        connection = DatabaseWrapper(options, "slow")
+        connections.settings["slow"] = options
+        connections["slow"] = connection
+        connection.connect()
+        yield connection
+        connection.close()
+        del connections["slow"], connections.settings["slow"]
+
+    @pytest.fixture
+    def response(self, tmp_path, settings):
+        response = ask(save())
+        yield response
+        response.close()
+
+    def test_closed_before_the_first_byte(self, connection, response):
+        assert connection.connection is not None
+        assert next(iter(response))
+        assert connection.connection is None
+
+    def test_closed_where_the_server_sends_by_descriptor(self, connection, response):
+        response.file_to_stream.fileno()
+        assert connection.connection is None
+
+    def test_transactions_go_on(self, connection, response):
+        with transaction.atomic(using="slow"):
+            assert b"".join(response) == CONTENT
+            assert connection.connection is not None
+        connection.set_autocommit(False)
+        release_connections()
+        assert connection.connection is not None
+        connection.rollback()
+
+    def test_persistent_ones_stay(self, connection, response):
+        connection.settings_dict["CONN_MAX_AGE"] = 60
+        assert b"".join(response) == CONTENT
+        assert connection.connection is not None
+
+    def test_persistent_ones_are_closed_under_asgi(self, connection):
+        """Such a connection is one of the thread that has answered, which no request has again."""
+        connection.settings_dict["CONN_MAX_AGE"] = 60
+        release_connections(include_persistent=True)
+        assert connection.connection is None
+
+    def test_the_transaction_of_a_test_case_survives(self):
+        assert connections["default"].in_atomic_block
+        before = connections["default"].connection
+        response = ask(save())
+        assert b"".join(response) == CONTENT
+        response.close()
+        assert connections["default"].connection is before
 
 
 class TestEventLoop:

@@ -1,11 +1,13 @@
 """``authorize``, asked as web servers ask it: with a path, or with what their client asked for."""
 
 import logging
+from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import IsAuthenticated
@@ -17,7 +19,7 @@ from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
-from proxy_storage_api.authorize import read_target
+from proxy_storage_api.authorize import has_second_target, read_target
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import HasValidSignature, get_signed_url
 
@@ -199,6 +201,27 @@ class TestByHeader:
         assert response["Content-Disposition"] == 'attachment; filename="a b.pdf"'
         check_refusal(Client().get(target, headers=headers), 403)
 
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "/private/a%20b.pdf,/private/nothing.pdf",
+            "/private/nothing.pdf, /private/a%20b.pdf",
+            "/private/a%20b.pdf?,/private/nothing.pdf",
+            "/private/a%20b.pdf?a=b,c",
+            ",/private/a%20b.pdf",
+            "/private/a%20b.pdf,",
+        ],
+    )
+    def test_target_that_came_twice(self, ask, path, target, caplog):
+        with caplog.at_level(logging.WARNING, "proxy_storage_api"):
+            check_refusal(ask(target), 400)
+        assert f"more than one target in {HEADER}" in caplog.text
+
+    def test_encoded_comma_is_a_part_of_the_name(self, ask, storage):
+        assert storage.save("c,d.pdf", ContentFile(b"c")) == "/private/c,d.pdf"
+        assert ask("/private/c%2Cd.pdf?a=%2C").status_code == 204
+        check_refusal(ask("/private/c,d.pdf"), 400)
+
     def test_disposition_is_said_by_the_target(self, ask, path):
         response = ask("/private/a%20b.pdf?disposition=attachment", disposition="inline")
         assert response["Content-Disposition"].startswith("attachment")
@@ -263,6 +286,90 @@ class TestWhatLiesElsewhere:
             ("orm-prefix/disk", 404),
         ):
             assert ask(path, storage=place).status_code == status
+
+    def test_record_without_the_name_of_its_original_storage(self, ask, settings):
+        """Its bytes are in the first one."""
+        originals = {key: settings.ORIGINAL_STORAGES[key] for key in ("disk", "gridfs")}
+        options = {
+            "original_storages": originals,
+            "meta_backend": settings.META_BACKENDS["orm"],
+            "path_prefix": "/several/",
+        }
+        backend = "tests.testapp.storages.MultipleStorage"
+        settings.STORAGES = {"several": {"BACKEND": backend, "OPTIONS": options}}
+        storage = get_proxy_storage("several")
+        path = storage.save("d.pdf", ContentFile(b"d"))
+        storage.meta_backend.update(path, {"original_storage_name": ""})
+        for place, status in (("several/disk", 204), ("several", 404), ("several/gridfs", 404)):
+            assert ask(path, storage=place).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([("x-original-uri", "/a")], False),
+        ([("x-original-uri", "/a"), ("x-original-uri", "/b")], True),
+        ([("x-original-uri", "/a"), ("x-original_uri", "/b")], True),
+        ([("X_Original_URI", "/b"), ("x-original-uri", "/a")], True),
+        ([("x-original-uri", "/a"), ("x_other", "/b")], False),
+        ([("x-original-uri", "/a%2C")], False),
+        ([], False),
+    ],
+)
+def test_headers_of_an_event_loop(headers, expected):
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": URL,
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
+    assert has_second_target(ASGIRequest(scope, BytesIO()), HEADER) is expected
+
+
+class TestRelativePaths:
+    """A web server finds bytes by their own name, and a record by its path."""
+
+    @pytest.fixture
+    def plain(self):
+        return get_proxy_storage("orm-plain-disk")
+
+    @pytest.fixture
+    def unique(self):
+        return get_proxy_storage("orm-relative-disk")
+
+    def test_bytes_that_have_the_name_of_the_path(self, ask, plain):
+        path = plain.save("letters/a b.pdf", ContentFile(b"a"))
+        response = ask("/letters/a%20b.pdf?x=y", storage="orm-plain-disk")
+        assert response.status_code == 204
+        assert response["Content-Disposition"] == 'inline; filename="a b.pdf"'
+        check_refusal(ask("/letters/a%20b.pdf", Client(), storage="orm-plain-disk"), 403)
+        for target in (f"//{path}", path, "/letters/nothing.pdf", "/letters/./a%20b.pdf", ""):
+            check_refusal(ask(target, storage="orm-plain-disk"), 404)
+
+    def test_bytes_with_a_name_of_their_own(self, ask, unique):
+        path = unique.save("letters/a b.pdf", ContentFile(b"a"))
+        name = unique.meta_backend.get(path)["original_storage_path"]
+        response = ask(f"/{quote(name)}", storage="orm-relative-disk")
+        assert response.status_code == 204
+        assert response["Content-Disposition"] == 'inline; filename="a b.pdf"'
+        check_refusal(ask(f"/{quote(name)}", Client(), storage="orm-relative-disk"), 403)
+        # at the path itself there may be another file, or none
+        check_refusal(ask("/letters/a%20b.pdf", storage="orm-relative-disk"), 404)
+        other = f"/{quote(name)}".replace(".pdf", "0.pdf")
+        check_refusal(ask(other, storage="orm-relative-disk"), 404)
+
+    def test_the_file_of_one_record_is_not_that_of_another(self, ask, unique):
+        """The second file of a name has another path, which its name on disk does not tell."""
+        paths = [unique.save("a.pdf", ContentFile(b"a")) for _ in range(2)]
+        names = [unique.meta_backend.get(path)["original_storage_path"] for path in paths]
+        statuses = [ask(f"/{name}", storage="orm-relative-disk").status_code for name in names]
+        assert statuses == [204, 404]
+
+    def test_record_of_bytes_that_have_been_moved(self, ask, plain):
+        path = plain.save("a.pdf", ContentFile(b"a"))
+        plain.meta_backend.update(path, {"original_storage_path": "b.pdf"})
+        check_refusal(ask("/a.pdf", storage="orm-plain-disk"), 404)
+        check_refusal(ask("/b.pdf", storage="orm-plain-disk"), 404)
 
 
 @pytest.mark.parametrize(

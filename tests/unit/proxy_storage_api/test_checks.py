@@ -1,6 +1,10 @@
 import pytest
 
-from proxy_storage_api.checks import check_permission_classes, check_values
+from proxy_storage_api.checks import (
+    check_link_rounding,
+    check_permission_classes,
+    check_values,
+)
 
 KEYS = [
     "DEFAULT_PERMISSION_CLASSES",
@@ -12,6 +16,7 @@ KEYS = [
 def test_settings_of_the_tests_are_right():
     assert check_permission_classes(None) == []
     assert check_values(None) == []
+    assert check_link_rounding(None) == []
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -57,8 +62,19 @@ def test_values(change, values, message):
     assert error.hint
 
 
+@pytest.mark.parametrize("value", [-1, 0.1, "300", True, None])
+def test_link_rounding(change, value):
+    assert check_link_rounding(None) == []
+    change(LINK_ROUNDING=value)
+    (error,) = check_link_rounding(None)
+    assert error.id == "proxy_storage_api.E007"
+    assert "whole number of seconds" in error.msg
+    assert error.hint
+
+
 @pytest.mark.parametrize("broken", [[], {"PROXY_STORAGE_CLASSES": {"a": "no.such.Storage"}}])
 def test_what_the_checks_of_the_storages_say_is_not_said_twice(settings, broken):
     settings.PROXY_STORAGE = broken
     assert check_permission_classes(None) == []
     assert check_values(None) == []
+    assert check_link_rounding(None) == []

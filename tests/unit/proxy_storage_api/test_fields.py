@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions import links
 from tests.contract.owners import save_file
@@ -117,8 +117,8 @@ class TestNoLink:
         """Its path was put into this row."""
         path = getattr(document, field).name
         thief = Document.objects.create(**{field: path})
-        with getattr(thief, field).open() as file:
-            assert file.read() == b"world"
+        with pytest.raises(ProxyFileNotFoundError, match="belongs to another row"):
+            getattr(thief, field).open()
         assert get_link(thief, field) is None
         assert get_link(Document.objects.get(pk=thief.pk), field) is None
         assert get_link(document, field) is not None

@@ -1,6 +1,7 @@
 """``POST link/``; what a link is good for is said by the tests of links."""
 
 from datetime import datetime
+from time import time
 
 import pytest
 from django.core.files.base import ContentFile
@@ -12,7 +13,7 @@ from rest_framework.test import APIRequestFactory
 
 from jobs.models import JobApply
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import HasValidSignature
+from proxy_storage_permissions import HasValidSignature, links
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -38,6 +39,58 @@ def ask(client, path, **body):
     return client.post("/files/link/", {"path": path, **body}, content_type="application/json")
 
 
+@pytest.fixture
+def expired(admin, path, monkeypatch):
+    """The URL of a link that has expired."""
+    url = ask(admin, path, max_age=60).json()["url"]
+    monkeypatch.setattr(links, "time", lambda: time() + 61)
+    return url
+
+
+class TestExpired:
+    def test_link_says_so(self, expired, change):
+        response = Client().get(expired)
+        assert response.status_code == 403
+        assert response.json() == {"detail": "This link has expired."}
+        assert Client().head(expired).status_code == 403
+
+    def test_another_rule_may_allow_it(self, expired, admin):
+        response = admin.get(expired)
+        assert response.status_code == 200
+        response.close()
+
+    def test_false_link_says_nothing(self, expired):
+        response = Client().get(expired.replace("signature=", "signature=x"))
+        assert "expired" not in response.json()["detail"]
+
+    def test_nothing_is_said_of_hidden_files(self, expired, change):
+        change(HIDE_FORBIDDEN=True)
+        response = Client().get(expired)
+        assert response.status_code == 404
+        assert response.json() == Client().get("/files/?path=/nothing").json()
+
+    def test_web_servers_are_told_by_the_status_that_they_know(self, expired):
+        response = Client().get(expired.replace("/files/?", "/files/authorize/?"))
+        assert (response.status_code, response.content) == (403, b"")
+
+    def test_browser_gets_the_form_with_the_refusal_of_get(self, admin):
+        response = admin.get("/files/link/", headers={"accept": "text/html"})
+        assert response.status_code == 405
+        page = response.content.decode()
+        for name in ("path", "storage", "disposition", "max_age", "only_me"):
+            assert f'name="{name}"' in page
+
+    def test_form_of_the_browsable_api(self, admin):
+        page = admin.post("/files/link/", {}, headers={"accept": "text/html"})
+        assert page.status_code == 400
+        for name in ("path", "disposition", "max_age", "only_me"):
+            assert f'name="{name}"' in page.content.decode()
+
+    def test_form_that_is_sent(self, admin, path):
+        form = {"path": path, "storage": "", "disposition": "inline", "max_age": ""}
+        assert open_link(admin.post("/files/link/", form)).status_code == 200
+
+
 def open_link(response, client=None):
     assert response.status_code == 200, response.content
     opened = (client or Client()).get(response.json()["url"])
@@ -47,7 +100,7 @@ def open_link(response, client=None):
 
 def test_link_opens_the_file_for_everybody(admin, path, log_in):
     response = ask(admin, path)
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "private, no-store"
     for client in (Client(), log_in("ronaldo"), admin):
         opened = open_link(response, client)
         assert opened.status_code == 200

@@ -110,7 +110,8 @@ def test_list_with_a_permission_that_looks_at_instances(owner, field):
         request = APIRequestFactory().get("/files/")
         request.user = request._force_auth_user = owner
         response = view(request)
-        assert response.data["count"] > 0
+        assert response.data["results"]
+        assert response.data["count"] is None
         return response
 
     for _ in range(2):

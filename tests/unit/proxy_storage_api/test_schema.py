@@ -16,7 +16,8 @@ OF_A_FILE = {"path": True, "storage": False}
 CONDITIONS = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
 FILTERS = {
     *("storage", "content_type", "object_id", "field", "mime_type", "path__startswith"),
-    *("size__gte", "size__lte", "created_at__gte", "created_at__lte", "ordering"),
+    *("size__gte", "size__lte", "created_at__gte", "created_at__lte", "ordering", "search"),
+    *("released_at__gte", "released_at__lte", "has_content_object", "name"),
 }
 REFUSALS = {"400", "401", "403", "404", "503"}
 FILE = {"200", "206", "302", "304", "412", "416"}
@@ -65,7 +66,7 @@ def test_each_is_switched_on_by_itself(change, key, method):
     ("path", "method", "expected"),
     [
         ("", "get", FILE | REFUSALS),
-        ("", "post", {"201", "413", "415"} | REFUSALS),
+        ("", "post", {"201", "411", "413", "415", "507"} | REFUSALS),
         ("", "delete", {"204"} | REFUSALS),
         ("record/", "get", {"200"} | REFUSALS),
         ("link/", "post", {"200", "415"} | REFUSALS),
@@ -168,7 +169,10 @@ def test_link(document, change):
 
 def test_what_only_staff_gets_is_described_and_not_promised(document):
     record = document["components"]["schemas"]["FileRecord"]
-    of_staff = {"original_storage_name", "original_storage_path"}
+    of_staff = {
+        *("original_storage_name", "original_storage_path"),
+        *("released_at", "former_content_type", "former_object_id", "former_field"),
+    }
     assert record["properties"].keys() - set(record["required"]) == of_staff
 
 

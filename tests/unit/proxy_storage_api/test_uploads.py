@@ -1,16 +1,20 @@
 """Uploads and deletes, where they are switched on."""
 
+import errno
+import io
 import os
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, RequestFactory
 from rest_framework.permissions import AllowAny
 from rest_framework.test import APIRequestFactory
 
-from proxy_storage.exceptions import ContentError, MetaBackendUnavailable, ProxyFileNotFoundError
+from proxy_storage.exceptions import ContentError, MetaBackendUnavailable
 from proxy_storage.paths import is_literal_path
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.base import ProxyStorageBase
@@ -202,6 +206,288 @@ class TestSizeLimit:
         assert read_and_view(1000, AllowAny).status_code == 201
 
 
+class Unread(io.BytesIO):
+    """The body of a request, of which nothing must be read."""
+
+    def read(self, *args):
+        raise AssertionError("The body is read.")
+
+
+def make_body(*parts):
+    """Return a multipart body, and its type."""
+    lines = []
+    for name, file_name, content in parts:
+        shown = "" if file_name is None else f'; filename="{file_name}"'
+        head = f'--limit\r\nContent-Disposition: form-data; name="{name}"{shown}\r\n\r\n'
+        lines.append(head.encode() + content + b"\r\n")
+    return b"".join(lines) + b"--limit--\r\n", "multipart/form-data; boundary=limit"
+
+
+def post(client, *parts, **extra):
+    body, content_type = make_body(*parts)
+    return client.post("/files/", body, content_type=content_type, **extra)
+
+
+class TestWholeRequest:
+    """The limit is one of the request, and nothing is read that will be refused."""
+
+    @pytest.fixture
+    def limited(self, admin, change, settings, tmp_path):
+        change(UPLOAD_MAX_SIZE=1000, UPLOAD_STORAGES=["orm_disk"])
+        settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+        settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+        yield admin
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize("name", ["file", "other"])
+    def test_one_file_only(self, limited, name):
+        response = post(limited, ("file", "a.txt", b"x" * 20), (name, "b.txt", b"y" * 20))
+        assert response.status_code == 400
+        assert response.json() == {"file": ["Send one file in a request."]}
+        assert get_files() == []
+
+    def test_many_files_are_broken_off_at_the_second(self, limited, monkeypatch):
+        begun = []
+        new_file = TemporaryFileUploadHandler.new_file
+
+        def count(self, *args, **kwargs):
+            begun.append(args)
+            return new_file(self, *args, **kwargs)
+
+        monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", count)
+        files = [("file", f"{number}.bin", b"x" * 200) for number in range(90)]
+        assert post(limited, *files).status_code == 400
+        assert len(begun) == 1
+
+    @pytest.mark.parametrize("name", ["name", "storage"])
+    def test_one_value_only(self, limited, name):
+        values = [(name, None, b"orm_disk"), (name, None, b"mongo_disk")]
+        response = post(limited, ("file", "a.txt", b"x"), *values)
+        assert response.status_code == 400
+        assert response.json() == {name: ["Give one value."]}
+        assert get_files() == []
+
+    def test_text_beside_the_file(self, limited):
+        response = post(limited, ("file", None, b"text"), ("file", "a.txt", b"x"))
+        assert response.json() == {"file": ["Send one file in a request."]}
+
+    @pytest.mark.parametrize("is_session", [True, False])
+    def test_length_is_looked_at_before_the_body(self, limited, log_in, is_session):
+        client = log_in("admin", enforce_csrf_checks=is_session)
+        client.cookies["csrftoken"] = "a" * 32
+        too_long = {"CONTENT_LENGTH": str(10**9), "wsgi.input": Unread()}
+        response = post(client, ("file", "a.txt", b"x"), **too_long)
+        assert response.status_code == 413
+
+    def test_other_fields_do_not_count_as_the_file(self, limited):
+        parts = ("file", "a.txt", b"x" * 1000), ("note", None, b"y" * 60_000)
+        assert post(limited, *parts).status_code == 201
+
+    @pytest.mark.parametrize("who", ["ronaldo", None])
+    def test_users_without_the_right_send_nothing(self, limited, log_in, who):
+        client = Client(enforce_csrf_checks=True)
+        if who is not None:
+            client.force_login(log_in(who).user)
+        client.cookies["csrftoken"] = "a" * 32
+        response = post(client, ("file", "a.txt", b"x"), **{"wsgi.input": Unread()})
+        assert response.status_code == 403
+        assert "CSRF" not in response.json()["detail"]
+
+    def test_refusal_of_a_browser(self, limited, log_in):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(log_in("ronaldo").user)
+        client.cookies["csrftoken"] = "a" * 32
+        unread = {"wsgi.input": Unread(), "HTTP_ACCEPT": "text/html"}
+        response = post(client, ("file", "a.txt", b"x"), **unread)
+        assert response.status_code == 403
+        assert response["Content-Type"].startswith("text/html")
+
+    def test_session_without_token_saves_nothing(self, limited, log_in):
+        client = log_in("admin", enforce_csrf_checks=True)
+        client.cookies["csrftoken"] = "a" * 32
+        response = post(client, ("file", "a.txt", b"x"))
+        assert response.status_code == 403
+        assert "CSRF" in response.json()["detail"]
+
+    def test_token_in_the_body(self, limited, log_in):
+        client = log_in("admin", enforce_csrf_checks=True)
+        client.cookies["csrftoken"] = "a" * 32
+        token = ("csrfmiddlewaretoken", None, b"a" * 32)
+        assert post(client, token, ("file", "a.txt", b"x")).status_code == 201
+
+    @pytest.mark.parametrize("value", ["", "all", "-1", "1e3", None])
+    def test_length_is_known(self, limited, value):
+        extra = {"CONTENT_LENGTH": value, "wsgi.input": Unread()}
+        response = post(limited, ("file", "a.txt", b"x"), **extra)
+        assert response.status_code == 411
+        assert response.json() == {"detail": "The request must have the header Content-Length."}
+
+    @pytest.mark.parametrize(
+        "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", ""]
+    )
+    def test_other_bodies_are_not_read(self, limited, content_type):
+        extra = {"wsgi.input": Unread()}
+        response = limited.post("/files/", b"{}", content_type=content_type, **extra)
+        assert response.status_code == 415
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+    @pytest.mark.parametrize("place", ["storage", "temporary files"])
+    def test_full_disk(self, limited, monkeypatch, code, place):
+        def fail(*args, **kwargs):
+            raise OSError(code, os.strerror(code))
+
+        cls = ProxyStorageBase if place == "storage" else TemporaryFileUploadHandler
+        monkeypatch.setattr(cls, "save" if place == "storage" else "receive_data_chunk", fail)
+        response = post(limited, ("file", "a.txt", b"x" * 20))
+        assert response.status_code == 507
+        assert response.json() == {"detail": "There is not enough space to save the file."}
+
+    def test_other_errors_of_the_disk_are_errors(self, limited, monkeypatch):
+        def fail(*args, **kwargs):
+            raise PermissionError(errno.EACCES, "no")
+
+        monkeypatch.setattr(ProxyStorageBase, "save", fail)
+        limited.raise_request_exception = False
+        assert post(limited, ("file", "a.txt", b"x" * 20)).status_code == 500
+
+    def test_files_that_something_else_has_read(self, limited, log_in):
+        """A middleware may have read the body; then the files are looked at."""
+        view = FileViewSet.as_view(
+            {"post": "create"}, upload_permission_classes=[AllowAny], authentication_classes=[]
+        )
+        body, content_type = make_body(("file", "a.txt", b"a"), ("other", "b.txt", b"b"))
+        request = RequestFactory().post("/", body, content_type=content_type)
+        assert len(request.FILES) == 2
+        response = view(request)
+        assert response.status_code == 400
+        assert response.data == {"file": ["Send one file in a request."]}
+        request.close()
+
+
+class TestPlaces:
+    """Where a file may go, beside what its name says by itself."""
+
+    @pytest.fixture(params=["full", "relative", "prefixed"])
+    def storage(self, admin, request, settings, change, tmp_path):
+        options = {
+            "original_storage": FileSystemStorage(tmp_path / "root"),
+            "meta_backend": settings.META_BACKENDS["orm"],
+            "paths": request.param,
+        }
+        if request.param == "prefixed":
+            options["path_prefix"] = "/private/"
+        if request.param == "relative":
+            options["unique_original_names"] = False
+        backend = {"BACKEND": "proxy_storage.storages.ProxyStorage", "OPTIONS": options}
+        settings.STORAGES = {**settings.STORAGES, "inbox": backend}
+        change(UPLOAD_STORAGES=["inbox"])
+        (tmp_path / "root").mkdir()
+        (tmp_path / "outside").mkdir()
+        return get_proxy_storage("inbox")
+
+    @pytest.mark.parametrize(
+        "name", ["link/a.txt", "link/sub/a.txt", "in/out/a.txt", "link\\a.txt"]
+    )
+    def test_links_are_not_followed_out_of_the_root(self, admin, storage, tmp_path, name):
+        (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
+        (tmp_path / "root" / "in").mkdir()
+        (tmp_path / "root" / "in" / "out").symlink_to("../../outside")
+        response = upload(admin, storage="inbox", name=name)
+        assert response.status_code == 400
+        assert response.json() == {"name": ["No file can have this name."]}
+        assert list((tmp_path / "outside").iterdir()) == []
+
+    def test_links_within_the_root_are_followed(self, admin, storage, tmp_path):
+        (tmp_path / "root" / "folder").mkdir()
+        (tmp_path / "root" / "link").symlink_to("folder")
+        assert upload(admin, storage="inbox", name="link/a.txt").status_code == 201
+        assert len(list((tmp_path / "root" / "folder").iterdir())) == 1
+
+    def test_root_that_is_a_link(self, admin, storage, tmp_path):
+        (tmp_path / "root").rmdir()
+        (tmp_path / "root").symlink_to("outside")
+        assert upload(admin, storage="inbox", name="sub/a.txt").status_code == 201
+
+    @pytest.mark.parametrize("name", ["a.txt/b.txt", "a.txt/b/c.txt"])
+    def test_path_below_a_file(self, admin, storage, name):
+        assert upload(admin, storage="inbox", name="a.txt").status_code == 201
+        response = upload(admin, storage="inbox", name=name)
+        assert response.status_code == 400
+        assert response.json() == {"name": ["A folder of this name is a file."]}
+
+    def test_root_that_is_a_file(self, admin, storage, tmp_path):
+        """This is no fault of the name."""
+        (tmp_path / "root").rmdir()
+        (tmp_path / "root").write_text("")
+        admin.raise_request_exception = False
+        assert upload(admin, storage="inbox", name="folder/a.txt").status_code == 500
+        assert upload(admin, storage="inbox", name="a.txt").status_code == 500
+
+    @pytest.mark.parametrize(("length", "status"), [(500, 201), (501, 400), (5000, 400)])
+    def test_length_of_a_name(self, admin, storage, length, status):
+        name = "/".join(["folder"] * 60)[: length - 6] + "/a.txt"
+        name = "f" * (length - len(name)) + name
+        response = upload(admin, storage="inbox", name=name)
+        if status == 201 and storage.paths != "relative":
+            # The path is longer than the name.
+            assert response.status_code in (201, 400)
+        else:
+            assert response.status_code == status
+        if response.status_code == 400:
+            assert set(response.json()) == {"name"}
+
+
+class TestPathsBelowAFile:
+    @pytest.mark.parametrize("storage", ["orm-memory", "mongo-memory", "plain"])
+    def test_in_memory(self, admin, change, settings, storage):
+        if storage == "plain":
+            storage = "orm-plain-memory"
+        change(UPLOAD_STORAGES=[storage])
+        assert upload(admin, storage=storage, name="a.txt").status_code == 201
+        response = upload(admin, storage=storage, name="a.txt/b.txt")
+        # Bytes under names of their own leave the name to a folder.
+        assert response.status_code in (201, 400)
+        if response.status_code == 400:
+            assert response.json() == {"name": ["A folder of this name is a file."]}
+
+
+class TestNames:
+    @pytest.mark.parametrize("storage", ["orm-relative-facts", "mongo-relative-facts"])
+    def test_name_in_downloads(self, admin, change, storage):
+        change(UPLOAD_STORAGES=[storage])
+        for name, given, expected in (
+            ("Annual report.pdf", {}, "Annual report.pdf"),
+            ("Annual report.pdf", {}, "Annual report.pdf"),
+            ("blob", {"name": "reports/2026.pdf"}, "2026.pdf"),
+        ):
+            record = upload(admin, file_name=name, storage=storage, **given).json()
+            assert record["name"] == expected
+            response = admin.get(record["url"])
+            assert response["Content-Disposition"] == f'inline; filename="{expected}"'
+            response.close()
+        found = admin.get("/files/", {"name": "Annual report.pdf"}).json()["results"]
+        assert len(found) == 2
+        assert admin.get("/files/", {"name": "annual"}).json()["results"] == []
+
+    def test_record_without_a_name(self, admin):
+        assert upload(admin, name="b/c.txt").json()["name"] == "c.txt"
+
+
+class TestBrowsableAPI:
+    def test_form_of_an_upload(self, admin):
+        page = admin.get("/files/", headers={"accept": "text/html"}).content.decode()
+        form = page[page.index('id="post-object-form"') :]
+        for name in ("file", "name", "storage"):
+            assert f'name="{name}"' in form
+        assert 'type="file"' in form
+
+    def test_upload_that_is_refused_shows_why(self, admin):
+        data = {"storage": "orm_disk", "name": "../up.txt", "file": SimpleUploadedFile("a", b"a")}
+        response = admin.post("/files/", data, headers={"accept": "text/html"})
+        assert response.status_code == 400
+        assert "No file can have this name." in response.content.decode()
+
+
 class TestDelete:
     @pytest.fixture(params=["orm_disk", "mongo_disk"])
     def file(self, admin, request):
@@ -226,16 +512,14 @@ class TestDelete:
         assert admin.delete("/files/", query_params=query).status_code == 404
         assert get_files() == [file["path"]]
 
-    @pytest.mark.parametrize(
-        ("error", "status"), [(ProxyFileNotFoundError, 404), (MetaBackendUnavailable, 503)]
-    )
-    def test_that_does_not_succeed(self, admin, file, monkeypatch, error, status):
-        def fail(self, name):
-            raise error("gone")
+    def test_that_does_not_succeed(self, admin, file, monkeypatch):
+        def fail(self, record):
+            raise MetaBackendUnavailable("gone")
 
-        monkeypatch.setattr(ProxyStorageBase, "delete", fail)
+        monkeypatch.setattr(ProxyStorageBase, "delete_record", fail)
         response = admin.delete("/files/", query_params={"path": file["path"]})
-        assert response.status_code == status
+        assert response.status_code == 503
+        assert get_files() == [file["path"]]
 
     def test_attribute_of_a_subclass(self, file, monkeypatch):
         class Bin(FileViewSet):

@@ -1,0 +1,25 @@
+"""Text that is opened in place shows its own letters."""
+
+import pytest
+
+TEXT = "Grüße aus Köln, 日本語 🎉"
+
+
+def read(site, browser, content, storage="orm-facts"):
+    file = site.upload("text.txt", lambda token: content, storage_name=storage)
+    browser.open(file.safe_url)
+    return browser.run("return document.body.innerText").strip()
+
+
+def test_utf8(site, browser):
+    assert read(site, browser, TEXT.encode()) == TEXT
+
+
+@pytest.mark.parametrize("text", ["Grüße", "ASCII"])
+def test_other_bytes_are_not_said_to_be_utf8(site, browser, text):
+    assert read(site, browser, text.encode("windows-1252")) == text
+
+
+def test_browser_takes_text_without_charset_for_something_else(site, browser):
+    """The test of UTF-8 can fail: nothing is recorded here."""
+    assert read(site, browser, TEXT.encode(), "orm-disk") != TEXT

@@ -1,0 +1,221 @@
+"""The key and the scope of a content object, on every meta backend."""
+
+import datetime
+import uuid
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import Q
+
+from proxy_storage.scopes import SCOPE_KEY
+from tests.contract.owners import get_owner, save_file
+from tests.testapp.models import (
+    DatedDocument,
+    KeyedDocument,
+    NamedDocument,
+    NumberedDocument,
+    PricedDocument,
+    ShardDocument,
+)
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(transaction=True),
+]
+
+SOME_UUID = uuid.UUID("6fa459ea-ee8a-3ca4-894e-db77e160355e")
+NOON = datetime.datetime(2026, 1, 2, 12, 30, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "key"),
+    [
+        (KeyedDocument, str(SOME_UUID), SOME_UUID),
+        (KeyedDocument, SOME_UUID.hex, SOME_UUID),
+        (KeyedDocument, str(SOME_UUID).upper(), SOME_UUID),
+        (KeyedDocument, f"{{{SOME_UUID}}}", SOME_UUID),
+        (NumberedDocument, "007", 7),
+        (NumberedDocument, 8.0, 8),
+        (NumberedDocument, True, 1),
+        (NumberedDocument, Decimal(9), 9),
+        (PricedDocument, Decimal("1.1"), Decimal("1.10")),
+        (PricedDocument, "2", Decimal("2.00")),
+        (PricedDocument, 3, Decimal("3.00")),
+        (NamedDocument, 5, "5"),
+        (DatedDocument, NOON.astimezone(ZoneInfo("Asia/Tokyo")), NOON),
+    ],
+)
+class TestKeyAsItWasGiven:
+    @pytest.fixture
+    def instance(self, model, given, field):
+        instance = model(pk=given)
+        save_file(instance, field)
+        return instance
+
+    def test_is_recorded_as_its_row_has_it(self, instance, field, model, key):
+        file = getattr(instance, field)
+        record = file.storage.meta_backend.get(file.name)
+        row = model.objects.get(pk=key)
+        assert (record["object_id"], record.get_content_object()) == (row.pk, row)
+
+    def test_is_found_by_a_queryset(self, instance, field, model, key):
+        backend = getattr(instance, field).storage.meta_backend
+        condition = Q(object_id__in=model.objects.filter(pk=key), field=field)
+        assert [record["path"] for record in backend.select(condition)] == [
+            getattr(instance, field).name
+        ]
+
+    def test_is_released_by_the_row(self, instance, field, model, key):
+        old = getattr(instance, field).name
+        row = model.objects.get(pk=key)
+        new = save_file(row, field, "new.txt")
+        assert get_owner(row, field, old) is None
+        row.delete()
+        assert get_owner(row, field, new) is None
+
+    def test_is_released_by_the_instance_itself(self, instance, field, model, key):
+        old = getattr(instance, field).name
+        setattr(instance, field, "")
+        instance.save()
+        assert get_owner(instance, field, old) is None
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+class TestTwoDatabases:
+    """Rows of one key in two databases."""
+
+    @pytest.fixture
+    def anna(self):
+        return User.objects.create_user("anna")
+
+    @pytest.fixture
+    def in_default(self, field, anna):
+        document = ShardDocument(pk=1, user=anna)
+        save_file(document, field, "anna.txt", b"anna's")
+        return document
+
+    @pytest.fixture
+    def in_other(self, field, in_default):
+        document = ShardDocument(pk=1)
+        save_file(document, field, "bert.txt", b"bert's", save=False)
+        document.save(using="other")
+        return document
+
+    def get_record(self, document, field):
+        file = getattr(document, field)
+        return file.storage.meta_backend.get(file.name)
+
+    def test_scope_is_recorded(self, in_default, in_other, field):
+        assert self.get_record(in_default, field).get(SCOPE_KEY) is None
+        assert self.get_record(in_other, field)[SCOPE_KEY] == "other"
+
+    def test_row_of_another_database_is_not_looked_up(self, in_default, in_other, field, caplog):
+        assert self.get_record(in_default, field).get_content_object() == in_default
+        assert self.get_record(in_other, field).get_content_object() is None
+        save_file(in_other, field, "second.txt")
+        assert "CONTENT_OBJECT_DATABASES" in caplog.text
+
+    def test_row_is_looked_up_in_the_databases_of_the_setting(
+        self, in_default, in_other, field, settings, caplog
+    ):
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "CONTENT_OBJECT_DATABASES": ["other"],
+        }
+        found = self.get_record(in_other, field).get_content_object()
+        assert (found, found._state.db) == (in_other, "other")
+        assert self.get_record(in_default, field).get_content_object()._state.db == "default"
+        caplog.clear()
+        save_file(in_other, field, "again.txt")
+        assert caplog.text == ""
+
+    @pytest.mark.parametrize("how", ["replaced", "by hand", "cleared", "deleted", "queryset"])
+    def test_change_of_one_leaves_the_file_of_the_other(self, in_default, in_other, field, how):
+        bert = getattr(in_other, field).name
+        if how == "replaced":
+            save_file(in_other, field, "second.txt")
+        elif how == "by hand":
+            by_hand = ShardDocument(pk=in_other.pk)
+            save_file(by_hand, field, "third.txt", save=False)
+            by_hand.save(using="other")
+        elif how == "cleared":
+            setattr(in_other, field, "")
+            in_other.save()
+        elif how == "deleted":
+            in_other.delete()
+        else:
+            ShardDocument.objects.using("other").all().delete()
+        assert self.get_record(in_default, field).get_content_object() == in_default
+        assert get_owner(in_other, field, bert) is None
+
+    def test_record_without_scope_means_the_default_database(self, in_default, in_other, field):
+        record = self.get_record(in_other, field)
+        backend = getattr(in_other, field).storage.meta_backend
+        backend.update(record["path"], {SCOPE_KEY: None})
+        assert self.get_record(in_other, field).get_content_object() == in_default
+
+    def test_database_that_is_not_configured_any_more(self, in_default, in_other, field):
+        record = self.get_record(in_other, field)
+        backend = getattr(in_other, field).storage.meta_backend
+        backend.update(record["path"], {SCOPE_KEY: "gone"})
+        assert self.get_record(in_other, field).get_content_object() is None
+
+
+class Tenants:
+    """The tenant of the moment, as a project keeps it beside the request."""
+
+    current = "one"
+
+    @classmethod
+    def get_current(cls, model, using):
+        return cls.current if model is ShardDocument else None
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTenants:
+    """Rows of one key in the schemas of two tenants, with records that both share.
+
+    The schemas are emulated: the row of the other tenant takes the place of the first one.
+    """
+
+    @pytest.fixture(autouse=True)
+    def tenants(self, settings, monkeypatch):
+        name = f"{__name__}.Tenants.get_current"
+        settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "GET_TENANT": Tenants.get_current}
+        monkeypatch.setattr(Tenants, "current", "one")
+        return name
+
+    @pytest.fixture
+    def of_two(self, field, tenants, monkeypatch):
+        """The path of the file of a row of tenant two; tenant one has a row of the same key."""
+        with monkeypatch.context() as patch:
+            patch.setattr(Tenants, "current", "two")
+            document = ShardDocument(pk=1)
+            path = save_file(document, field)
+            ShardDocument.objects.all()._raw_delete("default")
+        ShardDocument.objects.bulk_create([ShardDocument(pk=1)])
+        return path
+
+    def get_content_object(self, field, path):
+        backend = ShardDocument._meta.get_field(field).storage.meta_backend
+        return backend.get(path).get_content_object()
+
+    def test_row_of_another_tenant_is_not_the_content_object(self, of_two, field, monkeypatch):
+        assert self.get_content_object(field, of_two) is None
+        monkeypatch.setattr(Tenants, "current", "two")
+        assert self.get_content_object(field, of_two) == ShardDocument(pk=1)
+
+    def test_row_of_another_tenant_releases_nothing(self, of_two, field, monkeypatch):
+        document = ShardDocument.objects.get(pk=1)
+        save_file(document, field, "own.txt")
+        document.delete()
+        monkeypatch.setattr(Tenants, "current", "two")
+        ShardDocument.objects.bulk_create([ShardDocument(pk=1)])
+        assert self.get_content_object(field, of_two) == ShardDocument(pk=1)
+
+    def test_record_from_before_there_were_tenants(self, of_two, field):
+        backend = ShardDocument._meta.get_field(field).storage.meta_backend
+        backend.update(of_two, {SCOPE_KEY: None})
+        assert self.get_content_object(field, of_two) is None

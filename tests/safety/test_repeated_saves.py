@@ -1,0 +1,313 @@
+"""A save that is repeated after a rollback keeps its file, as with Django's own storages."""
+
+import copy
+import pickle
+from contextlib import suppress
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+from django.test.utils import CaptureQueriesContext
+
+from proxy_storage.exceptions import ProxyFileNotFoundError
+from proxy_storage.registry import get_proxy_storage
+from tests.testapp.models import (
+    Document,
+    PlainDocument,
+    RelativeDocument,
+    ScannedDocument,
+)
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(transaction=True, databases=["default", "other"]),
+]
+
+#: each model with the names of its file fields
+FIELDS = [
+    *(
+        (model, name)
+        for model in (Document, ScannedDocument)
+        for name in ("orm_file", "mongo_file")
+    ),
+    *((PlainDocument, name) for name in ("orm_file", "mongo_file")),
+    *((RelativeDocument, name) for name in ("orm_file", "mongo_file", "plain_file")),
+]
+BY_ID = [f"{model.__name__}-{name}" for model, name in FIELDS]
+
+
+@pytest.fixture(params=FIELDS, ids=BY_ID)
+def case(request):
+    return request.param
+
+
+class Failure(Exception):
+    """Something later in the block."""
+
+
+def fail(*actions):
+    """Do all of this in a transaction that is rolled back."""
+    with suppress(Failure), transaction.atomic():
+        for action in actions:
+            action()
+        raise Failure
+
+
+def read(instance, name):
+    """Return the bytes of a file, as a request of another process sees them."""
+    loaded = type(instance).objects.get(pk=instance.pk)
+    with getattr(loaded, name).open() as file:
+        return file.read()
+
+
+def get_content_object(instance, name):
+    file = getattr(type(instance).objects.get(pk=instance.pk), name)
+    return file.storage.get_meta_backend_obj(file.name).get_content_object()
+
+
+def assert_belongs(instance, name):
+    if type(instance) is PlainDocument or name == "plain_file":
+        return
+    found = get_content_object(instance, name)
+    assert (found.pk, type(found)) == (
+        instance.pk,
+        instance._meta.get_field(name).model,
+    )
+
+
+class TestNewRow:
+    def test_saved_again(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save)
+        instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_saved_again_in_a_transaction(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save)
+        with transaction.atomic():
+            instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_saved_for_the_third_time(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save)
+        fail(instance.save)
+        instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_rolled_back_to_a_savepoint(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        with transaction.atomic():
+            fail(instance.save)
+            instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_saved_by_the_field_alone(self, case):
+        model, name = case
+        instance = model()
+        fail(
+            lambda: getattr(instance, name).save(
+                "cv.txt", ContentFile(b"the only copy"), save=False
+            )
+        )
+        instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_refused_by_the_database(self):
+        """Without a transaction of the caller's: the child's save has one of its own."""
+        taken = RelativeDocument.objects.create().code
+        instance = RelativeDocument(
+            orm_file=ContentFile(b"one", "cv.txt"),
+            plain_file=ContentFile(b"two", "cv.txt"),
+        )
+        free = instance.code
+        for code in (taken, free):
+            instance.code = code
+            try:
+                with transaction.atomic():
+                    instance.save()
+            except IntegrityError:
+                assert code == taken
+        assert (read(instance, "orm_file"), read(instance, "plain_file")) == (b"one", b"two")
+        assert_belongs(instance, "orm_file")
+
+    def test_child_whose_own_save_is_rolled_back(self):
+        ScannedDocument.objects.create(pk=1)
+        instance = ScannedDocument(orm_file=ContentFile(b"the only copy", "cv.txt"), pages="many")
+        with pytest.raises(ValueError, match="pages"):
+            instance.save()
+        instance.pages = 3
+        instance.save()
+        assert read(instance, "orm_file") == b"the only copy"
+        assert_belongs(instance, "orm_file")
+
+    def test_bulk_create(self):
+        instance = Document(orm_file=ContentFile(b"the only copy", "cv.txt"))
+        fail(lambda: Document.objects.bulk_create([instance]))
+        instance.pk = None
+        Document.objects.bulk_create([instance])
+        instance = Document.objects.get()
+        assert read(instance, "orm_file") == b"the only copy"
+
+
+class TestReplacedFile:
+    @pytest.fixture
+    def replaced(self, case):
+        """An instance whose new file was rolled back, and the path of the former file."""
+        model, name = case
+        instance = model.objects.create(**{name: ContentFile(b"old", "old.txt")})
+        old = getattr(instance, name).name
+        setattr(instance, name, ContentFile(b"new", "new.txt"))
+        fail(instance.save)
+        return instance, name, old
+
+    def test_saved_again(self, replaced):
+        instance, name, old = replaced
+        instance.save()
+        assert read(instance, name) == b"new"
+        assert_belongs(instance, name)
+        record = getattr(instance, name).storage.get_meta_backend_obj(old)
+        assert record.get_content_object() is None
+
+    def test_former_file_is_as_it_was(self, replaced):
+        instance, name, _ = replaced
+        assert read(instance, name) == b"old"
+        assert_belongs(instance, name)
+
+    def test_saved_by_the_name_of_the_field(self, replaced):
+        instance, name, _ = replaced
+        instance.save(update_fields=[name])
+        assert read(instance, name) == b"new"
+        assert_belongs(instance, name)
+
+    def test_cleared_instead(self, replaced):
+        instance, name, old = replaced
+        setattr(instance, name, "")
+        instance.save()
+        storage = instance._meta.get_field(name).storage
+        assert storage.get_meta_backend_obj(old).get_content_object() is None
+
+    def test_replaced_once_more(self, replaced):
+        instance, name, old = replaced
+        setattr(instance, name, ContentFile(b"newest", "newest.txt"))
+        instance.save()
+        assert read(instance, name) == b"newest"
+        assert_belongs(instance, name)
+        storage = instance._meta.get_field(name).storage
+        assert storage.get_meta_backend_obj(old).get_content_object() is None
+
+    def test_read_again(self, replaced):
+        instance, name, old = replaced
+        instance.refresh_from_db()
+        instance.save()
+        assert getattr(instance, name).name == old
+        assert read(instance, name) == b"old"
+        assert_belongs(instance, name)
+
+
+class TestPathThatIsTakenMeanwhile:
+    @pytest.mark.parametrize("name", ["orm_file", "plain_file"])
+    def test_another_path_is_found(self, name):
+        instance = RelativeDocument(pk=1_000_000, **{name: ContentFile(b"first", "cv.txt")})
+        fail(instance.save)
+        other = RelativeDocument.objects.create(**{name: ContentFile(b"second", "cv.txt")})
+        instance.save()
+        assert getattr(instance, name).name != getattr(other, name).name
+        assert (read(instance, name), read(other, name)) == (b"first", b"second")
+        assert_belongs(instance, name)
+        assert_belongs(other, name)
+
+    @pytest.mark.parametrize("name", ["orm_file", "plain_file"])
+    def test_field_that_has_not_been_read(self, name):
+        """The attribute is still the text that the storage has returned."""
+        instance = RelativeDocument(**{name: ContentFile(b"first", "cv.txt")})
+        fail(instance.save)
+        instance.__dict__[name] = instance.__dict__[name].name
+        instance.save()
+        assert read(instance, name) == b"first"
+
+
+class TestCopies:
+    def test_second_copy_has_the_same_record(self):
+        instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
+        fail(instance.save)
+        duplicate = copy.copy(instance)
+        instance.save()
+        duplicate.save()
+        assert duplicate.orm_file.name == instance.orm_file.name
+        assert read(instance, "orm_file") == b"the only copy"
+        assert_belongs(instance, "orm_file")
+
+    @pytest.mark.parametrize(
+        "make_copy", [copy.deepcopy, lambda instance: pickle.loads(pickle.dumps(instance))]
+    )
+    def test_pickle_is_plain_text(self, make_copy):
+        instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
+        with transaction.atomic():
+            instance.save()
+            duplicate = make_copy(instance)
+        duplicate.save()
+        assert type(duplicate.orm_file.name) is str
+        assert read(duplicate, "orm_file") == b"the only copy"
+        assert_belongs(instance, "orm_file")
+
+
+def test_bytes_that_are_gone_are_an_error():
+    instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
+    fail(instance.save)
+    original = get_proxy_storage("orm-relative-disk").original_storage
+    (name,) = original.listdir("")[1]
+    original.delete(name)
+    with pytest.raises(ProxyFileNotFoundError, match="its bytes are gone"):
+        instance.save()
+
+
+def test_file_that_was_recorded_and_not_written():
+    """Bytes that were there before are recorded again as well."""
+    storage = get_proxy_storage("orm-relative-disk")
+    storage.original_storage.save("old.txt", ContentFile(b"old"))
+    instance = RelativeDocument()
+
+    def record():
+        instance.plain_file = storage.save("old.txt", None, original_storage_path="old.txt")
+
+    fail(record)
+    instance.save()
+    assert read(instance, "plain_file") == b"old"
+
+
+class TestQueries:
+    def count(self, function):
+        from django.db import connection
+
+        with CaptureQueriesContext(connection) as queries:
+            function()
+        return len(queries)
+
+    @pytest.mark.parametrize("name", ["orm_file", "mongo_file", "plain_file"])
+    def test_unchanged_file_costs_nothing_within_the_transaction(self, name):
+        with transaction.atomic():
+            instance = RelativeDocument(**{name: ContentFile(b"1", "cv.txt")})
+            instance.save()
+            assert self.count(instance.save) == 1
+        assert self.count(instance.save) == 1
+
+    def test_nothing_is_left_after_the_commit(self):
+        with transaction.atomic():
+            instance = RelativeDocument.objects.create(orm_file=ContentFile(b"1", "cv.txt"))
+        assert not [key for key in vars(instance) if key.startswith("_proxy")]
+        assert instance._state.proxy_storage_changes == {}
+        values = {
+            key: value for key, value in vars(instance).items() if key not in ("_state", "id")
+        }
+        assert RelativeDocument(**values).orm_file == instance.orm_file

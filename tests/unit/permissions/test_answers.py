@@ -1,0 +1,153 @@
+"""Only True and False are answers of a rule. Anything else is an error, which denies."""
+
+import gc
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, IsAuthenticated
+
+from proxy_storage.exceptions import ConfigurationError, RuleError
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage_permissions import (
+    CanReadFile,
+    FieldPermissions,
+    FilePermission,
+    HasModelPermission,
+    HasObjectPermission,
+    IsOwner,
+    decide,
+    get_readable,
+)
+from tests.testapp.models import Document
+from tests.unit.permissions.asking import VIEW, ask, own
+
+pytestmark = pytest.mark.django_db
+RECORD = MetaBackendObject(path="/x")
+
+
+class AsyncForRequests(BasePermission):
+    async def has_permission(self, request, view):
+        return False
+
+
+class AsyncForRecords(BasePermission):
+    async def has_object_permission(self, request, view, obj):
+        return False
+
+
+def answering(answer):
+    class Answering(BasePermission):
+        def has_permission(self, request, view):
+            return answer
+
+    return Answering
+
+
+NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User]
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        AsyncForRequests,
+        AsyncForRecords,
+        ~AsyncForRequests,
+        ~AsyncForRecords,
+        AsyncForRequests | IsAdminUser,
+        IsAuthenticated & AsyncForRecords,
+        *(answering(answer) for answer in NO_ANSWERS),
+        *(~answering(answer) for answer in NO_ANSWERS),
+    ],
+)
+@pytest.mark.parametrize("who", ["owner", "staff"])
+def test_is_an_error_whatever_the_operators(people, permission, who, recwarn):
+    with pytest.raises(RuleError):
+        decide(permission(), ask(people[who]), VIEW, RECORD)
+    gc.collect()
+    assert not recwarn.list  # No coroutine that was never awaited.
+
+
+@pytest.mark.parametrize("permission", [AsyncForRequests, answering(1), ~answering(None)])
+def test_opens_no_list(people, permission):
+    with pytest.raises(RuleError):
+        get_readable([permission()], ask(people["owner"]), VIEW, [Document])
+
+
+def test_is_not_asked_for_where_another_answer_settles_it(people):
+    assert decide((IsAdminUser | AsyncForRequests)(), ask(people["staff"]), VIEW, RECORD) is True
+    assert decide((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
+
+
+@pytest.mark.parametrize("name", ["has_object_permission", "get_filter", "get_bounds"])
+def test_coroutine_functions_are_refused_when_the_class_is_made(name):
+    async def method(self, *arguments):
+        return False
+
+    with pytest.raises(ConfigurationError, match=f"Late.{name} must not be a coroutine function"):
+        type("Late", (FilePermission,), {name: method})
+
+
+def test_rule_of_a_field(people):
+    class Fields(FieldPermissions):
+        model = Document
+        permissions = {"orm_file": AsyncForRequests}
+
+    record = own(Document.objects.create(user=people["owner"]), "orm_file")
+    with pytest.raises(RuleError, match="AsyncForRequests"):
+        decide(Fields(), ask(people["owner"]), VIEW, record)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_method_of_the_instance(people, monkeypatch, is_async):
+    async def coroutine(self, user, field):
+        return False
+
+    def number(self, user, field):
+        return 1
+
+    monkeypatch.setattr(Document, "can_read_file", coroutine if is_async else number, raising=False)
+    record = own(Document.objects.create(user=people["owner"]), "orm_file")
+    with pytest.raises(RuleError, match=r"Document.can_read_file\(\)"):
+        decide(CanReadFile(), ask(people["owner"]), VIEW, record)
+
+
+@pytest.mark.parametrize("permission", [HasModelPermission(), HasObjectPermission()])
+def test_answer_of_the_user(people, permission):
+    class Requester(SimpleNamespace):
+        is_authenticated = True
+
+        def has_perm(self, name, obj=None):
+            return 1
+
+    record = own(Document.objects.create(user=people["owner"]), "orm_file")
+    with pytest.raises(RuleError, match=r"Requester.has_perm\(\)"):
+        decide(permission, ask(Requester(pk=1)), VIEW, record)
+
+
+class TestBases:
+    """A base whose has_permission would never be asked is an error."""
+
+    @pytest.mark.parametrize(
+        "bases",
+        [
+            (IsOwner, IsAuthenticated),
+            (IsAuthenticated, IsOwner),
+            (IsOwner, AllowAny),
+            (FieldPermissions, IsAdminUser),
+            (FilePermission, type("Derived", (IsAuthenticated,), {})),
+            (IsOwner, type("Mixin", (), {"has_permission": lambda self, request, view: True})),
+        ],
+    )
+    def test_of_any_kind(self, bases):
+        with pytest.raises(ConfigurationError, match=r"Both is decided .* inherits from .*'&'"):
+            type("Both", bases, {})
+
+    def test_that_has_other_methods_is_none(self):
+        class Named:
+            name = "x"
+
+        class Both(IsOwner, CanReadFile, Named):
+            pass
+
+        assert Both("user").user_field == "user"

@@ -1,0 +1,130 @@
+"""The rules asked outside of Django REST framework."""
+
+import asyncio
+import logging
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.files.base import ContentFile
+from django.test import RequestFactory
+from rest_framework.permissions import AllowAny, BasePermission, DjangoModelPermissions, IsAdminUser
+
+from proxy_storage_permissions import (
+    FieldPermissions,
+    HasValidSignature,
+    IsOwner,
+    decide,
+    get_signed_url,
+    may_read,
+)
+from tests.testapp.models import Document
+
+pytestmark = [
+    pytest.mark.usefixtures("empty_storages"),
+    pytest.mark.django_db(databases=["default", "other"]),
+]
+
+
+class DocumentFiles(FieldPermissions):
+    model = Document
+    permissions = {
+        "orm_file": IsOwner("user") | IsAdminUser | HasValidSignature,
+        "mongo_file": AllowAny,
+    }
+
+
+class LooksAtTheView(BasePermission):
+    def has_permission(self, request, view):
+        return view.action == "download" and request.query_params == {}
+
+
+@pytest.fixture
+def rules(settings):
+    settings.PROXY_STORAGE = settings.PROXY_STORAGE | {
+        "DEFAULT_PERMISSION_CLASSES": [f"{__name__}.DocumentFiles", LooksAtTheView]
+    }
+
+
+@pytest.fixture
+def records(people):
+    document = Document(user=people["owner"])
+    for name in ("orm_file", "mongo_file"):
+        getattr(document, name).save("a.txt", ContentFile(b"a"))
+    return {
+        name: Document._meta.get_field(name).storage.get_meta_backend_obj(
+            getattr(document, name).name
+        )
+        for name in ("orm_file", "mongo_file")
+    }
+
+
+@pytest.mark.usefixtures("rules")
+def test_those_of_the_settings(people, records):
+    readers = {
+        name: {who for who, user in people.items() if may_read(user, record)}
+        for name, record in records.items()
+    }
+    assert readers == {"orm_file": {"owner", "staff"}, "mongo_file": set(people)}
+    assert not may_read(None, records["orm_file"])
+    assert may_read(None, records["mongo_file"])
+
+
+def test_without_a_setting_only_staff_may(people, records, settings):
+    settings.PROXY_STORAGE = {
+        key: value
+        for key, value in settings.PROXY_STORAGE.items()
+        if key != "DEFAULT_PERMISSION_CLASSES"
+    }
+    for record in records.values():
+        assert {who for who, user in people.items() if may_read(user, record)} == {"staff"}
+
+
+def test_rules_of_the_caller(people, records):
+    record = records["orm_file"]
+    assert may_read(people["owner"], record, permission_classes=[IsOwner])
+    assert not may_read(people["owner"], record, permission_classes=[IsOwner, IsAdminUser])
+    assert may_read(people["stranger"], record, permission_classes=[~IsOwner("user")])
+
+
+def test_link_of_a_plain_request(people, records):
+    record = records["orm_file"]
+    url = get_signed_url(record).url
+    for request, expected in (
+        (RequestFactory().get(url), True),
+        (RequestFactory().get(url.replace("signature=", "signature=x")), False),
+        (RequestFactory().delete(url), False),
+    ):
+        request.user = people["staff"]
+        found = may_read(None, record, request=request, permission_classes=[DocumentFiles])
+        assert found is expected
+        assert request.user == people["staff"]
+
+
+def test_plain_request_and_no_view(people, records):
+    for who, expected in (("owner", True), ("stranger", False), ("anonymous", False)):
+        request = RequestFactory().get("/")
+        request.user = people[who]
+        assert decide(DocumentFiles(), request, None, records["orm_file"]) is expected
+    without = RequestFactory().get("/")
+    assert decide(DocumentFiles(), without, None, records["orm_file"]) is False
+    assert decide(IsAdminUser(), without) is False
+
+
+@pytest.mark.parametrize("permission", [DjangoModelPermissions, ~DjangoModelPermissions])
+def test_rule_that_cannot_decide_denies(people, records, caplog, permission):
+    with caplog.at_level(logging.ERROR, "proxy_storage_permissions"):
+        assert not may_read(people["staff"], records["orm_file"], permission_classes=[permission])
+    (line,) = caplog.messages
+    assert "Use HasModelPermission" in line
+    assert records["orm_file"]["path"] in line
+
+
+@pytest.mark.django_db(databases=["default", "other"], transaction=True)
+@pytest.mark.usefixtures("rules")
+def test_from_a_coroutine():
+    owner = User.objects.create(username="owner")
+    document = Document(user=owner)
+    document.mongo_file.save("a.txt", ContentFile(b"a"))
+    record = document.mongo_file.storage.get_meta_backend_obj(document.mongo_file.name)
+    assert asyncio.run(sync_to_async(may_read)(AnonymousUser(), record)) is True

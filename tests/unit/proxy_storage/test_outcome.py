@@ -1,0 +1,108 @@
+"""The outcome of transactions, known without a query."""
+
+import copy
+import pickle
+from contextlib import suppress
+
+import pytest
+from django.db import connection, transaction
+
+from proxy_storage.transactions import Outcome
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "other"])
+
+
+def roll_back(using="default"):
+    """Return the outcome of a transaction that is rolled back."""
+    with suppress(RuntimeError), transaction.atomic(using=using):
+        outcome = Outcome()
+        raise RuntimeError
+    return outcome
+
+
+def test_without_a_transaction_everything_is_known():
+    outcome = Outcome()
+    assert outcome.is_known
+    assert not outcome.is_rolled_back
+
+
+def test_commit():
+    called = []
+    with transaction.atomic():
+        outcome = Outcome(lambda: called.append(1))
+        assert not outcome.is_known
+        assert not outcome.is_rolled_back
+    assert outcome.is_known
+    assert not outcome.is_rolled_back
+    assert called == [1]
+
+
+@pytest.mark.parametrize("using", ["default", "other"])
+def test_rollback(using):
+    outcome = roll_back(using)
+    assert outcome.is_rolled_back
+    assert not outcome.is_known
+
+
+def test_rollback_of_a_savepoint():
+    with transaction.atomic():
+        outer, inner = Outcome(), roll_back()
+        assert (outer.is_rolled_back, inner.is_rolled_back) == (False, True)
+    assert (outer.is_rolled_back, inner.is_rolled_back) == (False, True)
+
+
+def test_savepoint_that_is_kept_goes_with_its_transaction():
+    with suppress(RuntimeError), transaction.atomic():
+        with transaction.atomic():
+            outcome = Outcome()
+        assert not outcome.is_rolled_back
+        raise RuntimeError
+    assert outcome.is_rolled_back
+
+
+def test_two_databases_of_which_one_is_rolled_back():
+    called = []
+    with suppress(RuntimeError), transaction.atomic():
+        with transaction.atomic(using="other"):
+            outcome = Outcome(lambda: called.append(1))
+        assert not outcome.is_rolled_back
+        raise RuntimeError
+    assert outcome.is_rolled_back
+    assert called == []
+
+
+def test_callbacks_that_run_before_ours_see_a_pending_outcome():
+    seen = []
+    with transaction.atomic():
+        outcomes = []
+        transaction.on_commit(lambda: seen.append(outcomes[0].is_rolled_back))
+        outcomes.append(Outcome())
+    assert seen == [False]
+
+
+def test_transaction_that_was_begun_by_hand_is_not_watched():
+    transaction.set_autocommit(False)
+    try:
+        outcome = Outcome()
+        transaction.rollback()
+    finally:
+        transaction.set_autocommit(True)
+    assert outcome.is_known
+    assert not outcome.is_rolled_back
+
+
+def test_connection_that_is_closed():
+    with transaction.atomic():
+        outcome = Outcome()
+        connection.close()
+        connection.run_on_commit = []
+    assert outcome.is_rolled_back
+
+
+@pytest.mark.parametrize(
+    "make_copy", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))]
+)
+def test_copy_reports_no_rollback(make_copy):
+    duplicate = make_copy(roll_back())
+    assert duplicate.is_known
+    assert not duplicate.is_rolled_back

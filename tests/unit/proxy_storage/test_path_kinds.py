@@ -1,0 +1,296 @@
+"""Which kind of paths a storage has, and what does not fit together."""
+
+import copy
+import pickle
+
+import pytest
+from django.core.checks import Warning as CheckWarning
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from storages.backends.s3 import S3Storage
+
+from proxy_storage.checks import check_settings
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.models import PATH_MAX_LENGTH
+from proxy_storage.paths import MAX_PATH_LENGTH
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage.storages import ProxyStorage
+from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+from proxy_storage.storages.lookup import check_path_kind, get_path_kind
+from tests.contract.special_storages import put_in_front_of
+from tests.testapp.storages import OrmDiskStorage, OrmStorage
+
+OPTIONS = {
+    "original_storage": FileSystemStorage("/var/files"),
+    "meta_backend": OrmStorage.meta_backend,
+}
+
+
+class Relative(OrmDiskStorage):
+    paths = "relative"
+
+
+class Prefixed(OrmDiskStorage):
+    path_prefix = "/p/"
+
+
+class PrefixedAgainFull(Prefixed):
+    paths = "full"
+    path_prefix = None
+
+
+class OwnPaths(ProxyStorage):
+    def get_path(self, original_storage, original_storage_path):
+        return f"/own/{original_storage_path}"
+
+
+class OwnPathsAgainRelative(OwnPaths):
+    paths = "relative"
+
+
+class PrefixedProxyStorage(ProxyStorage):
+    path_prefix = "/p/"
+
+
+class FullProxyStorage(ProxyStorage):
+    paths = "full"
+
+
+@pytest.mark.parametrize(
+    ("storage", "kind", "path"),
+    [
+        (OrmDiskStorage(), "full", None),
+        (Relative(), "relative", "a/b.txt"),
+        (Prefixed(), "prefixed", "/p/a/b.txt"),
+        (PrefixedAgainFull(), "full", None),
+        (ProxyStorage(**OPTIONS), "relative", "a/b.txt"),
+        (ProxyStorage(**OPTIONS, path_prefix="/x/"), "prefixed", "/x/a/b.txt"),
+        (ProxyStorage(**OPTIONS, path_prefix="/x/", paths="prefixed"), "prefixed", "/x/a/b.txt"),
+        (ProxyStorage(**OPTIONS, paths="full"), "full", "/var/files/a/b.txt"),
+        (OwnPaths(**OPTIONS), "full", "/own/a/b.txt"),
+        (OwnPathsAgainRelative(**OPTIONS), "relative", None),
+        (PrefixedProxyStorage(**OPTIONS), "prefixed", "/p/a/b.txt"),
+        (PrefixedProxyStorage(**OPTIONS, paths="relative"), "relative", "a/b.txt"),
+        (FullProxyStorage(**OPTIONS), "full", "/var/files/a/b.txt"),
+        (FullProxyStorage(**OPTIONS, paths="relative"), "relative", "a/b.txt"),
+    ],
+)
+def test_what_is_nearest_decides(storage, kind, path):
+    check_path_kind(storage)
+    assert get_path_kind(storage) == kind
+    if path is not None:
+        assert storage.get_path(storage.get_original_storage(), "a/b.txt") == path
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"paths": "absolute"}, "one of 'full', 'prefixed', 'relative', not 'absolute'"),
+        ({"paths": 5}, "not 5"),
+        ({"paths": "prefixed"}, "needs a path_prefix"),
+        ({"paths": "relative", "path_prefix": "/x/"}, "Remove one of the two"),
+        ({"paths": "full", "path_prefix": "/x/"}, "Remove one of the two"),
+    ],
+)
+def test_options_that_do_not_fit_together(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        ProxyStorage(**OPTIONS, **options)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"paths": "relativ"}, "not 'relativ'"),
+        ({"paths": "relative", "path_prefix": "/x/"}, "Remove one of the two"),
+        ({"paths": "relative", "get_path": OwnPaths.get_path}, "does not call its get_path"),
+        ({"paths": "prefixed"}, "needs a path_prefix"),
+    ],
+)
+def test_class_that_does_not_fit_together_is_a_check_error(
+    settings, monkeypatch, attributes, message
+):
+    for name, value in attributes.items():
+        monkeypatch.setattr(Relative, name, value, raising=False)
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"relative": f"{__name__}.Relative"}}
+    settings.STORAGES = {}
+    (error,) = check_settings(None)
+    assert error.id == "proxy_storage.E002"
+    assert message in error.msg
+
+
+class TestOptionsThatAreMissing:
+    def test_are_named(self):
+        with pytest.raises(ConfigurationError, match="'meta_backend' and 'original_storage'"):
+            ProxyStorage()
+        with pytest.raises(ConfigurationError, match="it needs 'original_storage'"):
+            ProxyStorage(meta_backend=OrmStorage.meta_backend)
+
+    def test_may_be_attributes(self):
+        class Complete(ProxyStorage):
+            meta_backend = OrmStorage.meta_backend
+
+            @property
+            def original_storage(self):
+                raise AssertionError("It must not be asked when the class is made.")
+
+        class Computed(ProxyStorage):
+            meta_backend = OrmStorage.meta_backend
+
+            def get_original_storage(self, meta_backend_obj=None):
+                raise AssertionError("It must not be asked when the class is made.")
+
+        Complete(), Computed()
+
+    def test_of_several_originals(self):
+        class Several(MultipleOriginalStoragesMixin, ProxyStorage):
+            meta_backend = OrmStorage.meta_backend
+
+        with pytest.raises(ConfigurationError, match="it needs 'original_storages'"):
+            Several()
+        Several(original_storages={"disk": OPTIONS["original_storage"]})
+
+
+class TestAttributesOfTheOriginal:
+    def test_data_is_that_of_the_original(self):
+        original = FileSystemStorage("/var/files", base_url="/f/", file_permissions_mode=0o600)
+        storage = ProxyStorage(**{**OPTIONS, "original_storage": original})
+        assert storage.location == "/var/files"
+        assert storage.base_url == "/f/"
+        assert storage.file_permissions_mode == 0o600
+        s3 = ProxyStorage(**{**OPTIONS, "original_storage": S3Storage(bucket_name="b")})
+        assert s3.bucket_name == "b"
+        assert s3.location == ""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "_location",
+            "__wrapped__",
+            "nonsense",
+            "deconstructed",
+            "saves_exclusively",
+            "fallback_exceptions",
+            "get_source",
+            "get_presigned_url",
+            "own_method",
+        ],
+    )
+    def test_methods_and_promises_are_its_own(self, name):
+        class Original(FileSystemStorage):
+            saves_exclusively = True
+            fallback_exceptions = (OSError,)
+
+            def own_method(self):
+                pass
+
+            get_source = get_presigned_url = own_method
+
+        storage = ProxyStorage(**{**OPTIONS, "original_storage": Original("/var/files")})
+        assert not hasattr(storage, name)
+        with pytest.raises(
+            AttributeError, match=f"'ProxyStorage' object has no attribute '{name}'"
+        ):
+            getattr(storage, name)
+
+    def test_first_of_several(self):
+        class Several(MultipleOriginalStoragesMixin, ProxyStorage):
+            pass
+
+        originals = {"a": FileSystemStorage("/var/a"), "b": FileSystemStorage("/var/b")}
+        storage = Several(original_storages=originals, meta_backend=OrmStorage.meta_backend)
+        assert storage.location == "/var/a"
+
+    def test_storage_without_original_has_none(self):
+        class Bare(ProxyStorageBase):
+            pass
+
+        for name in ("location", "original_storage", "meta_backend"):
+            assert not hasattr(Bare(), name)
+
+        class Empty(MultipleOriginalStoragesMixin, ProxyStorageBase):
+            original_storages = ()
+
+        assert not hasattr(Empty(), "location")
+
+    @pytest.mark.parametrize("storage", [OrmDiskStorage(), Relative(), ProxyStorage(**OPTIONS)])
+    def test_copies_are_the_same(self, storage):
+        for copied in (
+            copy.copy(storage),
+            copy.deepcopy(storage),
+            pickle.loads(pickle.dumps(storage)),
+            pickle.loads(pickle.dumps(storage, protocol=0)),
+        ):
+            assert type(copied) is type(storage)
+            assert copied.location == storage.location
+            assert get_path_kind(copied) == get_path_kind(storage)
+
+
+class Careful(FileSystemStorage):
+    def _save(self, name, content):
+        return super()._save(name, content)
+
+
+class TestNamesWithTokens:
+    """An original that has not declared that it creates files exclusively."""
+
+    def get_warnings(self, original, settings, **options):
+        put_in_front_of(original, "orm", settings, **options)
+        settings.STORAGES = {"special": settings.STORAGES["special"]}
+        settings.PROXY_STORAGE = {}
+        found = check_settings(None)
+        return [message for message in found if message.id == "proxy_storage.W006"]
+
+    @pytest.mark.parametrize("options", [{"paths": "full"}, {"paths": None, "path_prefix": "/p/"}])
+    def test_is_told_what_to_declare(self, settings, options):
+        (warning,) = self.get_warnings(Careful("/var/files"), settings, **options)
+        assert isinstance(warning, CheckWarning)
+        assert "Careful" in warning.msg
+        assert "'special'" in warning.msg
+        assert "saves_exclusively = True on Careful" in warning.hint
+        assert "paths = 'relative'" in warning.hint
+
+    @pytest.mark.parametrize(
+        "original",
+        [
+            S3Storage(bucket_name="b"),
+            InMemoryStorage(),
+            FileSystemStorage("/var/files", allow_overwrite=True),
+        ],
+    )
+    def test_is_not_told_to_promise_what_it_cannot_keep(self, settings, original):
+        (warning,) = self.get_warnings(original, settings)
+        assert "paths = 'relative'" in warning.hint
+        assert "saves_exclusively" not in warning.hint
+
+    def test_is_left_alone_where_no_path_shows_it(self, settings):
+        assert self.get_warnings(S3Storage(bucket_name="b"), settings, paths="relative") == []
+
+    def test_is_left_alone_if_it_has_declared_it(self, settings):
+        class Declared(Careful):
+            saves_exclusively = True
+
+        assert self.get_warnings(Declared("/var/files"), settings) == []
+        assert self.get_warnings(FileSystemStorage("/var/files"), settings) == []
+
+    @pytest.mark.usefixtures("empty_storages")
+    def test_declaring_it_keeps_names(self, settings, tmp_path):
+        class Declared(Careful):
+            saves_exclusively = True
+
+        storage = put_in_front_of(Careful(tmp_path / "a"), "orm", settings)
+        assert storage.save("a.txt", ContentFile(b"")) != f"{tmp_path}/a/a.txt"
+        storage = put_in_front_of(Declared(tmp_path / "b"), "orm", settings)
+        assert storage.save("a.txt", ContentFile(b"")) == f"{tmp_path}/b/a.txt"
+
+
+def test_limit_is_that_of_the_column():
+    assert MAX_PATH_LENGTH == PATH_MAX_LENGTH
+
+
+@pytest.mark.usefixtures("empty_storages")
+def test_class_of_the_seed_with_relative_paths(settings):
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"relative": f"{__name__}.Relative"}}
+    storage = get_proxy_storage("relative")
+    assert storage.save("letters/a.txt", ContentFile(b"x")) == "letters/a.txt"
+    with pytest.raises(FileNotFoundError):
+        storage.delete("letters/b.txt")

@@ -1,0 +1,158 @@
+"""The name that downloads of a file have: that of the uploaded file."""
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.forms import modelform_factory
+from django.test import RequestFactory
+
+from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage.serving import serve
+from proxy_storage.storages.uploaded_names import get_uploaded_name, uploaded_as
+from tests.testapp.models import RelativeDocument
+
+pytestmark = pytest.mark.usefixtures("empty_storages")
+
+
+def upload(name, content=b"x"):
+    return SimpleUploadedFile(name, content)
+
+
+class TestName:
+    @pytest.mark.parametrize(
+        ("content", "name", "expected"),
+        [
+            (upload("Annual report.pdf"), "letters/x_1a2b.pdf", "Annual report.pdf"),
+            (ContentFile(b""), "letters/2026/cv.pdf", "cv.pdf"),
+            (ContentFile(b"", name="other.txt"), "cv.pdf", "cv.pdf"),
+            (File(None, "/etc/hostname"), "host.txt", "host.txt"),
+            (ContentFile(b""), "C:\\letters\\cv.pdf", "cv.pdf"),
+            (ContentFile(b""), "letters/", "letters"),
+            (ContentFile(b""), "a\nb\x7f.txt", "ab.txt"),
+            (ContentFile(b""), "a\ud800b.txt", "ab.txt"),
+            (ContentFile(b""), "é日🎉.txt", "é日🎉.txt"),
+            (ContentFile(b""), "a" * 300 + ".txt", "a" * 251 + ".txt"),
+            (ContentFile(b""), "a." + "b" * 300, "a." + "b" * 253),
+            (ContentFile(b""), "." + "b" * 300, "." + "b" * 254),
+            (ContentFile(b""), "b" * 300, "b" * 255),
+        ],
+    )
+    def test_is_that_of_the_person(self, content, name, expected):
+        assert get_uploaded_name(content, name) == expected
+
+    def test_is_that_which_a_caller_has_given(self):
+        content, other = upload("person.pdf"), upload("other.pdf")
+        with uploaded_as(content, "letters/given.pdf"):
+            assert get_uploaded_name(content, "x.pdf") == "given.pdf"
+            assert get_uploaded_name(other, "x.pdf") == "other.pdf"
+        assert get_uploaded_name(content, "x.pdf") == "person.pdf"
+
+
+@pytest.fixture(params=["orm", "mongo"])
+def storage(request):
+    return get_proxy_storage(f"{request.param}-facts")
+
+
+@pytest.fixture(params=["orm-relative-facts", "mongo-relative-facts"])
+def relative_storage(request):
+    return get_proxy_storage(request.param)
+
+
+def get_name(storage, path):
+    return storage.get_meta_backend_obj(path).get("name")
+
+
+class TestStorage:
+    def test_records_it(self, relative_storage):
+        names = ["Annual report.pdf"] * 3
+        for name in names:
+            path = relative_storage.save("reports/x.pdf", upload(name))
+            record = relative_storage.get_meta_backend_obj(path)
+            assert record["name"] == name
+            response = serve(RequestFactory().get("/"), record)
+            assert response["Content-Disposition"] == 'inline; filename="Annual report.pdf"'
+            response.close()
+
+    def test_a_large_upload(self, relative_storage):
+        with TemporaryUploadedFile("Large film.mp4", "video/mp4", 1, None) as file:
+            file.write(b"x")
+            path = relative_storage.save("films/1.mp4", file)
+        assert get_name(relative_storage, path) == "Large film.mp4"
+
+    def test_type_of_a_name_without_extension(self, relative_storage):
+        path = relative_storage.save("5f0c", upload("Report.PDF"))
+        assert relative_storage.get_meta_backend_obj(path)["mime_type"] == "application/pdf"
+        path = relative_storage.save("5f0d.txt", upload("Report.PDF"))
+        assert relative_storage.get_meta_backend_obj(path)["mime_type"] == "text/plain"
+
+    def test_an_object_that_is_there_already(self, storage):
+        storage.original_storage.save("old/cv.pdf", ContentFile(b"x"))
+        path = storage.save("new.pdf", None, original_storage_path="old/cv.pdf")
+        assert get_name(storage, path) == "new.pdf"
+
+    def test_records_without_the_key(self, settings, tmp_path):
+        """Tables of projects may be without the column; the path names the file then."""
+        options = settings.STORAGES["orm-facts"]["OPTIONS"]
+        options = options | {
+            "original_storage": FileSystemStorage(tmp_path),
+            "meta_backend": MetaBackendWithoutNames("testapp.StoredFile"),
+        }
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "nameless": {"BACKEND": "tests.testapp.storages.FactsStorage", "OPTIONS": options},
+        }
+        storage = get_proxy_storage("nameless")
+        path = storage.save("cv.txt", upload("Person's.txt"))
+        record = storage.get_meta_backend_obj(path)
+        assert (record["name"], record["charset"], record["size"]) == ("", "", 1)
+        response = serve(RequestFactory().get("/"), record)
+        assert response["Content-Disposition"] == 'inline; filename="cv.txt"'
+        assert response["Content-Type"] == "text/plain"
+        response.close()
+
+
+class MetaBackendWithoutNames(ORMMetaBackend):
+    def can_hold(self, *keys):
+        return super().can_hold(*keys) and {"name", "charset"}.isdisjoint(keys)
+
+
+class TestField:
+    """What a field makes of the name counts for the bytes only."""
+
+    @pytest.fixture(autouse=True, params=["orm_file", "mongo_file"])
+    def field(self, request, monkeypatch):
+        self.name = request.param
+        field = RelativeDocument._meta.get_field(self.name)
+        alias = f"{self.name.split('_')[0]}-relative-facts"
+        monkeypatch.setattr(field, "storage", get_proxy_storage(alias))
+        monkeypatch.setattr(field, "upload_to", lambda instance, name: f"letters/{instance.code}")
+        return field
+
+    def get_recorded(self, document):
+        file = getattr(document, self.name)
+        return get_name(file.storage, file.name)
+
+    @pytest.mark.django_db
+    def test_file_of_a_form(self):
+        form_class = modelform_factory(RelativeDocument, fields=[self.name, "code"])
+        code = RelativeDocument().code
+        form = form_class({"code": code}, {self.name: upload("Cover letter (2).pdf")})
+        document = form.save()
+        assert getattr(document, self.name).name == f"letters/{code}"
+        assert self.get_recorded(document) == "Cover letter (2).pdf"
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (ContentFile(b"x"), "My report.pdf"),
+            (ContentFile(b"x", name="/tmp/x"), "My report.pdf"),
+            (upload("Person's.pdf"), "Person's.pdf"),
+        ],
+    )
+    def test_file_of_code(self, content, expected):
+        document = RelativeDocument()
+        getattr(document, self.name).save("My report.pdf", content)
+        assert self.get_recorded(document) == expected

@@ -1,0 +1,242 @@
+"""System checks of the rules, and of the URL of the endpoint."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import checks
+from django.urls import include, path
+from rest_framework.permissions import (
+    AllowAny,
+    BasePermission,
+    DjangoModelPermissions,
+    DjangoModelPermissionsOrAnonReadOnly,
+    IsAdminUser,
+    IsAuthenticatedOrReadOnly,
+)
+from rest_framework.routers import SimpleRouter
+
+from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_permissions import (
+    CanReadFile,
+    DenyAll,
+    FieldPermissions,
+    FilePermission,
+    HasObjectPermission,
+    HasValidSignature,
+    IsOwner,
+)
+from tests.testapp.models import Document, ShardDocument
+
+pytestmark = pytest.mark.django_db
+
+
+class Slow(FilePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+
+class Faster(Slow):
+    def get_filter(self, request, view, models):
+        return True
+
+
+class AboutRecords(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+
+class AsyncRule(BasePermission):
+    async def has_permission(self, request, view):
+        return True
+
+
+class WrongField(FieldPermissions):
+    model = Document
+    permissions = {"nothing": AllowAny}
+
+
+class SlowField(FieldPermissions):
+    model = Document
+    permissions = {"orm_file": Slow | IsAdminUser, "mongo_file": None}
+
+
+class OpenField(FieldPermissions):
+    model = Document
+    permissions = {"orm_file": ~(IsAdminUser & IsAuthenticatedOrReadOnly)}
+
+
+def find(*ids):
+    found = [one for one in checks.run_checks() if one.id.startswith("proxy_storage")]
+    # Those of the storages of the tests are not meant.
+    return [one for one in found if one.id in ids or (not ids and "api" in one.id)]
+
+
+def get_ids(messages):
+    return [message.id.removeprefix("proxy_storage_api.") for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        (AllowAny, []),
+        (DenyAll, []),
+        (IsOwner, []),
+        (Faster, []),
+        (HasValidSignature, []),
+        (HasObjectPermission, []),
+        (Slow, ["W001"]),
+        (~Slow, ["W001"]),
+        (IsAdminUser | Slow, ["W001"]),
+        (AboutRecords, ["W001"]),
+        (SlowField, ["W001"]),
+        (WrongField, ["E005"]),
+        (AsyncRule, ["E005"]),
+        (DjangoModelPermissions, ["E005"]),
+        (~DjangoModelPermissions, ["E005"]),
+        (DjangoModelPermissionsOrAnonReadOnly, ["E005", "W002"]),
+        (IsAuthenticatedOrReadOnly, ["W002"]),
+        (OpenField, ["W002"]),
+    ],
+)
+def test_rules_of_the_settings(change, permission, expected):
+    change(DEFAULT_PERMISSION_CLASSES=[permission])
+    found = find()
+    assert get_ids(found) == expected
+    assert all(message.hint for message in found)
+    for message in found:
+        assert "DEFAULT_PERMISSION_CLASSES" in message.msg or message.id.endswith("E005")
+
+
+@pytest.mark.parametrize("key", ["UPLOAD_PERMISSION_CLASSES", "DELETE_PERMISSION_CLASSES"])
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [(Slow, []), (IsAuthenticatedOrReadOnly, []), (DjangoModelPermissions, ["E005"])],
+)
+def test_rules_for_changes(change, key, permission, expected):
+    change(**{key: [permission], "UPLOAD_STORAGES": ["orm_disk"]})
+    assert get_ids(find()) == expected
+
+
+def test_instances_that_are_asked_one_by_one(change, monkeypatch):
+    change(DEFAULT_PERMISSION_CLASSES=[CanReadFile])
+    assert not find()  # That of ShardDocument has both methods.
+    monkeypatch.delattr(ShardDocument, "readable_by")
+    (warning,) = find()
+    assert "CanReadFile for testapp.ShardDocument" in warning.msg
+    change(DEFAULT_PERMISSION_CLASSES=[CanReadFile("can_read_file", "nothing")])
+    assert set(get_ids(find())) == {"W001"}
+
+
+def test_backend_that_has_to_be_asked(change, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.AskedBackend"]
+    change(DEFAULT_PERMISSION_CLASSES=[HasObjectPermission])
+    (warning,) = find()
+    assert "HasObjectPermission" in warning.msg
+
+
+class AskedBackend:
+    def has_perm(self, user, name, obj=None):
+        return isinstance(user, User)
+
+
+class Viewset(FileViewSet):
+    permission_classes = [Slow]
+    upload_permission_classes = [DjangoModelPermissions]
+
+
+class Urls:
+    def __init__(self, *patterns):
+        self.urlpatterns = patterns
+
+
+class TestViewsets:
+    def test_in_the_urls(self, settings):
+        router = SimpleRouter()
+        router.register("scans", Viewset, basename="scan")
+        settings.ROOT_URLCONF = Urls(
+            path("below/", include(router.urls)),
+            path("files/", include("proxy_storage_api.urls")),
+        )
+        found = find()
+        assert sorted(get_ids(found)) == ["E005", "W001"]
+        assert {message.msg.partition(" ")[0] for message in found} == {
+            "Viewset.permission_classes",
+            "Viewset.upload_permission_classes",
+        }
+
+    def test_arguments_of_as_view(self, settings):
+        view = FileViewSet.as_view({"get": "list"}, permission_classes=[Slow])
+        settings.ROOT_URLCONF = Urls(
+            path("x/", view), path("files/", include("proxy_storage_api.urls"))
+        )
+        (warning,) = find()
+        assert warning.msg.startswith("FileViewSet.permission_classes")
+
+    @pytest.mark.parametrize("urls", [None, "", "nowhere.urls"])
+    def test_without_urls(self, settings, urls):
+        settings.ROOT_URLCONF = urls
+        from proxy_storage_api.rule_checks import find_views
+
+        assert find_views() == []
+
+
+class TestUrl:
+    def test_that_has_arguments(self, settings, change):
+        settings.ROOT_URLCONF = Urls(path("<version>/files/", include("proxy_storage_api.urls")))
+        (warning,) = find()
+        assert get_ids([warning]) == ["W003"]
+        assert "FILE_URL_KWARGS" in warning.hint
+        change(FILE_URL_KWARGS={"version": "v1"})
+        assert find() == []
+        change(FILE_URL_KWARGS=f"{__name__}.fail")
+        assert find() == []
+
+    def test_that_is_not_there(self, change):
+        change(FILE_URL_NAME="nowhere")
+        assert get_ids(find()) == ["W003"]
+
+    def test_without_urls(self, settings):
+        settings.ROOT_URLCONF = ""
+        from proxy_storage_api.rule_checks import check_url
+
+        assert check_url(None) == []
+
+    @pytest.mark.parametrize("value", [5, ["version"], "nowhere.at_all", f"{__name__}.TEXT"])
+    def test_arguments_that_are_not_valid(self, change, value):
+        change(FILE_URL_KWARGS=value)
+        assert [message.id for message in find("proxy_storage.E014")] == ["proxy_storage.E014"]
+
+
+TEXT = "not callable"
+
+
+def fail():
+    raise AssertionError("A check has no tenant.")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("ANONYMOUS_LISTS", "no", "E003"),
+        ("ANONYMOUS_LISTS", None, "E003"),
+        ("ANONYMOUS_LISTS", False, None),
+        ("LIST_MAX_DECISIONS", 0, "E004"),
+        ("LIST_MAX_DECISIONS", True, "E004"),
+        ("LIST_MAX_DECISIONS", "5", "E004"),
+        ("LIST_MAX_DECISIONS", None, "E004"),
+        ("LIST_MAX_DECISIONS", 1, None),
+    ],
+)
+def test_values(change, key, value, expected):
+    change(**{key: value})
+    assert get_ids(find()) == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize("value", [5, {"PROXY_STORAGE_CLASSES": {"a": "nowhere.A"}}])
+def test_settings_that_cannot_be_read_are_reported_once(settings, value):
+    settings.PROXY_STORAGE = value
+    assert find() == []  # The checks of proxy_storage report it.
+
+
+def test_class_that_cannot_be_imported_is_reported_once(change):
+    change(DEFAULT_PERMISSION_CLASSES=["nowhere.Rules"])
+    assert get_ids(find()) == ["E001"]
