@@ -37,7 +37,7 @@ STATE_VARIABLES = {
 }
 # Methods and properties of instances, of their files and of querysets that use records.
 INSTANCE_METHODS = frozenset(
-    {"save", "save_base", "delete", "open", "_get_file", "size", "url", "path"}
+    {"save", "save_base", "delete", "open", "file", "claim", "size", "url", "path"}
 )
 
 _is_historical_model_known = False
