@@ -96,6 +96,11 @@ class ChunkReader(io.RawIOBase):
         while data := self.read(File.DEFAULT_CHUNK_SIZE):
             yield data
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether ``chunks`` has raised an error."""
+        return self._error is not None
+
     def restart(self) -> None:
         """Forget the chunks: the content has gone back to its first byte, and is read anew."""
         self._chunks = self._error = None
@@ -361,14 +366,20 @@ class MeasuredFile(AnyFile):
 
     def rewind(self) -> bool:
         """Get ready to be read once more; return whether the first byte can be had."""
-        if self.touched:
+        if not self.touched:
+            return True
+        if self._chunks is not None and not self._chunks.has_failed:
+            if not self._seekable:
+                return False
+            self._chunks.seek(0)  # The content itself is in the middle of its chunks.
+        else:
             try:
                 self._content.seek(0)
             except NOT_SEEKABLE:
                 return False
             if self._chunks is not None:
                 self._chunks.restart()
-            self.file.reset()
+        self.file.reset()
         return True
 
     def finish(self) -> None:

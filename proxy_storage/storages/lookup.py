@@ -263,7 +263,7 @@ def get_name_to_save(storage: ProxyStorageBase, name: Any) -> Any:
     if returned is name or storage.meta_backend.exists(str(name)):
         return returned
     for root in get_roots(storage):
-        if str(name).startswith(root):
+        if root and str(name).startswith(root):
             return str(name).removeprefix(root)
     return returned
 
