@@ -263,7 +263,9 @@ class TestLocalPath:
         monkeypatch.setattr(FileViewSet, "permission_classes", [IsAdminUser])
         path = save(storage)
         query = {"path": path, "storage": "orm-relative-disk"}
-        assert admin_client.get("/files/", query).status_code == 200
+        response = admin_client.get("/files/", query)
+        response.close()
+        assert response.status_code == 200
         query["path"] = storage.path(path)
         assert admin_client.get("/files/", query).status_code == 404
 
