@@ -49,14 +49,14 @@ class FilePermission(OperationHolderMixin, BasePermission):
             where = "" if base is cls else f", which it inherits from {base.__qualname__},"
             raise ConfigurationError(
                 f"{cls.__qualname__} is decided by records alone, so its has_permission{where} "
-                "would never be asked. Write what depends on the request as a permission class "
+                "would never be called. Write what depends on the request as a permission class "
                 "of its own, and combine the two with '&'."
             )
         for name in ("has_object_permission", "get_filter", "get_bounds"):
             if iscoroutinefunction(getattr(cls, name, None)):
                 raise ConfigurationError(
                     f"{cls.__qualname__}.{name} must not be a coroutine function: rules are "
-                    "asked synchronously. Write it with 'def'."
+                    "called synchronously. Write it with 'def'."
                 )
 
     def __eq__(self, other: object) -> bool:
@@ -107,9 +107,9 @@ class DenyAll(FilePermission):
 
 
 class Outside:
-    """The view that permissions are given where the caller has none.
+    """The view that permissions get from a caller without a view.
 
-    A file is about to be downloaded as far as they can see.
+    Its action is the download of one file.
     """
 
     action = "download"
@@ -198,7 +198,7 @@ def check_answer(answer: Any, where: str) -> bool:
     The truth of another value is not the answer: a coroutine is true whatever it would return.
 
     Args:
-        answer: what a method has returned.
+        answer: the value that a method has returned.
         where: the method, for the error message.
 
     Raises:
@@ -208,7 +208,7 @@ def check_answer(answer: Any, where: str) -> bool:
         return answer
     if inspect.iscoroutine(answer):
         answer.close()  # Otherwise Python warns that it was never awaited.
-        raise RuleError(f"{where} returned a coroutine. Rules are asked synchronously: use 'def'.")
+        raise RuleError(f"{where} returned a coroutine. Rules are called synchronously: use 'def'.")
     raise RuleError(f"{where} must return True or False, not {type(answer).__name__}.")
 
 
@@ -222,7 +222,7 @@ def get_drf_request(request: Any) -> Any:
         return request
     drf_request = Request(request)
     if hasattr(request, "user"):
-        drf_request.user = request.user  # There is no authentication that could find it.
+        drf_request.user = request.user  # Without authentication classes it would be anonymous.
     return drf_request
 
 

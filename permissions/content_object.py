@@ -115,7 +115,7 @@ class HasObjectPermission(FilePermission):
         return reduce(or_, (_get_bounds(model, instances) for model, instances in found), NOBODY)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Give out the name of the rule, if an authentication backend has to be asked."""
+        """Yield the name of the rule, if an authentication backend decides about instances."""
         if has_other_backends():
             yield get_rule_name(self)
 
@@ -183,14 +183,14 @@ class CanReadFile(FilePermission):
         return reduce(or_, found, NOBODY)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Give out the name of the rule for each model whose instances have to be asked."""
+        """Yield the name of the rule for each model whose method is called for each instance."""
         for model in models:
             is_asked = hasattr(model, self.method) and get_file_fields(model)
             if is_asked and not self._has_queryset_method(model):
                 yield f"{get_rule_name(self)} for {model._meta.label}"
 
     def _has_queryset_method(self, model: type[Model]) -> bool:
-        # A child that overrides the first method alone is asked for each of its instances.
+        # The first method of a child that overrides it alone is called for each instance.
         return self.queryset_method is not None and self.queryset_method in find_first(
             model, (self.method, self.queryset_method)
         )
@@ -219,7 +219,7 @@ def _get_bounds(model: type[Model], instances: QuerySet[Model] | None, *fields: 
 def _get_unknown(model: type[Model], field: str) -> Bounds:
     """Return the bounds for files of rows in other databases than the model's usual one.
 
-    ``queryset_method`` finds none of them, so that each has to be asked.
+    ``queryset_method`` does not find them, so that ``method`` is called for each of them.
     """
     usual = router.db_for_write(model)
     others = [alias for alias in get_databases(model) if alias != usual]

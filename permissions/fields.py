@@ -69,7 +69,7 @@ class FieldPermissions(FilePermission):
         return bounds
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Give out the names of the rules for which a list asks each record."""
+        """Yield the names of the rules that a list checks for each record."""
         for name, rule in self.permissions.items():
             if rule is not None:
                 yield from find_unfiltered(rule(), [self._get_owner_model(name)])

@@ -81,7 +81,7 @@ def get_bounds(
         permission: an instance.
         request: the request, with its user.
         view: the view that makes the list.
-        models: the models whose files are asked about.
+        models: the models of the content objects.
     """
     composed = permission  # not narrowed: the operands are unknown to DRF's stubs
     if isinstance(permission, NOT):
@@ -135,13 +135,13 @@ def find_first(cls: type, names: Collection[str]) -> Collection[str]:
 
 
 def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterator[str]:
-    """Give out the names of the rules for which a list asks each record.
+    """Yield the names of the rules that a list checks for each record.
 
     Rules that return ``None`` as their filter for some requests only are not found.
 
     Args:
         permission: an instance, composed or not.
-        models: the models whose files are asked about.
+        models: the models of the content objects.
     """
     composed = permission
     if isinstance(permission, NOT):

@@ -216,7 +216,7 @@ def _check_max_age(max_age: int | None) -> int:
 def _get_end(max_age: int) -> int:
     """Return the time when a new link expires, in seconds since 1970.
 
-    It is rounded down, so that a link is never good for longer than was asked for. Links that
+    It is rounded down, so that a link is never valid for longer than ``max_age``. Links that
     are made shortly after each other are the same URL, which browsers keep in their cache.
     """
     end = int(time()) + max_age
@@ -267,7 +267,7 @@ def _get_parameters(query: QueryDict) -> dict[str, str]:
 
 
 def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: Any = None) -> str:
-    """Return what is signed. JSON keeps its parts apart, whatever is in them.
+    """Return the text to sign. It is JSON, so that its parts cannot run into each other.
 
     The model of a requester that is not a user is one of them: keys of two models may be equal.
     """

@@ -62,7 +62,7 @@ def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] |
 
 
 def has_other_backends() -> bool:
-    """Tell whether a backend in use knows of instances, and is not django-guardian's."""
+    """Return whether a backend other than django-guardian's decides about instances."""
     return not _are_guardians(_get_backends_with_instances())
 
 

@@ -1,4 +1,4 @@
-"""The rules of the project, asked without a request of Django REST framework.
+"""The rules of the project, checked without a request of Django REST framework.
 
 ::
 

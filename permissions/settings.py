@@ -10,11 +10,11 @@ from django.utils.module_loading import import_string
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings
 
-# The setting that says who may read files.
+# The setting with the permission classes for reading files.
 READING = "DEFAULT_PERMISSION_CLASSES"
 
 DEFAULTS: dict[str, Any] = {
-    # where nobody has said who may read a file, only staff may
+    # Without this setting only staff may read files.
     READING: ["rest_framework.permissions.IsAdminUser"],
     # what links are signed with; None: Django's SECRET_KEY, and SECRET_KEY_FALLBACKS count
     "LINK_KEY": None,

@@ -1,4 +1,4 @@
-"""The MIME type of a file, as far as its name tells.
+"""The MIME type of a file, by its name.
 
 The table is the package's own. Python's ``mimetypes`` reads ``/etc/mime.types``, which differs from
 machine to machine and is missing in many containers.

@@ -47,8 +47,8 @@ class DuplicateRegistrationError(ConfigurationError):
 class RuleError(ConfigurationError):
     """A permission class cannot decide about files. The request is refused.
 
-    Its answer is something else than ``True`` or ``False``, or it asks for a model that records
-    do not have.
+    It returns a value other than ``True`` or ``False``, or it needs the model of a queryset,
+    which records do not have.
     """
 
 
@@ -131,9 +131,9 @@ class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):
 
 
 class LocalPathError(ProxyFileNotFoundError, NotImplementedError):
-    """There is no record of this path, and no place on the local disk where the file would be.
+    """The path has no record, and the file would not be on the local disk.
 
-    Code that asks a storage for a path, to find out whether its files are local, expects
+    Code that calls ``path()`` to check whether the files of a storage are local expects
     ``NotImplementedError``.
     """
 

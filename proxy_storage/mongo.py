@@ -93,7 +93,7 @@ class LazyDatabase:
         self._prepared = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle needs: another process looks the database up by itself.
+        """Return the state to pickle; another process opens the database itself.
 
         Raises:
             TypeError: the source is a ``Database``, which has connections.
@@ -160,7 +160,7 @@ class LazyDatabase:
 
 
 def get_collection(database: AnyDatabase, name: str) -> Any:
-    """Return a collection whose times come back aware of their zone, whatever the client says.
+    """Return a collection whose times are aware, independent of the client's ``tz_aware``.
 
     A time that Python has no ``datetime`` for comes back as another type; it raises no error.
     """

@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "SERVERS": {},
     # URL name of the download endpoint; None: the one of proxy_storage_api, if installed
     "FILE_URL_NAME": None,
-    # arguments of that URL, such as {"version": "v1"}, where no request says them; or the dotted
+    # arguments of that URL, such as {"version": "v1"}, if there is no request; or the dotted
     # path of a callable that returns them
     "FILE_URL_KWARGS": {},
     # dotted path of a callable (model, using) -> name of the tenant whose rows these are, or
@@ -76,7 +76,7 @@ DEFAULTS: dict[str, Any] = {
 class ImportedClasses(Mapping[str, type[Any]]):
     """The classes that a setting names by their dotted paths.
 
-    A class is imported when it is asked for: modules of the project import settings, and
+    A class is imported at its first use: modules of the project import settings, and
     settings must not import them. The mapping is equal to the dict of the setting as well as to
     a dict of the classes.
 

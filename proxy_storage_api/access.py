@@ -52,7 +52,7 @@ logger = logging.getLogger("proxy_storage_api")
 NOT_STORED = "private, no-store"
 
 
-# Raised by a rule, these are an answer to the request, or tell that no rule can be asked now.
+# Errors of a rule that are an answer to the request, or for which another request may succeed.
 _PASSED_ON = (APIException, MetaBackendUnavailable, OperationalError, InterfaceError)
 
 
@@ -156,12 +156,11 @@ class FileAccess(RequestTransactionMixin):
         super().initial(request, *args, **kwargs)
 
     def perform_authentication(self, request: Request) -> None:
-        """Find out who asks. Where no log-in is needed, one that fails is ignored.
+        """Authenticate the requester. A failed log-in is ignored for requests that need none.
 
         A browser sends the cookie of a log-in that has ended with a signed link as well. The
-        requester then is one who is not logged in; a refusal says what is wrong with the log-in.
-        For lists and uploads the refusal comes at once: a client would take the files that are
-        for everybody for all that there are.
+        requester then is anonymous; a refusal has the error of the log-in. Lists and uploads are
+        refused at once: a client would take a list of public files for the complete list.
         """
         try:
             super().perform_authentication(request)
@@ -221,8 +220,8 @@ class FileAccess(RequestTransactionMixin):
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
-            # a list asks for the records that are allowed; OPTIONS tells nothing of records;
-            # anywhere else nothing stands in for the answer that only a record can give
+            # A list selects the records that are allowed, and OPTIONS does not show records. Any
+            # other action without a record must not be allowed by a rule about records.
             is_open = self.asks_for_one_file or self.action in ("list", "metadata")
             if answer is False or (answer is None and not is_open):
                 self._deny(request, permission)

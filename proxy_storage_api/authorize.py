@@ -74,7 +74,7 @@ class AuthorizeMixin(DownloadMixin):
         target = request.headers.get(name)
         if has_second_target(request._request, name):
             logger.warning(
-                "authorize was asked with more than one target in %s. The web server has to "
+                "authorize got more than one target in %s. The web server has to "
                 "replace the header of the client, in every spelling of its name.",
                 name,
             )

@@ -43,7 +43,7 @@ class StepPagination(BasePagination):
     So it may have fewer records than its size, or none, although there is a next page.
 
     Args:
-        paginator: the paginator of the view, which says how many records a page has.
+        paginator: the paginator of the view, which has the size of a page.
         limit: the number of records that are decided on for one page.
     """
 

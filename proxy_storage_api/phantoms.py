@@ -1,7 +1,7 @@
 """Records of files that do not exist.
 
-With ``HIDE_FORBIDDEN`` a forbidden file and an unknown one are told apart by nothing, the number
-of queries included. The permissions are therefore asked about a record that does not exist, too.
+With ``HIDE_FORBIDDEN`` the answers for a forbidden file and for a missing one do not differ, also
+in their number of queries. So the permissions are checked for a record that does not exist, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def work_as_for_a_refusal(path: str, may_have: Callable[[MetaBackendObject], boo
     one, and refuse the requester.
 
     Args:
-        path: the path that was asked for.
+        path: the path of the request.
         may_have: asks the permissions.
     """
     for phantom in get_phantoms(path):

@@ -49,7 +49,7 @@ class RecordsMixin(DownloadMixin):
         return drf_request
 
     def check_permissions(self, request: Request) -> None:
-        """Refuse lists to requesters who are not logged in, where the project says so."""
+        """Refuse lists to anonymous users if ``ANONYMOUS_LISTS`` is false."""
         super().check_permissions(request)
         is_closed = self.action == "list" and not api_settings.ANONYMOUS_LISTS
         if is_closed and not (request.user and request.user.is_authenticated):
@@ -58,13 +58,13 @@ class RecordsMixin(DownloadMixin):
     def get_queryset(self) -> Any:
         """Return the records that the requester may read.
 
-        They are found by a condition where the permissions can say one; what they cannot say
-        is decided record by record. For a request that is about one file these are the records
-        of its path: there the permissions are asked afterwards.
+        They are selected by the filters of the permissions. A permission without a filter is
+        checked record by record. For a request about one file these are the records of its
+        path, and the permissions are checked afterwards.
 
         Raises:
             ConfigurationError: the class has a ``queryset``.
-            RuleError: a permission has asked for the queryset.
+            RuleError: a permission needs the model of a queryset.
         """
         if getattr(self, "queryset", None) is not None:
             raise ConfigurationError(
@@ -161,7 +161,7 @@ def get_function(method: Any) -> Any:
 
 @cache
 def warn_of_rules(names: tuple[str, ...]) -> None:
-    """Log the rules for which a list asks each record, once in the life of a process."""
+    """Log the rules that a list checks for each record, once in a process."""
     logger.warning(
         "A list asks each record, since one of these rules has no filter for the requester: %s. "
         "See the documentation of get_filter().",

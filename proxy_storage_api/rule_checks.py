@@ -132,8 +132,8 @@ def _check_single_rule(where: str, key: str, rule: Any) -> Iterator[checks.Check
     name = get_rule_name(rule)
     if isinstance(rule, DjangoModelPermissions):
         yield checks.Error(
-            f"{where} has the rule {name}, which asks the view for a model. Records have none, so "
-            "the rule refuses everybody.",
+            f"{where} has the rule {name}, which needs the model of a queryset. Records do not "
+            "have one, so the rule denies every request.",
             hint="Use HasModelPermission or HasObjectPermission of proxy_storage_permissions.",
             id="proxy_storage_api.E005",
         )
@@ -141,7 +141,7 @@ def _check_single_rule(where: str, key: str, rule: Any) -> Iterator[checks.Check
         if iscoroutinefunction(getattr(rule, method, None)):
             yield checks.Error(
                 f"{where} has the rule {name}, whose {method} is a coroutine function. Rules are "
-                "asked synchronously, so the rule refuses everybody.",
+                "called synchronously, so the rule denies every request.",
                 hint="Write the method with 'def'.",
                 id="proxy_storage_api.E005",
             )

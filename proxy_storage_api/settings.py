@@ -8,7 +8,7 @@ from proxy_storage_permissions.settings import DEFAULTS as RULE_DEFAULTS
 from proxy_storage_permissions.settings import READING, import_classes
 
 DEFAULTS: dict[str, Any] = {
-    # who may read files; rules can be asked outside of the API, too
+    # who may read files; rules can be checked outside of the API, too
     READING: RULE_DEFAULTS[READING],
     # who may save files by the endpoint, and who may delete them; None: nobody, it is off
     "UPLOAD_PERMISSION_CLASSES": None,

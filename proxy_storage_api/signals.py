@@ -28,7 +28,7 @@ from rest_framework.request import Request
 file_served = Signal()
 file_refused = Signal()
 
-# The first two bytes: Safari asks for them before it plays a file.
+# The first two bytes: Safari requests them before it plays a file.
 _START = re.compile(r"\s*bytes\s*=\s*0*0-(?!0*1\s*$)", re.IGNORECASE)
 
 

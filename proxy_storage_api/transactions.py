@@ -23,7 +23,7 @@ class RequestTransactionMixin(GenericViewSet[Any]):
     Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
     """
 
-    # None outside of `dispatch`: there is no end to wait for.
+    # None outside of `dispatch`, where signals are sent at once.
     _refusals: list[dict[str, Any]] | None = None
 
     @classmethod

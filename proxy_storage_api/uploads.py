@@ -60,7 +60,7 @@ class UploadGuard(FileUploadHandler):
     ) -> None:
         """Check the requester and the length before the first byte of the body is read.
 
-        A session's CSRF token is looked for in the body, before DRF asks for permissions.
+        A session's CSRF token is looked for in the body, before DRF checks permissions.
         """
         self.view.check_before_reading(self.request)
         check_content_length(content_length)
@@ -167,15 +167,15 @@ class UploadMixin(FileAccess):
     def check_before_reading(self, request: HttpRequest) -> None:
         """Refuse users without the permission to upload before their request's body is read.
 
-        Authentication by session reads the body for the CSRF token before anything is known of
-        permissions. So the permissions are asked here for the same user, without the token;
-        they are asked again once the token has been checked.
+        Authentication by session reads the body for the CSRF token before permissions are
+        checked. So the permissions are checked here for the same user, without the token, and
+        again once the token has been checked.
 
         Args:
             request: Django's request.
 
         Raises:
-            APIException: what the answer to this requester will be.
+            APIException: the refusal, as the checks after the body would raise it.
         """
         if self._may_upload:
             return

@@ -55,7 +55,7 @@ class ProxyStorageFieldFile(FieldFile):
         """Open the file as Django's does, unless it belongs to another instance.
 
         Raises:
-            ProxyFileNotFoundError: there is no such file, or it belongs to another instance: a
+            ProxyFileNotFoundError: the file does not exist, or it belongs to another instance: a
                 path that was assigned as text opens no file of another row.
         """
         if getattr(self, "_file", None) is None:
@@ -161,12 +161,12 @@ class ProxyStorageFieldFile(FieldFile):
         """Make this saved instance the content object of a file whose path was assigned as text.
 
         A path as text changes no content object by itself, since it may be the path of any file.
-        Code that knows where the path comes from calls this method: an import, for example, that
+        Call this method in code whose paths can be trusted: an import, for example, that
         has saved the file through the storage. Other files of this instance and field are
         released.
 
         Raises:
-            OwnerError: there is no such file, or it belongs to another instance, or the
+            OwnerError: the file does not exist, or it belongs to another instance, or the
                 instance has not been saved.
         """
         if self.instance.pk is None:

@@ -1,7 +1,7 @@
 """The paths that this process has released lately.
 
 A save of an unchanged instance makes no query. So a stale copy of a row, which writes a former path
-back, can be noticed only by what the process remembers. Copies in other processes are not noticed.
+back, is noticed by the paths that the process keeps. Copies in other processes are not noticed.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# The number of paths that are remembered, about 1 MiB
+# The number of paths that are kept, about 1 MiB.
 MAX_PATHS = 5000
 
 
 class ReleasedFiles:
     """Paths of released files with their former content objects, the latest ones only.
 
-    A number that grows with each release tells instances that were read before a release from
-    those that were read after it.
+    A number grows with each release. By it an instance that was read before a release is
+    distinguished from one that was read after it.
     """
 
     def __init__(self) -> None:

@@ -220,8 +220,8 @@ class _FieldSave:
         data = self._get_data()
 
         def write() -> None:
-            # A new file gets a content object only if it has none: it may have been deleted,
-            # and another file may have its path by now.
+            # A new file gets a content object only if it does not have one: it may have been
+            # deleted, and another file may have its path by now.
             if not meta_backend.set_owner(data, path, released) and path is not None:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
             released_files.add(released or (), data)
@@ -314,7 +314,7 @@ def _delete_file(record: MetaBackendObject) -> None:
     """Delete a file whose row is gone, unless it has got another content object."""
     try:
         record.get_proxy_storage().delete_record(record, where={"content_type_id": None})
-    except Exception:  # The row is gone in any case. The released record tells what is left.
+    except Exception:  # The row is gone in any case, and the file stays as a released one.
         logger.exception("%r was not deleted together with its row", record["path"])
 
 

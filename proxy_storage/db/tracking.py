@@ -1,6 +1,6 @@
-"""The file changes that a model instance remembers until they are saved and committed.
+"""The file changes of a model instance that are not yet saved and committed.
 
-An instance remembers for each file field
+An instance keeps for each file field
 
 - the path of a file that was saved through the field: its record has no content object yet;
 - the paths that the field had before: their records lose this content object. ``None`` stands for
@@ -139,7 +139,7 @@ def get_committed_path(value: Any) -> str | None:
 
 
 class TrackingFileDescriptor(FileDescriptor):
-    """Django's attribute of a file field, which also remembers the previous value."""
+    """Django's attribute of a file field, which also keeps the previous value."""
 
     field: Any
 

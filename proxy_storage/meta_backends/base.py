@@ -268,7 +268,7 @@ class MetaBackendBase(SelectingBase):
     def get_tenant(self) -> str:
         """Return the tenant that all records belong to at the moment; empty text for none.
 
-        It is asked where the project has tenants, so that the scope of a content object's key
+        It is called if the project has tenants, so that the scope of a content object's key
         names a tenant only if records of several tenants are kept together.
         """
         return ""
@@ -320,7 +320,7 @@ class MetaBackendBase(SelectingBase):
     def get_blank_values(self) -> dict[str, Any]:
         """Return every key that records can have, without a value.
 
-        Permissions are asked about such a record in place of one that does not exist. Override
+        Permissions are checked with such a record if a path has no record. Override
         it where records have keys of their own.
         """
         return dict.fromkeys(KINDS)

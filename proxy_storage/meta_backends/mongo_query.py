@@ -29,7 +29,7 @@ JOINS = {Q.AND: "$and", Q.OR: "$or"}
 FOUND: Mapping[str, dict[str, Any]] = {
     "text": {"$type": "string"},
     "number": {"$type": "number"},
-    # The bounds are enough, and not every server of the protocol knows the name of the type.
+    # The bounds are enough, and not every server of the protocol supports the name of the type.
     "datetime": {},
 }
 TYPES: Mapping[str, list[str]] = {

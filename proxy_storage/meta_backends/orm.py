@@ -359,7 +359,7 @@ def _choose(path: str, value: Any, other: Any) -> Any:
     """Return an expression: one value for the record of a path, another one for all others."""
     if value == other:
         return value
-    # A Value(None) has no type, which PostgreSQL asks for; a CASE without a match is NULL.
+    # A Value(None) has no type, which PostgreSQL requires; a CASE without a match is NULL.
     if value is None:
         return Case(When(~Q(path=path), then=Value(other)))
     if other is None:

@@ -101,7 +101,7 @@ IGNORED = """\
 proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Buffering X-Accel-Charset
     X-Accel-Expires X-Accel-Limit-Rate X-Accel-Redirect;"""
 
-#: what 416 has to have; only nginx knows it where S3 has sent the whole object
+#: Header that a 416 must have. Only nginx can set it if S3 has sent the whole object.
 ERROR_HEADER = "Content-Range"
 ERROR = """\
 location @proxy_storage_{status} {{

@@ -31,7 +31,7 @@ def get_source(meta_backend_obj: MetaBackendObject) -> Source:
 
 
 def require_deliverable(meta_backend_obj: MetaBackendObject) -> None:
-    """Make sure that a file can be delivered, as far as it costs next to nothing to find out.
+    """Raise an error if a file cannot be delivered, by checks that need no request.
 
     Of files on this machine it is known, and of those in storages that have ``get_source``.
 

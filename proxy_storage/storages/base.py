@@ -320,7 +320,7 @@ class ProxyStorageBase(Storage):
         that transaction, else along with the bytes.
 
         Raises:
-            ProxyFileNotFoundError: there is no record of this path, and
+            ProxyFileNotFoundError: this path does not have a record, and
                 `delete_missing_ok` is false.
             ValueError: the name is empty, and `delete_missing_ok` is true.
         """
@@ -392,7 +392,7 @@ class ProxyStorageBase(Storage):
         relative path, whose bytes have a name of their own.
 
         Returns:
-            A URL that leads nowhere, ``#`` and the name, if there is no such file, if the
+            A URL that leads nowhere, ``#`` and the name, if the file does not exist, if the
             record cannot be read, or if the original storage has no URLs. ``None`` and an
             empty name give the URL that the URLs of all files begin with.
         """

@@ -42,7 +42,7 @@ class ProxyStorage(ProxyStorageBase):
 
     An option that is left out is what the class says, so a subclass may set some of them.
 
-    Paths are relative unless there is a prefix or ``paths`` says otherwise: ``save`` returns
+    Paths are relative unless there is a prefix or another value of ``paths``: ``save`` returns
     the name that it was called with, as Django's own storages do. To delete a name without
     record is not an error.
 

@@ -67,7 +67,7 @@ class ChunkReader(io.RawIOBase):
     """The chunks of a content as a file of bytes.
 
     ``chunks`` is called once: a second call may give the rest of a source, or other bytes. A
-    temporary file, in memory as long as it is small, keeps what is read again.
+    temporary file, in memory as long as it is small, keeps the bytes for another read.
 
     Args:
         content: an object with ``chunks``, of bytes or text.
@@ -134,7 +134,7 @@ class ChunkReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what has been kept, or the next chunk."""
+        """Read from the kept bytes, or the next chunk."""
         if self._position >= self._length:
             self._fetch()
         self._kept.seek(self._position)
@@ -161,7 +161,7 @@ class ChunkReader(io.RawIOBase):
         return self._position
 
     def close(self) -> None:
-        """Remove what has been kept."""
+        """Remove the kept bytes."""
         self._kept.close()
         super().close()
 

@@ -113,13 +113,13 @@ class GridFSStorage(Storage):
         self._database = LazyDatabase(database)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle needs.
+        """Return the state to pickle.
 
         Raises:
             TypeError: the storage was made with a pymongo ``Database`` and not with a function
                 that returns one.
         """
-        self._database.__getstate__()  # raises an error that says what to change
+        self._database.__getstate__()  # Raises the error for a source that cannot be pickled.
         return self.__dict__
 
     def __copy__(self) -> Self:

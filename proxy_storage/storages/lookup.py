@@ -62,7 +62,7 @@ def check_path_kind(storage: ProxyStorageBase) -> None:
     """Make sure that the attributes about paths fit together.
 
     Raises:
-        ConfigurationError: they do not; the message says what to change.
+        ConfigurationError: they do not.
     """
     cls = type(storage).__qualname__
     kind = storage.paths

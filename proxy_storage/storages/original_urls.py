@@ -38,7 +38,7 @@ def get_original_url(storage: ProxyStorageBase, name: str | None) -> str:
     relative paths, whose bytes have another name.
 
     Returns:
-        ``#`` and the name, if there is no such URL.
+        ``#`` and the name, if the original storage does not have a URL for it.
     """
     try:
         original, original_name = _locate(storage, name)

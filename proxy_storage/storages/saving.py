@@ -105,7 +105,7 @@ def has_folder(name: str, original: Storage) -> bool:
 
 @contextmanager
 def refused_names(name: str, originals: Sequence[Original]) -> Iterator[None]:
-    """Turn what an original storage says of a name that it cannot take into our own error.
+    """Raise `InvalidNameError` for the errors of an original storage that are about the name.
 
     Args:
         name: the name that ``save`` was called with.
@@ -153,7 +153,7 @@ class SaveOperation:
         """Return a name for the bytes that no other save can have."""
         if self.uses_unique_names or not saves_exclusively(self.original.storage):
             return self._fit(self.token)
-        self._get_name_length()  # raises while nothing has been asked
+        self._get_name_length()  # Raises before the first query.
         name = self._fit()
         for _attempt in range(MAX_NAMES):
             if not self._is_taken(name):

@@ -126,7 +126,7 @@ def test_answer_of_the_user(people, permission):
 
 
 class TestBases:
-    """A base whose has_permission would never be asked is an error."""
+    """A base whose has_permission would never be called is an error."""
 
     @pytest.mark.parametrize(
         "bases",
