@@ -138,7 +138,7 @@ def get_owner_model(data: Mapping[str, Any]) -> type[Model] | None:
         ``None`` if the record names none, or one of a model that does not exist any more, or
         a row of another tenant or of a database in which content objects are not looked up.
     """
-    return None if locate_content_object(data) is None else _get_model(data)
+    return _locate(data)[0]
 
 
 def locate_content_object(data: Mapping[str, Any]) -> str | None:
@@ -147,9 +147,17 @@ def locate_content_object(data: Mapping[str, Any]) -> str | None:
     Returns:
         ``None`` as for `get_owner_model`.
     """
+    return _locate(data)[1]
+
+
+def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
+    """Return the model and the database of the content object of a record."""
     model = _get_model(data)
-    if model is None:
-        return None
+    using = None if model is None else _get_database(model, data)
+    return (None, None) if model is None or using is None else (model, using)
+
+
+def _get_database(model: type[Model], data: Mapping[str, Any]) -> str | None:
     return get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
 
 
@@ -199,7 +207,7 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
     Returns:
         ``None`` if the record names none, or its row has been deleted or cannot be reached.
     """
-    model, using = _get_model(data), locate_content_object(data)
+    model, using = _locate(data)
     if model is None or using is None:
         return None
     return _fetch(model, using, [data["object_id"]])[0]
@@ -210,7 +218,7 @@ def clear_field(record: Mapping[str, Any]) -> None:
 
     A field that names another file by now is left alone. No signal is sent.
     """
-    model, using = _get_model(record), locate_content_object(record)
+    model, using = _locate(record)
     if model is None or using is None:
         return
     name, key = record.get("field"), _get_key(model, record["object_id"])
@@ -230,7 +238,7 @@ def fetch_content_objects(records: Iterable[MetaBackendObject]) -> None:
     for model, owned in _group_by_model(unknown).items():
         located: dict[str | None, list[MetaBackendObject]] = defaultdict(list)
         for record in owned:
-            located[None if model is None else locate_content_object(record)].append(record)
+            located[None if model is None else _get_database(model, record)].append(record)
         for using, group in located.items():
             instances: Iterable[Model | None] = repeat(None)
             if model is not None and using is not None:

@@ -57,7 +57,7 @@ def check_can_wait() -> None:
 
     Raises:
         TransactionManagementError: a transaction was opened by hand, with
-            ``set_autocommit(False)``. Django tells nobody when it is committed.
+            ``set_autocommit(False)``. Django does not call back when it is committed.
 
     Source: https://docs.djangoproject.com/en/5.2/topics/db/transactions/#performing-actions-after-commit
     """
@@ -65,8 +65,8 @@ def check_can_wait() -> None:
         connection = connections[alias]
         if not (connection.in_atomic_block or _is_open_in_mongodb(connection)):
             raise transaction.TransactionManagementError(
-                f"Autocommit is off on the database {alias!r}, so nothing tells when a file may "
-                "go for good. Delete files inside transaction.atomic()."
+                f"Autocommit is off on the database {alias!r}, so there is no commit to wait "
+                "for. Delete files inside transaction.atomic()."
             )
 
 
@@ -76,26 +76,14 @@ def after_commit(callback: Callable[[], object]) -> None:
     After a rollback of any of them it is never called. Which of them has the row that
     points to a file is not known here, so all of them count.
     """
-    waiting_for = set(get_open_transactions())
-    if not waiting_for:
+    aliases = frozenset(get_open_transactions())
+    if not aliases:
         callback()
         return
-    for alias in sorted(waiting_for):
-        note_commit = _get_note_of(alias, waiting_for, callback)
-        transaction.on_commit(note_commit, using=alias, robust=True)
-
-
-def _get_note_of(
-    alias: str, waiting_for: set[str], callback: Callable[[], object]
-) -> Callable[[], None]:
-    """Return what the commit of one database calls: the last of them calls back."""
-
-    def note_commit() -> None:  # a function: Django asks for its name where it fails
-        waiting_for.discard(alias)
-        if not waiting_for:
-            callback()
-
-    return note_commit
+    committed: set[str] = set()
+    for alias in sorted(aliases):
+        commit = _CommitCallback(alias, aliases, committed, callback)
+        transaction.on_commit(commit.call, using=alias, robust=True)
 
 
 class Outcome:
@@ -108,7 +96,8 @@ class Outcome:
     An outcome can be pickled. Its copy reports no rollback.
 
     A transaction that was begun by hand, with ``set_autocommit(False)``, is not watched, since
-    Django does not see its end.
+    Django does not see its end. Nor is one of django-mongodb-backend, whose ``atomic()`` does not
+    set Django's flag.
 
     Args:
         on_commit: called once all of the transactions are committed.
@@ -128,11 +117,6 @@ class Outcome:
             transaction.on_commit(callback.call, using=alias, robust=True)
 
     @property
-    def is_known(self) -> bool:
-        """Whether everything is committed, or no transaction was open."""
-        return self._committed >= self._callbacks.keys()
-
-    @property
     def is_rolled_back(self) -> bool:
         """Whether any of the transactions was rolled back."""
         return any(
@@ -145,7 +129,10 @@ class Outcome:
 
 
 class _CommitCallback:
-    """A callback that lives as long as Django may call it."""
+    """The callback of one database; the last of them to be committed calls ``on_commit``.
+
+    It lives as long as Django may call it.
+    """
 
     def __init__(
         self,

@@ -177,9 +177,12 @@ class ProxyStorageFieldFile(FieldFile):
             record = storage.get_meta_backend_obj(self.name)
         except FileNotFoundError as error:
             raise self._get_refusal() from error
-        storage.meta_backend.set_owner(data, record["path"], None)
+        set_owner = storage.meta_backend.set_owner
+        set_owner(data, record["path"])
         if not owners.is_owned_by(storage.get_meta_backend_obj(self.name), data):
             raise self._get_refusal()
+        # The other files are released only if this one has been assigned.
+        set_owner(data, record["path"], None)
 
     # as for save
     claim.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy

@@ -208,10 +208,13 @@ class _FieldSave:
             if self._is_new() or self.path is None:
                 return None
             # The path of a text stays as it is.
-            paths = frozenset(
-                record["path"] for record in _find_files(self._get_data(), self.field)
-            )
+            paths = self._find_other_paths()
         return paths - {self.path or "", ""}
+
+    def _find_other_paths(self) -> frozenset[str]:
+        """Return the paths of the other files that have this content object; one query."""
+        records = _find_files(self._get_data(), self.field)
+        return frozenset(record["path"] for record in records) - {self.path or ""}
 
     def _set_content_object(self, path: str | None, released: frozenset[str] | None) -> None:
         if path is None and released is not None and not released:
@@ -220,11 +223,15 @@ class _FieldSave:
         data = self._get_data()
 
         def write() -> None:
+            others = released
+            if others is None:
+                # A new row has no stale copies.
+                others = frozenset() if self.created else self._find_other_paths()
             # A new file gets a content object only if it does not have one: it may have been
             # deleted, and another file may have its path by now.
             if not meta_backend.set_owner(data, path, released) and path is not None:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
-            released_files.add(released or (), data)
+            released_files.add(others, data)
 
         if path is not None:
             self._warn_of_unused_database(data)
@@ -249,7 +256,9 @@ class _FieldSave:
 
         def write() -> None:
             if released_files.pop(path, data) and _reassign(meta_backend, path, data):
+                others = self._find_other_paths()
                 meta_backend.set_owner(data, path, None)
+                released_files.add(others, data)
 
         _run(write, meta_backend, self.using)
 

@@ -247,11 +247,11 @@ class MongoMetaBackend(MetaBackendBase):
     ) -> bool:
         writes: list[Any] = []
         if path is not None:
-            new = _literal({"path": path, "content_type_id": None})
+            new = get_criteria({"path": path, "content_type_id": None})
             writes.append(UpdateOne(new, _get_changes(self.get_assigned_values(owner))))
         if released is None or released:
             others = {"$ne": path} if released is None else {"$in": list(released)}
-            left = {**_literal(owner), "path": others}
+            left = get_well_formed(*get_comparisons(owner), {"path": others})
             changes = _get_changes(self.get_released_values(owner))
             # The time of the server is the same for all processes.
             del changes["$set"][RELEASED_KEY]

@@ -167,6 +167,28 @@ class TestStaleCopy:
         assert get_owner(document, field, first) == owner_of(document, field)
         assert get_owner(document, field, second) is None
 
+    def test_gets_it_back_after_a_save_with_a_given_key(self, field):
+        document = Document()
+        first = save_file(document, field, "first.txt")
+        stale = Document.objects.get(pk=document.pk)
+        replaced = Document(pk=document.pk)
+        second = save_file(replaced, field, "second.txt")
+        stale.save()
+        assert get_owner(document, field, first) == owner_of(document, field)
+        assert get_owner(document, field, second) is None
+
+    def test_gets_it_back_after_another_stale_copy(self, field):
+        document = Document()
+        paths = [save_file(document, field, "first.txt")]
+        stale = [Document.objects.get(pk=document.pk)]
+        paths.append(save_file(document, field, "second.txt"))
+        stale.append(Document.objects.get(pk=document.pk))
+        save_file(document, field, "third.txt")
+        for copy_of_it, path in zip(stale, paths, strict=True):
+            copy_of_it.save()
+            assert get_owner(document, field, path) == owner_of(document, field)
+        assert get_owner(document, field, paths[0]) is None
+
     def test_does_not_get_a_file_that_another_row_has_by_now(self, field):
         document, other = Document(), Document()
         first = save_file(document, field, "first.txt")

@@ -125,6 +125,14 @@ class TestClaim:
         assert caught.value.path == getattr(document, field).name
         assert get_owner(document, field, caught.value.path) == owner_of(document, field)
 
+    def test_that_is_refused_keeps_the_own_file(self, document, field):
+        own = getattr(document, field).name
+        other = save_file(Document(), field, "other.txt")
+        setattr(document, field, other)
+        with pytest.raises(OwnerError):
+            getattr(document, field).claim()
+        assert get_owner(document, field, own) == owner_of(document, field)
+
     def test_by_an_instance_without_row(self, document, field):
         with pytest.raises(OwnerError, match="save it first"):
             getattr(Document(), field).claim()

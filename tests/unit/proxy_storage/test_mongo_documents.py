@@ -412,3 +412,27 @@ def test_owner_of_a_wrong_type_is_none(backend, django_user_model):
     for key, value in (("object_id", True), ("content_type_id", "x"), ("content_type_id", True)):
         spoil(path, key, value)
         assert backend.get(path).get_content_object() is None
+
+
+# The embedded server takes True for a number.
+@pytest.mark.parametrize("value", ["5", [5]])
+def test_file_with_a_content_type_of_a_wrong_type_can_be_assigned(value):
+    document = Document.objects.create()
+    storage = Document._meta.get_field("mongo_file").storage
+    path = storage.save("a.txt", ContentFile(b"a"))
+    change = {"$set": {"content_type_id": value}}
+    storage.meta_backend._collection.update_one({"path": path}, change)
+    document.mongo_file = path
+    document.save()
+    document.mongo_file.claim()
+    assert storage.get_meta_backend_obj(path).get_content_object() == document
+
+
+def test_file_with_a_key_in_an_array_is_not_released():
+    document = Document.objects.create()
+    storage = Document._meta.get_field("mongo_file").storage
+    document.mongo_file.save("a.txt", ContentFile(b"a"))
+    path, collection = document.mongo_file.name, storage.meta_backend._collection
+    collection.update_one({"path": path}, {"$set": {"object_id": [document.pk]}})
+    document.mongo_file.save("b.txt", ContentFile(b"b"))
+    assert collection.find_one({"path": path})["object_id"] == [document.pk]
