@@ -10,7 +10,7 @@ from asgiref.sync import iscoroutinefunction
 from django.db.models import Model
 from django.http import HttpRequest
 from rest_framework.permissions import AND, NOT, OR, BasePermission, OperationHolderMixin
-from rest_framework.request import Request
+from rest_framework.request import ForcedAuthentication, Request
 from rest_framework.views import APIView
 
 from proxy_storage.exceptions import ConfigurationError, RuleError
@@ -220,10 +220,11 @@ def get_drf_request(request: Any) -> Any:
     """
     if not isinstance(request, HttpRequest):
         return request
-    drf_request = Request(request)
-    if hasattr(request, "user"):
-        drf_request.user = request.user  # Without authentication classes it would be anonymous.
-    return drf_request
+    if not hasattr(request, "user"):
+        return Request(request)
+    # With a user alone, DRF would authenticate again for a rule that reads request.auth.
+    known = ForcedAuthentication(request.user, getattr(request, "auth", None))
+    return Request(request, authenticators=[known])
 
 
 def denies_all(permission: Any) -> bool:

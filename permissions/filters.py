@@ -143,32 +143,26 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
         permission: an instance, composed or not.
         models: the models of the content objects.
     """
-    composed = permission
-    if isinstance(permission, NOT):
-        yield from find_unfiltered(composed.op1, models)
-    elif isinstance(permission, AND | OR):
-        yield from find_unfiltered(composed.op1, models)
-        yield from find_unfiltered(composed.op2, models)
-    elif isinstance(permission, FilePermission):
-        methods = find_first(type(permission), RECORD_METHODS)
-        if list(methods) == ["has_object_permission"]:
-            yield get_rule_name(permission)
-        elif hasattr(permission, "find_unfiltered"):
-            yield from permission.find_unfiltered(models)
-    elif asks_records(permission):
-        yield get_rule_name(permission)
+    for rule in get_single_rules(permission):
+        if isinstance(rule, FilePermission):
+            methods = find_first(type(rule), RECORD_METHODS)
+            if list(methods) == ["has_object_permission"]:
+                yield get_rule_name(rule)
+            elif hasattr(rule, "find_unfiltered"):
+                yield from rule.find_unfiltered(models)
+        elif asks_records(rule):
+            yield get_rule_name(rule)
 
 
-def find_rules(permission: Any) -> Iterator[str]:
-    """Give out the names of all rules of a permission, composed or not, that look at records."""
+def get_single_rules(permission: Any) -> Iterator[Any]:
+    """Yield the single rules of a permission, which may be composed of several."""
     composed = permission
-    if isinstance(permission, NOT):
-        yield from find_rules(composed.op1)
-    elif isinstance(permission, AND | OR):
-        yield from find_rules(composed.op1)
-        yield from find_rules(composed.op2)
-    elif asks_records(permission):
-        yield get_rule_name(permission)
+    if isinstance(permission, AND | OR | NOT):
+        yield from get_single_rules(composed.op1)
+        if not isinstance(permission, NOT):
+            yield from get_single_rules(composed.op2)
+    else:
+        yield permission
 
 
 def get_rule_name(permission: Any) -> str:

@@ -135,7 +135,7 @@ def is_valid_link(
         method: the method of the request.
         user: the user of the request.
     """
-    end = _get_end_of_link(record, query, method, user)
+    end = get_end_of_link(record, query, method, user)
     return end is not None and time() < end
 
 
@@ -149,11 +149,11 @@ def has_link_expired(
 
     Only the holder of a true link learns it. The arguments are those of `is_valid_link`.
     """
-    end = _get_end_of_link(record, query, method, user)
+    end = get_end_of_link(record, query, method, user)
     return end is not None and time() >= end
 
 
-def _get_end_of_link(
+def get_end_of_link(
     record: MetaBackendObject,
     query: QueryDict,
     method: str,

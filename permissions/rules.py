@@ -26,6 +26,7 @@ from .settings import get_reading_classes
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
+    from rest_framework.request import Request
 
 logger = logging.getLogger("proxy_storage_permissions")
 
@@ -34,7 +35,7 @@ def may_read(
     user: AbstractBaseUser | AnonymousUser | None,
     record: MetaBackendObject,
     *,
-    request: HttpRequest | None = None,
+    request: Request | HttpRequest | None = None,
     permission_classes: Sequence[Any] | None = None,
 ) -> bool:
     """Tell whether a user may read a file: for other frameworks, plain views and tasks.
@@ -55,7 +56,11 @@ def may_read(
     """
     from django.contrib.auth.models import AnonymousUser
 
-    asked: Any = _get_empty_request() if request is None else copy.copy(request)
+    # A copy of a DRF request would share Django's request, and change its user.
+    django_request: Any = getattr(request, "_request", request)
+    asked = _get_empty_request() if request is None else copy.copy(django_request)
+    if user is not getattr(asked, "user", None):
+        asked.auth = None
     asked.user = AnonymousUser() if user is None else user
     classes = permission_classes or get_reading_classes()
     try:
@@ -65,7 +70,7 @@ def may_read(
         return False
 
 
-def _get_empty_request() -> HttpRequest:
+def _get_empty_request() -> Any:
     request = HttpRequest()
     request.method = "GET"
     return request

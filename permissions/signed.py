@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from time import time
 from typing import Any
 
 from django.db.models import Model
@@ -12,7 +13,7 @@ from rest_framework.views import APIView
 from proxy_storage.meta_backends.base import MetaBackendObject
 
 from .base import FilePermission
-from .links import has_link_expired, is_valid_link
+from .links import get_end_of_link
 
 _EXPIRED = "proxy_storage_link_has_expired"
 
@@ -50,12 +51,13 @@ class HasValidSignature(FilePermission):
         method = request.method
         if hasattr(asked_view, "method_asked_for"):
             method = asked_view.method_asked_for(request)
-        link = obj, request.query_params, str(method), request.user
-        if is_valid_link(*link):
-            return True
-        if has_link_expired(*link):
+        end = get_end_of_link(obj, request.query_params, str(method), request.user)
+        if end is None:
+            return False
+        is_valid = time() < end
+        if not is_valid:
             vars(request)[_EXPIRED] = True
-        return False
+        return is_valid
 
     def get_filter(self, request: Request, view: APIView, models: Collection[type[Model]]) -> bool:
         """Select nothing: a link is to one file."""

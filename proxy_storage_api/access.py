@@ -13,7 +13,9 @@ from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
     MethodNotAllowed,
+    NotAuthenticated,
     NotFound,
+    PermissionDenied,
     ValidationError,
 )
 from rest_framework.parsers import BaseParser
@@ -51,7 +53,8 @@ logger = logging.getLogger("proxy_storage_api")
 #: Cache-Control of records, lists, links and refusals: they are for one user, at one moment
 NOT_STORED = "private, no-store"
 
-
+# Errors by which a rule refuses the requester.
+_REFUSALS = (AuthenticationFailed, NotAuthenticated, NotFound, PermissionDenied)
 # Errors of a rule that are an answer to the request, or for which another request may succeed.
 _PASSED_ON = (APIException, MetaBackendUnavailable, OperationalError, InterfaceError)
 
@@ -260,6 +263,11 @@ class FileAccess(RequestTransactionMixin):
             except RuleError as error:
                 self._log_rule_error(error)
                 return permission
+            except _REFUSALS:
+                # Its status would reveal that the file exists.
+                if not api_settings.HIDE_FORBIDDEN:
+                    raise
+                return permission
             except _PASSED_ON:
                 raise
             except Exception:
@@ -284,8 +292,9 @@ class FileAccess(RequestTransactionMixin):
         if self._sought is None or self.narrows_records():
             return
         meta_backends = self._get_meta_backends_of(self._sought[1])
-        found = [one for one in meta_backends if one == record.meta_backend]
-        for meta_backend in meta_backends[meta_backends.index(found[0]) + 1 :] if found else ():
+        if record.meta_backend not in meta_backends:
+            return
+        for meta_backend in meta_backends[meta_backends.index(record.meta_backend) + 1 :]:
             with suppress(MetaBackendObjectDoesNotExist):
                 meta_backend.get(record["path"])
 
@@ -294,6 +303,8 @@ class FileAccess(RequestTransactionMixin):
             return all(
                 self._decide(one, self.request, phantom) is True for one in self.get_permissions()
             )
+        except _REFUSALS:
+            return False
         except _PASSED_ON:
             raise
         except Exception:  # noqa: BLE001  (a rule of the project, about a record that does not exist)
@@ -420,8 +431,11 @@ class FileAccess(RequestTransactionMixin):
         return [meta_backend for meta_backend in meta_backends if meta_backend == only]
 
     def may_have(self, record: MetaBackendObject) -> bool:
-        """Tell whether all permissions allow the requester a file, without any consequence."""
-        return self._find_refusing(record) is None
+        """Return whether all permissions allow a file. A refusal does not send `file_refused`."""
+        try:
+            return self._find_refusing(record) is None
+        except _REFUSALS:
+            return False
 
 
 @cache

@@ -25,7 +25,7 @@ from proxy_storage.serving.headers import get_file_headers, keep_framing
 from proxy_storage.serving.local import get_local_file
 from proxy_storage.storages.lookup import (
     RELATIVE,
-    get_originals,
+    get_all_originals,
     get_path_kind,
     uses_unique_names,
 )
@@ -194,7 +194,9 @@ def get_record_path(target: str, proxy_storage_name: str) -> str:
     if get_path_kind(storage) != RELATIVE:
         return target
     name = target.removeprefix("/")
-    is_unique = any(uses_unique_names(storage, original) for original, _ in get_originals(storage))
+    is_unique = any(
+        uses_unique_names(storage, original) for original, _ in get_all_originals(storage)
+    )
     return strip_token(name) if is_unique else name
 
 

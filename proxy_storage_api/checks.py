@@ -1,6 +1,7 @@
 """System checks of the API's settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.core import checks
@@ -16,6 +17,21 @@ from proxy_storage_api.settings import (
     get_permission_classes,
 )
 from proxy_storage_permissions.settings import get_link_key, get_link_max_age, get_link_rounding
+
+# A function that raises `ConfigurationError` for a wrong setting, with its hint and its number.
+_GETTERS: tuple[tuple[Callable[[], object], str, str], ...] = (
+    (get_max_decisions, "Give a whole number greater than 0.", "E004"),
+    (
+        partial(get_classes, "DOWNLOAD_THROTTLE_CLASSES"),
+        "Give a list of dotted paths, or None.",
+        "E006",
+    ),
+    (
+        get_link_rounding,
+        "Give a whole number, or 0 for links that end exactly after their lifetime.",
+        "E007",
+    ),
+)
 
 
 @checks.register()
@@ -35,29 +51,15 @@ def check_permission_classes(app_configs: Any, **kwargs: Any) -> list[checks.Che
 
 
 @checks.register()
-def check_throttle_classes(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find throttle classes that cannot be imported."""
-    if not are_readable():
-        return []
-    try:
-        get_classes("DOWNLOAD_THROTTLE_CLASSES")
-    except ConfigurationError as error:
-        hint = "Give a list of dotted paths, or None."
-        return [checks.Error(str(error), hint=hint, id="proxy_storage_api.E006")]
-    return []
-
-
-@checks.register()
-def check_link_rounding(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find a value that links cannot be rounded by."""
-    if not are_readable():
-        return []
-    try:
-        get_link_rounding()
-    except ConfigurationError as error:
-        hint = "Give a whole number, or 0 for links that end exactly after their lifetime."
-        return [checks.Error(str(error), hint=hint, id="proxy_storage_api.E007")]
-    return []
+def check_getters(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find settings that the functions of `_GETTERS` cannot return."""
+    found: list[checks.CheckMessage] = []
+    for get_setting, hint, number in _GETTERS if are_readable() else ():
+        try:
+            get_setting()
+        except ConfigurationError as error:
+            found.append(checks.Error(str(error), hint=hint, id=f"proxy_storage_api.{number}"))
+    return found
 
 
 @checks.register()
@@ -76,22 +78,15 @@ def check_lists(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Find values that lists cannot work with."""
     if not are_readable():
         return []
-    found: list[checks.CheckMessage] = []
-    if not isinstance(api_settings.ANONYMOUS_LISTS, bool):
-        found.append(
-            checks.Error(
-                f"{SETTING}['ANONYMOUS_LISTS'] must be a bool, not "
-                f"{api_settings.ANONYMOUS_LISTS!r}.",
-                hint="Give True or False.",
-                id="proxy_storage_api.E003",
-            )
+    if isinstance(api_settings.ANONYMOUS_LISTS, bool):
+        return []
+    return [
+        checks.Error(
+            f"{SETTING}['ANONYMOUS_LISTS'] must be a bool, not {api_settings.ANONYMOUS_LISTS!r}.",
+            hint="Give True or False.",
+            id="proxy_storage_api.E003",
         )
-    try:
-        get_max_decisions()
-    except ConfigurationError as error:
-        hint = "Give a whole number greater than 0."
-        found.append(checks.Error(str(error), hint=hint, id="proxy_storage_api.E004"))
-    return found
+    ]
 
 
 def are_readable() -> bool:

@@ -15,6 +15,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage_api.access import FileAccess
 from proxy_storage_api.serializers import LinkAnswerSerializer, LinkSerializer
 from proxy_storage_permissions import get_signed_url
+from proxy_storage_permissions.base import get_drf_request
 from proxy_storage_permissions.links import can_be_named
 
 
@@ -62,9 +63,9 @@ class LinkMixin(FileAccess):
         if hasattr(self.request, "session"):
             asked.session = type(self.request.session)()
         asked.GET = QueryDict(urlsplit(url).query)
-        request = Request(asked)
         if user is not None:
-            request.user = user
+            asked.user = user
+        request = get_drf_request(asked)
         with self._acting_as("download"):
             answers = [self._decide(one, request, record) for one in self.get_permissions()]
         if not all(answers):

@@ -25,7 +25,13 @@ from proxy_storage_api.row_filters import apply_filter
 from proxy_storage_api.serializers import RecordSerializer
 from proxy_storage_api.settings import api_settings, get_max_decisions
 from proxy_storage_permissions.base import Outside
-from proxy_storage_permissions.filters import find_rules, find_unfiltered, get_readable
+from proxy_storage_permissions.filters import (
+    asks_records,
+    find_unfiltered,
+    get_readable,
+    get_rule_name,
+    get_single_rules,
+)
 
 logger = logging.getLogger("proxy_storage_api")
 
@@ -132,7 +138,8 @@ class RecordsMixin(DownloadMixin):
         """Return the names of the rules without filter; of all, if each of them has one."""
         permissions, models = self.get_permissions(), get_owner_models()
         names = [name for one in permissions for name in find_unfiltered(one, models)]
-        return names or [name for one in permissions for name in find_rules(one)]
+        rules = [rule for one in permissions for rule in get_single_rules(one)]
+        return names or [get_rule_name(rule) for rule in rules if asks_records(rule)]
 
     def _get_all(self, records: Any) -> Any:
         """Return all records, for a list without pages.

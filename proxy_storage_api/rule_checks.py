@@ -10,14 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
-from rest_framework.permissions import (
-    AND,
-    NOT,
-    OR,
-    DjangoModelPermissions,
-    DjangoModelPermissionsOrAnonReadOnly,
-    IsAuthenticatedOrReadOnly,
-)
+from rest_framework.permissions import DjangoModelPermissions, IsAuthenticatedOrReadOnly
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.owners import get_owner_models
@@ -26,11 +19,9 @@ from proxy_storage.urls import get_file_url, load_url_kwargs
 from proxy_storage_api.access import FileAccess
 from proxy_storage_api.checks import are_readable
 from proxy_storage_api.settings import DEFAULTS, get_permission_classes
-from proxy_storage_permissions.filters import find_unfiltered, get_rule_name
+from proxy_storage_permissions.filters import find_unfiltered, get_rule_name, get_single_rules
 from proxy_storage_permissions.settings import READING
 
-# These let everybody read.
-_OPEN_TO_READERS = (IsAuthenticatedOrReadOnly, DjangoModelPermissionsOrAnonReadOnly)
 _ATTRIBUTES = {
     "permission_classes": READING,
     "upload_permission_classes": "UPLOAD_PERMISSION_CLASSES",
@@ -145,7 +136,7 @@ def _check_single_rule(where: str, key: str, rule: Any) -> Iterator[checks.Check
                 hint="Write the method with 'def'.",
                 id="proxy_storage_api.E005",
             )
-    if key == READING and isinstance(rule, _OPEN_TO_READERS):
+    if key == READING and isinstance(rule, IsAuthenticatedOrReadOnly):
         yield checks.Warning(
             f"{where} has the rule {name}, which lets everybody read every file.",
             hint="Use IsAuthenticated, or a rule about records.",
@@ -154,16 +145,10 @@ def _check_single_rule(where: str, key: str, rule: Any) -> Iterator[checks.Check
 
 
 def _get_single(permission: Any) -> Iterator[Any]:
-    """Give out the single rules of a composed permission, and those of its fields."""
-    composed = permission
-    if isinstance(permission, NOT):
-        yield from _get_single(composed.op1)
-    elif isinstance(permission, AND | OR):
-        yield from _get_single(composed.op1)
-        yield from _get_single(composed.op2)
-    else:
-        yield permission
-        rules = getattr(permission, "permissions", None)
+    """Yield the single rules of a composed permission, and those of its fields."""
+    for single in get_single_rules(permission):
+        yield single
+        rules = getattr(single, "permissions", None)
         for rule in rules.values() if isinstance(rules, dict) else ():
             if rule is not None:
                 yield from _get_single(rule())

@@ -45,11 +45,14 @@ _FILE_HEADERS = {
     ),
     "Content-Disposition": ([200, 206], "How to show the file, and what to save it as."),
     "Content-Range": ([206, 416], "Which bytes come, and of how many."),
-    "Content-Security-Policy": ([200, 206], "What a browser may not do with the file."),
+    "Content-Security-Policy": (
+        [200, 206, 302, 304, 412],
+        "What a browser may not do with the file.",
+    ),
     "ETag": ([200, 206, 304], "The version of the file."),
     "Last-Modified": ([200, 206, 304], "When the file was changed."),
-    "X-Content-Type-Options": ([200, 206], "`nosniff`"),
-    "X-Frame-Options": ([200, 206], "Which pages may embed the file."),
+    "X-Content-Type-Options": ([200, 206, 302, 304, 412], "`nosniff`"),
+    "X-Frame-Options": ([200, 206, 302, 304, 412], "Which pages may embed the file."),
 }
 # those that a web server has to hand on with the file
 _AUTHORIZE_HEADERS = (

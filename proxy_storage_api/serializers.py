@@ -15,7 +15,7 @@ from proxy_storage_api.download import DISPOSITIONS
 from proxy_storage_api.settings import api_settings
 from proxy_storage_permissions.settings import get_link_max_age
 
-#: only staff is told where the bytes lie
+#: Keys for staff only: the place of the bytes, and the former content object.
 STAFF_FIELDS = (
     "original_storage_name",
     "original_storage_path",

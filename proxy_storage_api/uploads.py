@@ -74,7 +74,7 @@ class UploadGuard(FileUploadHandler):
         super().new_file(*args, **kwargs)
         self.files += 1
         if self.files > 1:
-            self.interrupt()
+            interrupt_upload(self.request)
             raise ValidationError({"file": [ONE_FILE]})
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
@@ -85,17 +85,18 @@ class UploadGuard(FileUploadHandler):
         """
         self.received += len(raw_data)
         if self.received > api_settings.UPLOAD_MAX_SIZE:
-            self.interrupt()
+            interrupt_upload(self.request)
             raise FileTooLarge
         return raw_data
 
-    def interrupt(self) -> None:
-        """Have the other handlers delete their files; an error alone would leave them."""
-        for handler in self.request.upload_handlers:
-            handler.upload_interrupted()
-
     def file_complete(self, file_size: int) -> None:
         """Leave the file to the handlers that have it."""
+
+
+def interrupt_upload(request: Any) -> None:
+    """Make the upload handlers delete their files, which an error alone would leave."""
+    for handler in request.upload_handlers:
+        handler.upload_interrupted()
 
 
 def check_content_length(length: int) -> None:
@@ -179,7 +180,7 @@ class UploadMixin(FileAccess):
         """
         if self._may_upload:
             return
-        drf_request, enforced = self.request, getattr(request, "_dont_enforce_csrf_checks", False)
+        drf_request, was_exempt = self.request, getattr(request, "_dont_enforce_csrf_checks", False)
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # Django's own
         try:
             self.request = Request(request, authenticators=self.get_authenticators())
@@ -187,14 +188,13 @@ class UploadMixin(FileAccess):
             super().check_permissions(self.request)
         finally:
             self.request = drf_request
-            request._dont_enforce_csrf_checks = enforced  # type: ignore[attr-defined]  # as above
+            request._dont_enforce_csrf_checks = was_exempt  # type: ignore[attr-defined]  # as above
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer 507 to an upload if the disk is full, be it that of temporary files."""
         is_full = isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
         if is_full and self.action == "create":
-            for handler in self.request.upload_handlers:
-                handler.upload_interrupted()
+            interrupt_upload(self.request)
             full = StorageFull()
             full.__cause__ = exc
             exc = full

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.files.base import ContentFile
 from django.test import RequestFactory
 from rest_framework.permissions import AllowAny, BasePermission, DjangoModelPermissions, IsAdminUser
+from rest_framework.request import Request
 
 from proxy_storage_permissions import (
     FieldPermissions,
@@ -99,6 +100,40 @@ def test_link_of_a_plain_request(people, records):
         found = may_read(None, record, request=request, permission_classes=[DocumentFiles])
         assert found is expected
         assert request.user == people["staff"]
+
+
+class ReadsAuth(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return request.auth in (None, "token") and request.successful_authenticator is not False
+
+
+@pytest.mark.parametrize("auth", [None, "token"])
+def test_rule_that_reads_the_authentication_keeps_the_user(people, records, auth):
+    request = RequestFactory().get("/")
+    request.user, request.auth = people["staff"], auth
+    assert decide((ReadsAuth & IsAdminUser)(), request, None, records["orm_file"]) is True
+    rules = [ReadsAuth, IsAdminUser]
+    assert may_read(people["staff"], records["orm_file"], permission_classes=rules)
+    assert (request.user, request.auth) == (people["staff"], auth)
+
+
+class HasToken(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return request.auth == "token"
+
+
+def test_request_of_django_rest_framework_is_not_changed(people, records):
+    plain = RequestFactory().get("/")
+    request = Request(plain)
+    request.user, request.auth = people["staff"], "token"
+    record = records["orm_file"]
+    for who, expected in (("owner", False), ("staff", True)):
+        rules = {"request": request, "permission_classes": [IsAdminUser]}
+        assert may_read(people[who], record, **rules) is expected
+        rules["permission_classes"] = [HasToken]
+        assert may_read(people[who], record, **rules) is expected
+        assert request.user == plain.user == people["staff"]
+        assert request.auth == "token"
 
 
 def test_plain_request_and_no_view(people, records):

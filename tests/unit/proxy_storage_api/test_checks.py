@@ -1,7 +1,7 @@
 import pytest
 
 from proxy_storage_api.checks import (
-    check_link_rounding,
+    check_getters,
     check_permission_classes,
     check_values,
 )
@@ -16,7 +16,7 @@ KEYS = [
 def test_settings_of_the_tests_are_right():
     assert check_permission_classes(None) == []
     assert check_values(None) == []
-    assert check_link_rounding(None) == []
+    assert check_getters(None) == []
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -64,9 +64,9 @@ def test_values(change, values, message):
 
 @pytest.mark.parametrize("value", [-1, 0.1, "300", True, None])
 def test_link_rounding(change, value):
-    assert check_link_rounding(None) == []
+    assert check_getters(None) == []
     change(LINK_ROUNDING=value)
-    (error,) = check_link_rounding(None)
+    (error,) = check_getters(None)
     assert error.id == "proxy_storage_api.E007"
     assert "whole number of seconds" in error.msg
     assert error.hint
@@ -77,4 +77,4 @@ def test_what_the_checks_of_the_storages_say_is_not_said_twice(settings, broken)
     settings.PROXY_STORAGE = broken
     assert check_permission_classes(None) == []
     assert check_values(None) == []
-    assert check_link_rounding(None) == []
+    assert check_getters(None) == []

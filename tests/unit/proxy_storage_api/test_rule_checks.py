@@ -92,7 +92,7 @@ def get_ids(messages):
         (AsyncRule, ["E005"]),
         (DjangoModelPermissions, ["E005"]),
         (~DjangoModelPermissions, ["E005"]),
-        (DjangoModelPermissionsOrAnonReadOnly, ["E005", "W002"]),
+        (DjangoModelPermissionsOrAnonReadOnly, ["E005"]),
         (IsAuthenticatedOrReadOnly, ["W002"]),
         (OpenField, ["W002"]),
     ],

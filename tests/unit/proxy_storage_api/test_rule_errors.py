@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.db import OperationalError
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import (
     AllowAny,
     BasePermission,
@@ -149,6 +150,44 @@ class TestErrorsOfRules:
         with pytest.raises(KeyError):
             self.ask(admin, path, RaisesForRecords)
         assert self.ask(admin, "nothing", RaisesForRecords).status_code == 404
+
+
+@pytest.mark.parametrize("error", [PermissionDenied, NotAuthenticated, AuthenticationFailed])
+class TestRulesThatRaiseRefusals:
+    """The status alone would show that a file exists."""
+
+    def get_rule(self, error):
+        class Raises(BasePermission):
+            def has_object_permission(self, request, view, obj):
+                if obj.get("proxy_storage_name"):
+                    raise error("This file is not for you.")
+                return False
+
+        return Raises
+
+    def ask(self, admin, path, rule):
+        view = FileViewSet.as_view({"get": "list"}, permission_classes=[rule])
+        request = APIRequestFactory().get("/", {"path": path} if path else {})
+        force_authenticate(request, admin)
+        return view(request)
+
+    def test_are_hidden(self, admin, path, change, error):
+        change(HIDE_FORBIDDEN=True)
+        rule = self.get_rule(error)
+        hidden, unknown = self.ask(admin, path, rule), self.ask(admin, "nothing", rule)
+        assert hidden.status_code == unknown.status_code == 404
+        assert hidden.data == unknown.data
+
+    def test_are_answers_elsewhere(self, admin, path, error):
+        assert self.ask(admin, path, self.get_rule(error)).data["detail"] == (
+            "This file is not for you."
+        )
+
+    @pytest.mark.parametrize("hide", [True, False])
+    def test_leave_the_file_out_of_lists(self, admin, path, change, error, hide):
+        change(HIDE_FORBIDDEN=hide)
+        answer = self.ask(admin, None, self.get_rule(error))
+        assert (answer.status_code, answer.data["results"]) == (200, [])
 
 
 def test_several_rules_have_to_agree(admin, path):
