@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 
+# The only charset that records name. Records of other content do not name one.
+UTF_8 = "utf-8"
+
 
 class Utf8Check:
     """Finds out whether bytes that pass by in pieces are text in UTF-8.
@@ -19,7 +22,7 @@ class Utf8Check:
 
     def __init__(self) -> None:
         self.is_valid = True
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder = codecs.getincrementaldecoder(UTF_8)()
         self._last = b""
 
     def update(self, data: bytes) -> None:

@@ -14,9 +14,6 @@ from proxy_storage.settings import proxy_storage_settings
 # Says nothing about the content; nosniff keeps browsers from guessing.
 UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 
-# The charsets that records name: text is known to be in UTF-8, or nothing is known.
-UTF_8 = "utf-8"
-KNOWN_CHARSETS = (UTF_8,)
 
 # MIME type -> extensions.
 # Source: the registry of IANA, and for types without registration those of Debian and of Python.

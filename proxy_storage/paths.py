@@ -21,9 +21,12 @@ UNIQUE_TOKEN_LENGTH = 16
 # as in the names that Django finds
 SHORT_TOKEN_LENGTH = 7
 
-# The column of records, in characters. It is a limit on every meta backend, so that a name is
-# accepted on one database as it is on another.
+# The column of records, in characters of four bytes: the longest that fits into a unique index of
+# PostgreSQL, MySQL and SQLite. It is a limit on every meta backend, so that a name is accepted on
+# one database as it is on another.
 MAX_PATH_LENGTH = 500
+# The column of the name of an uploaded file, in characters; Django cuts these names to it.
+MAX_NAME_LENGTH = 255
 # File systems take 255 bytes for each part of a path, and object stores 1,024 for a whole key.
 MAX_PART_BYTES = 255
 MAX_KEY_BYTES = 1024

@@ -268,8 +268,8 @@ class MetaBackendBase(SelectingBase):
     def get_tenant(self) -> str:
         """Return the tenant that all records belong to at the moment; empty text for none.
 
-        It is called if the project has tenants, so that the scope of a content object's key
-        names a tenant only if records of several tenants are kept together.
+        The scope of a content object's key names a tenant only if it is not this one: if
+        records of several tenants are kept together.
         """
         return ""
 

@@ -8,14 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from proxy_storage.db.columns import LiteralCharField
-
-# the longest that fits into one unique index on PostgreSQL, MySQL and SQLite alike,
-# four bytes a character
-PATH_MAX_LENGTH = 500
-
-
-# Django cuts the names of uploaded files to this length.
-NAME_MAX_LENGTH = 255
+from proxy_storage.paths import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 
 
 class ProxyStorageModelBase(models.Model):
@@ -26,10 +19,10 @@ class ProxyStorageModelBase(models.Model):
     are replaced.
     """
 
-    path = LiteralCharField(_("path"), max_length=PATH_MAX_LENGTH, unique=True)
+    path = LiteralCharField(_("path"), max_length=MAX_PATH_LENGTH, unique=True)
     proxy_storage_name = LiteralCharField(_("proxy storage"), max_length=255)
     original_storage_path = LiteralCharField(
-        _("path in the original storage"), max_length=PATH_MAX_LENGTH
+        _("path in the original storage"), max_length=MAX_PATH_LENGTH
     )
 
     class Meta:
@@ -97,7 +90,7 @@ class FileFactsMixin(models.Model):
     created_at = models.DateTimeField(_("saved at"), null=True, blank=True)
     # The name of the uploaded file, which is its name in downloads
     name = LiteralCharField(
-        _("name"), max_length=NAME_MAX_LENGTH, blank=True, default="", db_default=""
+        _("name"), max_length=MAX_NAME_LENGTH, blank=True, default="", db_default=""
     )
     # "utf-8" if the bytes are text in UTF-8, or empty
     charset = models.CharField(

@@ -7,7 +7,6 @@ from django.http.response import HttpResponseBase
 
 from proxy_storage.configuration import build
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.headers import get_file_headers, keep_framing
 from proxy_storage.serving.sendfile import SendfileServer, is_set_up_for
@@ -56,9 +55,9 @@ def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
     ``default``. With none of them, django-sendfile2 answers where the project has set
     ``SENDFILE_BACKEND`` and the file lies below ``SENDFILE_ROOT``, else Python streams.
     """
-    name = meta_backend_obj["proxy_storage_name"]
-    original_name = get_proxy_storage(name).get_original_storage_name(meta_backend_obj)
-    server = get_configured_server(name, original_name)
+    server = get_configured_server(
+        meta_backend_obj["proxy_storage_name"], meta_backend_obj.get_original_storage_name()
+    )
     if server is not None:
         return server
     return SENDFILE if is_set_up_for(meta_backend_obj) else STREAMING

@@ -12,11 +12,8 @@ from urllib.parse import quote
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from proxy_storage.content_types import (
-    KNOWN_CHARSETS,
-    UNKNOWN_CONTENT_TYPE,
-    guess_content_type,
-)
+from proxy_storage.charsets import UTF_8
+from proxy_storage.content_types import UNKNOWN_CONTENT_TYPE, guess_content_type
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import strip_control_characters
@@ -268,7 +265,7 @@ def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
     if not is_valid_content_type(content_type) or _PART_OF_A_PAGE.match(content_type):
         return UNKNOWN_CONTENT_TYPE
     charset = meta_backend_obj.get("charset")
-    if charset in KNOWN_CHARSETS and _TEXT_WITHOUT_CHARSET.fullmatch(content_type):
+    if charset == UTF_8 and _TEXT_WITHOUT_CHARSET.fullmatch(content_type):
         return f"{content_type}; charset={charset}"
     return content_type
 

@@ -87,8 +87,8 @@ def release_connections(*, include_persistent: bool = False) -> None:
     them. A connection inside of a transaction stays open.
 
     Args:
-        include_persistent: close connections with ``CONN_MAX_AGE`` as well. Under ASGI each
-            request has a thread of its own, and no other request uses its connections.
+        include_persistent: close connections with ``CONN_MAX_AGE`` as well. The threads of
+            ASGI do not keep a connection for a later request.
 
     Source: django.db.close_old_connections, which Django calls after the last byte.
     """

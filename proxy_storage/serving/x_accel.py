@@ -46,9 +46,9 @@ class XAccelRedirectServer(ServerBase):
             of the storage.
         expires_in: for how many seconds a presigned URL is good; nginx fetches it at once.
 
-    The location has to add ``X-Content-Type-Options`` and ``Content-Security-Policy``
-    itself: nginx does not take them over from this answer. ``manage.py proxystorage
-    serverconf nginx`` writes all locations that the settings need.
+    nginx drops most headers of this answer, so its configuration has to add those that protect
+    the file. ``manage.py proxystorage serverconf nginx`` writes all locations that the settings
+    need, with these headers.
     """
 
     hands_over = True

@@ -187,8 +187,10 @@ class ProxyStorageBase(Storage):
         If the record cannot be written, the bytes are removed again.
 
         Args:
-            name: the wanted name, relative; ``None`` for ``content.name``. Of an absolute
-                name that a registered proxy storage has returned, the last part is used.
+            name: the wanted name, relative; ``None`` for ``content.name``. An absolute name is
+                accepted if a registered proxy storage can have returned it: its relative part
+                is used if it is below the root of this storage and has no record, otherwise
+                its last part.
             content: a Django ``File`` or anything with ``read``.
             max_length: how many characters the returned path may have; at most 500.
             original_storage_path: path of an object that is in the original storage
@@ -305,7 +307,10 @@ class ProxyStorageBase(Storage):
             raise ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path) from error
 
     def exists(self, name: str) -> bool:
-        """Tell whether a record of this proxy storage has the path; one query."""
+        """Return whether `get_meta_backend_obj` finds a record.
+
+        This takes one query if ``name`` is the path of a record, otherwise more.
+        """
         try:
             self.get_meta_backend_obj(name)
         except ProxyFileNotFoundError:

@@ -239,7 +239,7 @@ class _Meter:
         return bool(getattr(self._content, "closed", False))
 
     def __getattr__(self, name: str) -> Any:
-        # other ways to read would go unseen; who finds none does without
+        # Bytes that other methods read would not be measured, so these are hidden.
         if name == "_content" or name in HIDDEN or name in UNSEEN:
             raise AttributeError(name)
         return getattr(self._content, name)
@@ -369,8 +369,6 @@ class MeasuredFile(AnyFile):
         if not self.touched:
             return True
         if self._chunks is not None and not self._chunks.has_failed:
-            if not self._seekable:
-                return False
             self._chunks.seek(0)  # The content itself is in the middle of its chunks.
         else:
             try:

@@ -56,7 +56,7 @@ class DeleteOperation:
         try:
             claim = meta_backend.claim(self.record)
         except MetaBackendObjectDoesNotExist:
-            self._log_somebody_else()
+            self._log_missing_record()
             return
         try:
             if not self._is_as_wanted():
@@ -103,7 +103,7 @@ class DeleteOperation:
             logger.info("bytes of %r were gone already", self.record["path"])
 
     def _delete_record(self, claim: Mapping[str, Any] | None = None) -> bool:
-        """Delete this very record; return whether nobody else was faster."""
+        """Delete this very record; return whether it was there."""
         meta_backend = self.storage.meta_backend
         where = claim
         if where is None:
@@ -111,9 +111,9 @@ class DeleteOperation:
         try:
             meta_backend.delete(self.record["path"], where=where)
         except MetaBackendObjectDoesNotExist:
-            self._log_somebody_else()
+            self._log_missing_record()
             return False
         return True
 
-    def _log_somebody_else(self) -> None:
-        logger.info("record of %r was deleted by somebody else", self.record["path"])
+    def _log_missing_record(self) -> None:
+        logger.info("record of %r was deleted by another call", self.record["path"])

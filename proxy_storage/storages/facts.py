@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.files.base import File
 from django.utils import timezone
 
-from proxy_storage.content_types import UTF_8, guess_content_type
+from proxy_storage.charsets import UTF_8
+from proxy_storage.content_types import guess_content_type
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from proxy_storage.originals import Original
+from proxy_storage.storages.lookup import get_all_originals
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
 
 
@@ -30,4 +31,4 @@ class FallbackProxyStorageMixin(MultipleOriginalStoragesMixin):
 
     def get_originals(self) -> Sequence[Original]:
         """Return all original storages."""
-        return [Original(storage, name) for name, storage in self.get_original_storages().items()]
+        return get_all_originals(self)

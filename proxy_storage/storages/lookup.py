@@ -93,7 +93,7 @@ def uses_unique_names(storage: ProxyStorageBase, original: Storage) -> bool:
     )
 
 
-def get_originals(storage: Any) -> list[Original]:
+def get_all_originals(storage: Any) -> list[Original]:
     """Return all original storages, also those that a save does not try."""
     if hasattr(storage, "get_original_storages"):
         named = storage.get_original_storages()
@@ -125,7 +125,7 @@ def get_roots(storage: ProxyStorageBase) -> list[str]:
     Records from before the paths of a storage were relative have the full path.
     """
     roots: set[str | None] = set()
-    for original, _name in get_originals(storage):
+    for original, _name in get_all_originals(storage):
         roots.add(get_root(storage, original))
         if get_path_kind(storage) == RELATIVE:
             roots.add(get_full_path(original, "x").removesuffix("x"))
@@ -139,7 +139,7 @@ def split_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Original,
         Each original storage that has such paths, and the name there. Nothing of a path of
         another form.
     """
-    for original in get_originals(storage):
+    for original in get_all_originals(storage):
         root = get_root(storage, original.storage)
         name = path[len(root or "") :]
         if root is None or not path.startswith(root) or not is_plain_name(name):
@@ -184,7 +184,7 @@ def _get_other_paths(storage: ProxyStorageBase, name: Any) -> Iterator[str]:
         yield plain
     make_path = get_full_path if is_relative else storage.get_path
     yield from dict.fromkeys(
-        make_path(original.storage, plain) for original in get_originals(storage)
+        make_path(original.storage, plain) for original in get_all_originals(storage)
     )
 
 
@@ -194,7 +194,7 @@ def _find_by_local_path(storage: ProxyStorageBase, path: str) -> MetaBackendObje
     No index helps to find bytes, but their name and their path are usually alike. All
     records are read only for a file that is there, and that has another name.
     """
-    for original in get_originals(storage):
+    for original in get_all_originals(storage):
         root = get_local_root(original.storage)
         if root is None or not path.startswith(root) or path == root:
             continue
@@ -211,19 +211,24 @@ def _find_by_bytes(
         "proxy_storage_name": registry.get_proxy_storage_name(storage),
         "original_storage_path": original_storage_path,
     }
-    if original.name is not None:
-        where["original_storage_name"] = original.name
+
+    def is_meant(record: MetaBackendObject) -> bool:
+        name = storage.get_original_storage_name(record)
+        return original.name in (None, name) and all(
+            record.get(key) == value for key, value in where.items()
+        )
+
     stripped = strip_token(original_storage_path)
     paths = [storage.get_path(original.storage, name) for name in (stripped, original_storage_path)]
     for path in dict.fromkeys(paths):
         with suppress(MetaBackendObjectDoesNotExist):
             record = storage.meta_backend.get(path)
-            if all(record.get(key) == value for key, value in where.items()):
+            if is_meant(record):
                 return record
     folder, file_name = posixpath.split(paths[0])
     near = posixpath.join(folder, file_name[:KEPT_OF_STEM])
     for path_prefix in (near, ""):
-        for record in storage.meta_backend.filter(where, path_prefix=path_prefix):
+        for record in filter(is_meant, storage.meta_backend.filter(where, path_prefix=path_prefix)):
             return record
         if not original.storage.exists(original_storage_path):
             break
@@ -244,7 +249,7 @@ def get_returned_name(storage: Any, name: Any) -> Any:
         return name
     # With the prefix "/", each absolute name can be a path of this storage.
     is_own = _is_prefixed(storage)
-    is_returned = is_own or any(_has_returned(each, name) for each in _get_storages(storage))
+    is_returned = is_own or any(_has_returned(each, name) for each in _get_storages())
     return posixpath.basename(name) if is_returned else name
 
 
@@ -268,9 +273,8 @@ def get_name_to_save(storage: ProxyStorageBase, name: Any) -> Any:
     return returned
 
 
-def _get_storages(first: Any) -> Iterator[Any]:
-    """Return all proxy storages, one of them first."""
-    yield first
+def _get_storages() -> Iterator[ProxyStorageBase]:
+    """Yield the registered proxy storages."""
     for proxy_storage_name in registry.get_proxy_storage_names():
         # A storage that cannot be built has not returned names.
         with suppress(ImproperlyConfigured):
@@ -285,7 +289,7 @@ def _has_returned(storage: Any, name: str) -> bool:
     """
     roots = {
         root
-        for original, _name in get_originals(storage)
+        for original, _name in get_all_originals(storage)
         for root in (get_root(storage, original), get_local_root(original))
         if root
     }
@@ -301,7 +305,7 @@ def get_path_of_name(storage: ProxyStorageBase, name: str) -> str:
         return name
     if get_path_kind(storage) == RELATIVE:
         return plain
-    return storage.get_path(get_originals(storage)[0].storage, plain)
+    return storage.get_path(get_all_originals(storage)[0].storage, plain)
 
 
 def get_local_path_to_be(storage: ProxyStorageBase, name: Any) -> str:
@@ -325,11 +329,11 @@ def get_local_path_to_be(storage: ProxyStorageBase, name: Any) -> str:
 def _get_places(storage: ProxyStorageBase, name: str) -> Iterator[tuple[Storage, str]]:
     if not name.startswith("/"):
         if not name or get_plain_name(name) is not None:
-            yield get_originals(storage)[0].storage, name
+            yield get_all_originals(storage)[0].storage, name
         return
     for original, plain in split_path(storage, name):
         yield original.storage, plain
-    for original in get_originals(storage):
+    for original in get_all_originals(storage):
         root = get_local_root(original.storage)
         if root is not None and name.startswith(root):
             yield original.storage, name.removeprefix(root)

@@ -48,7 +48,7 @@ def get_original_url(storage: ProxyStorageBase, name: str | None) -> str:
 
 
 def _locate(storage: ProxyStorageBase, name: str | None) -> tuple[Storage, str | None]:
-    originals = [original for original, _name in lookup.get_originals(storage)]
+    originals = [original for original, _name in lookup.get_all_originals(storage)]
     if not name:
         return originals[0], name
     if not any(lookup.uses_unique_names(storage, original) for original in originals):

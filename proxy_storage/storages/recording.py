@@ -323,12 +323,13 @@ class Recording:
     def _get_without_owner(self, path: str, error: BaseException) -> MetaBackendObject:
         """Return a record that may be the one of this save.
 
-        One that has an owner already is from before. Its bytes had vanished, or the new ones
-        would not have got their place, and its owner must not be given these.
+        A record with a content object was written before this save, for bytes that have vanished
+        since. Its content object must not get the new bytes.
         """
         record = self.storage.meta_backend.get_after_error(path, error=error)
         if has_content_object(record):
-            raise MetaBackendObjectDoesNotExist(f"{path!r} is somebody's already.", path=path)
+            message = f"The record of {path!r} has a content object."
+            raise MetaBackendObjectDoesNotExist(message, path=path)
         return record
 
     def _remove_unless_recorded(
@@ -344,6 +345,6 @@ class Recording:
             is_ours = partial(is_recorded, self.storage, self.original, get)
             if not is_certain and is_ours(path, original_storage_path):
                 return
-        except Exception as failure:  # noqa: BLE001  (nobody can be asked; no path is given out)
+        except Exception as failure:  # noqa: BLE001  (the meta backend does not answer, and save returns no path)
             error.add_note(f"Whether {path!r} has a record cannot be told: {failure}")
         remove_bytes(self.original.storage, original_storage_path, error)

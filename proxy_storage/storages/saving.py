@@ -205,7 +205,7 @@ class SaveOperation:
             raise
 
     def _remove_rest(self, tried: list[str], content: MeasuredFile, error: BaseException) -> None:
-        """Remove what a write that failed has left, if it is sure to be ours.
+        """Delete the partial file of a failed write if this call created it.
 
         Django's storage creates a file, with ``O_EXCL``, right before it reads the first
         byte. A name with a random token is nobody else's. All others clean up themselves.

@@ -9,10 +9,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-from proxy_storage.paths import MAX_EXTENSION_BYTES, strip_control_characters
-
-# The column of records, in characters; Django cuts the names of uploaded files to this length.
-NAME_MAX_LENGTH = 255
+from proxy_storage.paths import MAX_EXTENSION_BYTES, MAX_NAME_LENGTH, strip_control_characters
 
 # The file that is being saved, and the name that a field's caller has given to it.
 _named: ContextVar[tuple[Any, str] | None] = ContextVar("named", default=None)
@@ -41,7 +38,7 @@ def get_uploaded_name(content: Any, name: str) -> str:
         name: the name that ``save`` was called with.
 
     Returns:
-        The last part of the name, at most `NAME_MAX_LENGTH` characters, without control
+        The last part of the name, at most `MAX_NAME_LENGTH` characters, without control
         characters.
     """
     named = _named.get()
@@ -50,11 +47,11 @@ def get_uploaded_name(content: Any, name: str) -> str:
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     # No database can hold a lone surrogate.
     name = strip_control_characters(name).encode(errors="ignore").decode()
-    if len(name) <= NAME_MAX_LENGTH:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
     stem, dot, extension = name.rpartition(".")
     ending = dot + extension if stem and len(extension) < MAX_EXTENSION_BYTES else ""
-    return name[: NAME_MAX_LENGTH - len(ending)] + ending
+    return name[: MAX_NAME_LENGTH - len(ending)] + ending
 
 
 def get_own_name(content: Any) -> str | None:

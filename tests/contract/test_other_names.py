@@ -258,6 +258,15 @@ class TestLocalPath:
         save(storage, using="gridfs")
         assert storage.get_meta_backend_obj(storage.path(path))["path"] == path
 
+    @pytest.mark.parametrize("storage", ["orm-relative-multiple"], indirect=True)
+    def test_of_a_record_from_before_there_were_several_originals(self, storage, monkeypatch):
+        originals = dict(sorted(storage.get_original_storages().items()))
+        assert next(iter(originals)) == "disk"
+        monkeypatch.setattr(storage, "get_original_storages", lambda: originals)
+        path = save(storage, using="disk")
+        storage.meta_backend.update(path, {"original_storage_name": ""})
+        assert storage.get_meta_backend_obj(storage.path(path))["path"] == path
+
     @pytest.mark.parametrize("storage", ["orm-relative-disk"], indirect=True)
     def test_the_endpoint_knows_nothing_of_it(self, storage, admin_client, monkeypatch):
         monkeypatch.setattr(FileViewSet, "permission_classes", [IsAdminUser])

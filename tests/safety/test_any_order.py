@@ -19,7 +19,7 @@ from proxy_storage.exceptions import (
     ProxyStorageError,
 )
 from proxy_storage.paths import clean_path
-from proxy_storage.storages.lookup import get_originals
+from proxy_storage.storages.lookup import get_all_originals
 from tests.contract.proxy_storages import read
 from tests.safety.leftovers import get_names, get_paths
 from tests.safety.names import EXAMPLES
@@ -106,7 +106,7 @@ class Files(RuleBasedStateMachine):
             return set()
         return {
             self.storage.get_path(original.storage, name)
-            for original in get_originals(self.storage)
+            for original in get_all_originals(self.storage)
         }
 
     @precondition(lambda self: self.files)
