@@ -42,6 +42,8 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
     return [
         *_check_keys(keys),
         *_check_types(),
+        *_check_content_objects(),
+        *_check_urls(),
         *_check_headers(),
         *_check_storages(),
         *_check_servers(),
@@ -91,8 +93,12 @@ def _check_types() -> Iterator[checks.CheckMessage]:
             id="proxy_storage.E007",
         )
     yield from _check_mime_types()
+
+
+def _check_content_objects() -> Iterator[checks.CheckMessage]:
     databases = proxy_storage_settings.CONTENT_OBJECT_DATABASES
-    if isinstance(databases, str) or not set(databases) <= settings.DATABASES.keys():
+    is_list = isinstance(databases, Collection) and not isinstance(databases, str)
+    if not is_list or any(alias not in list(settings.DATABASES) for alias in databases):
         yield checks.Error(
             f"{SETTING}['CONTENT_OBJECT_DATABASES'] must be a list of aliases of DATABASES, not "
             f"{databases!r}.",
@@ -104,6 +110,9 @@ def _check_types() -> Iterator[checks.CheckMessage]:
     except ConfigurationError as error:
         hint = "Give the dotted path of a function that takes a model and a database alias."
         yield checks.Error(str(error), hint=hint, id="proxy_storage.E011")
+
+
+def _check_urls() -> Iterator[checks.CheckMessage]:
     try:
         load_url_kwargs()
     except ConfigurationError as error:

@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import Model, Q
-from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, cached, proxy_storage_settings
+from proxy_storage.settings import SETTING, cached, import_setting, proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase
@@ -57,12 +56,7 @@ def get_tenant_function() -> Callable[[type[Model], str], str | None]:
     """
     function = proxy_storage_settings.GET_TENANT
     if isinstance(function, str):
-        try:
-            function = import_string(function)
-        except ImportError as error:
-            raise ConfigurationError(
-                f"{SETTING}['GET_TENANT'] cannot be imported: {error}"
-            ) from error
+        function = import_setting(f"{SETTING}['GET_TENANT']", function)
     if function is None:
         return _get_schema
     if not callable(function):
@@ -82,10 +76,11 @@ def _get_schema(model: type[Model], using: str) -> str | None:
     if schema is None or tenant_apps is None:
         return schema
     app = model._meta.app_config
+    if app is None:
+        return schema
+    names = {app.name, f"{type(app).__module__}.{type(app).__qualname__}"}
     # The tables of all other apps are in the schema that all tenants share.
-    return (
-        schema if app is None or {app.name, app.__class__.__module__} & set(tenant_apps) else None
-    )
+    return schema if names & set(tenant_apps) else None
 
 
 def get_scope(model: type[Model], using: str, meta_backend: MetaBackendBase | None) -> str | None:

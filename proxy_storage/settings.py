@@ -73,6 +73,24 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def import_setting(where: str, path: str) -> Any:
+    """Return the object that a setting names by its dotted path.
+
+    Args:
+        where: the setting, for the error message.
+        path: the dotted path.
+
+    Raises:
+        ConfigurationError: the object cannot be imported.
+    """
+    try:
+        return import_string(path)
+    except Exception as error:  # A module may raise any error while it is imported.
+        raise ConfigurationError(
+            f"{where} is {path!r}, which cannot be imported: {error}"
+        ) from error
+
+
 class ImportedClasses(Mapping[str, type[Any]]):
     """The classes that a setting names by their dotted paths.
 
@@ -101,12 +119,7 @@ class ImportedClasses(Mapping[str, type[Any]]):
         where = f"{SETTING}[{self._key!r}][{name!r}]"
         if not isinstance(path, str):
             raise ConfigurationError(f"{where} must be the dotted path of a class, not {path!r}.")
-        try:
-            cls: type[Any] = import_string(path)
-        except Exception as error:  # A module may raise any error while it is imported.
-            raise ConfigurationError(
-                f"{where} is {path!r}, which cannot be imported: {error}"
-            ) from error
+        cls: type[Any] = import_setting(where, path)
         return cls
 
     def __iter__(self) -> Iterator[str]:

@@ -11,11 +11,10 @@ from urllib.parse import urlencode
 
 from django.apps import apps
 from django.urls import NoReverseMatch, ResolverMatch, reverse
-from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_meta_backends
-from proxy_storage.settings import SETTING, proxy_storage_settings
+from proxy_storage.settings import SETTING, import_setting, proxy_storage_settings
 
 API_APP = "proxy_storage_api"
 API_URL_NAME = "proxy_storage_api:files"
@@ -137,10 +136,7 @@ def load_url_kwargs() -> Mapping[str, Any] | Callable[[], Any]:
     value: Any = proxy_storage_settings.FILE_URL_KWARGS
     where = f"{SETTING}['FILE_URL_KWARGS']"
     if isinstance(value, str):
-        try:
-            value = import_string(value)
-        except ImportError as error:
-            raise ConfigurationError(f"{where} cannot be imported: {error}") from error
+        value = import_setting(where, value)
     if not isinstance(value, Mapping) and not callable(value):
         raise ConfigurationError(
             f"{where} must be a dict, or the dotted path of a callable that returns one, not "

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import connections
 from django.db.models import Q
+from guardian.models import GroupObjectPermission
 
 from proxy_storage import scopes
 from proxy_storage.exceptions import ConfigurationError
@@ -84,6 +85,8 @@ class TestTenantFunction:
             (None, Document, "acme"),
             (["tests.testapp"], Document, "acme"),
             (["tests.testapp.apps.SomeConfig"], Document, ""),
+            (["guardian.apps.GuardianConfig"], GroupObjectPermission, "acme"),
+            (["guardian.apps"], GroupObjectPermission, ""),
             (["another"], Document, ""),
             (["another"], SimpleNamespace(_meta=SimpleNamespace(app_config=None)), "acme"),
         ],
