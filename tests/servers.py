@@ -151,6 +151,13 @@ def get_python_of_mod_wsgi():
     return re.search(r"libpython(3\.\d+)", linked.stdout)[1]
 
 
+def open_folders_of_project(path):
+    """Let every user look up files below the project's folders above a path."""
+    for folder in Path(path).parents:
+        if folder.is_relative_to(ROOT):
+            folder.chmod(folder.stat().st_mode | 0o011)
+
+
 @contextmanager
 def running_mod_wsgi(folder, env):
     """Run the tests' site in Apache itself, by mod_wsgi with four threads; yield its address.
@@ -160,12 +167,17 @@ def running_mod_wsgi(folder, env):
     """
     port = free_port()
     paths = [str(ROOT), str(ROOT / "example_project")]
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    if os.geteuid() == 0:
+        # Apache started by root answers as another user, and tox makes .tox for its own user.
+        for path in packages:
+            open_folders_of_project(path)
     script = folder / "site.wsgi"
     script.write_text(
         "import os, site, sys\n"
         f"os.environ.update({env!r})\n"
         f"sys.path[:0] = {[*paths, *os.environ.get('PYTHONPATH', '').split(os.pathsep)]!r}\n"
-        f"for folder in {[path for path in sys.path if path.endswith('-packages')]!r}:\n"
+        f"for folder in {packages!r}:\n"
         "    site.addsitedir(folder)\n"
         "from tests.site.wsgi import application\n"
     )

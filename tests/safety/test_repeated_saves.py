@@ -232,7 +232,9 @@ class TestPathThatIsTakenMeanwhile:
         """The attribute is still the text that the storage has returned."""
         instance = RelativeDocument(**{name: ContentFile(b"first", "cv.txt")})
         fail(instance.save)
-        instance.__dict__[name] = instance.__dict__[name].name
+        value = instance.__dict__[name]
+        # Versions of Django differ in whether they have read the field by now.
+        instance.__dict__[name] = getattr(value, "name", value)
         instance.save()
         assert read(instance, name) == b"first"
 

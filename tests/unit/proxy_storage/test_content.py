@@ -147,14 +147,24 @@ def test_chunks_of_text():
     assert file.checksum == hashlib.sha256("é".encode()).hexdigest()
 
 
-@pytest.mark.parametrize("content", [Stream(DATA), Chunks()])
-def test_content_that_can_be_read_once(content):
-    file = MeasuredFile(content, "a.bin", "sha256")
+def test_stream_that_can_be_read_once():
+    file = MeasuredFile(Stream(DATA), "a.bin", "sha256")
     assert file.rewind()
     assert b"".join(file.chunks()) == DATA
     file.finish()
     assert file.length == len(DATA)
     assert not file.rewind()
+
+
+def test_chunks_that_can_be_taken_once_are_kept():
+    file = MeasuredFile(Chunks(), "a.bin", "sha256")
+    assert file.rewind()
+    for _attempt in range(2):
+        assert b"".join(file.chunks()) == DATA
+        file.finish()
+        assert (file.length, file.checksum) == (len(DATA), hashlib.sha256(DATA).hexdigest())
+        assert file.rewind()
+    file.discard()
 
 
 def test_stream_that_was_not_read_to_its_end_is_left_alone():

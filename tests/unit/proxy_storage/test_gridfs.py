@@ -251,6 +251,7 @@ class TestCopies:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "PYTHONPATH": os.pathsep.join(sys.path),
             "MONGODB_URI": settings.MONGODB_URI,
             "TEST_RUN": settings.RUN,
             "TEST_FOLDER": str(settings.FOLDER),

@@ -11,8 +11,6 @@ from storages.backends.s3 import S3Storage
 
 from proxy_storage.checks import check_settings
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.models import PATH_MAX_LENGTH
-from proxy_storage.paths import MAX_PATH_LENGTH
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages import ProxyStorage
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
@@ -281,10 +279,6 @@ class TestNamesWithTokens:
         assert storage.save("a.txt", ContentFile(b"")) != f"{tmp_path}/a/a.txt"
         storage = put_in_front_of(Declared(tmp_path / "b"), "orm", settings)
         assert storage.save("a.txt", ContentFile(b"")) == f"{tmp_path}/b/a.txt"
-
-
-def test_limit_is_that_of_the_column():
-    assert MAX_PATH_LENGTH == PATH_MAX_LENGTH
 
 
 @pytest.mark.usefixtures("empty_storages")

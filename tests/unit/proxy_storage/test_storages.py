@@ -58,7 +58,7 @@ class TestProxyStorage:
 
         monkeypatch.setattr(type(storage), "get_meta_backend_obj", get_and_lose_the_race)
         storage.delete(path)
-        assert "was deleted by somebody else" in caplog.text
+        assert "was deleted by another call" in caplog.text
         with storage.open(path) as file:
             assert file.read() == b"new"
 
