@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, cached_property
+from itertools import dropwhile, islice
 from typing import Any, NoReturn
 
 from django.db import InterfaceError, OperationalError
@@ -292,9 +293,8 @@ class FileAccess(RequestTransactionMixin):
         if self._sought is None or self.narrows_records():
             return
         meta_backends = self._get_meta_backends_of(self._sought[1])
-        if record.meta_backend not in meta_backends:
-            return
-        for meta_backend in meta_backends[meta_backends.index(record.meta_backend) + 1 :]:
+        rest = dropwhile(lambda one: one != record.meta_backend, meta_backends)
+        for meta_backend in islice(rest, 1, None):
             with suppress(MetaBackendObjectDoesNotExist):
                 meta_backend.get(record["path"])
 

@@ -195,6 +195,8 @@ STORAGES = {
 CONTRACT = [
     *(f"{meta_backend}-{name}" for meta_backend in META_BACKENDS for name in FULL | RELATIVE),
     *(f"orm-{name}" for name in KINDS),
+    # a class with its attributes, as in PROXY_STORAGE_CLASSES
+    "orm_disk",
 ]
 
 PROXY_STORAGE = {

@@ -77,8 +77,11 @@ def delete_file(
     A ``GenericRelation`` compares the model and the key of a content object, but not the scope.
     A record of another database or tenant is written again in the same transaction.
     """
+    # Django knows a receiver's model by its address, which a later model can have.
+    if origin is None or not isinstance(instance, ProxyStorageModelBase):
+        return
     model = origin.model if isinstance(origin, QuerySet) else type(origin)
-    if origin is None or issubclass(model, ProxyStorageModelBase):
+    if issubclass(model, ProxyStorageModelBase):
         return
     fields = instance._meta.concrete_fields
     record = MetaBackendObject({one.attname: getattr(instance, one.attname) for one in fields})

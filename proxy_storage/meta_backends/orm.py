@@ -356,12 +356,13 @@ def _get_names(model: type[Model]) -> set[str]:
 
 
 def _choose(path: str, value: Any, other: Any) -> Any:
-    """Return an expression: one value for the record of a path, another one for all others."""
+    """Return an expression: one value for the record of a path, another one for all others.
+
+    At most one of them is not ``None``.
+    """
     if value == other:
         return value
     # A Value(None) has no type, which PostgreSQL requires; a CASE without a match is NULL.
     if value is None:
         return Case(When(~Q(path=path), then=Value(other)))
-    if other is None:
-        return Case(When(path=path, then=Value(value)))
-    return Case(When(path=path, then=Value(value)), default=Value(other))
+    return Case(When(path=path, then=Value(value)))

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.scopes import SCOPE_KEY
 from tests.contract.owners import get_owner, save_file
 from tests.testapp.models import (
@@ -219,3 +220,18 @@ class TestTenants:
         backend = ShardDocument._meta.get_field(field).storage.meta_backend
         backend.update(of_two, {SCOPE_KEY: None})
         assert self.get_content_object(field, of_two) is None
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_records_without_a_scope_are_those_of_the_default_database(monkeypatch):
+    """The row of another database with the same key releases no file of theirs."""
+    document = ShardDocument()
+    path = save_file(document, "orm_file")
+    can_hold = ORMMetaBackend.can_hold
+    monkeypatch.setattr(
+        ORMMetaBackend,
+        "can_hold",
+        lambda self, *keys: SCOPE_KEY not in keys and can_hold(self, *keys),
+    )
+    ShardDocument(pk=document.pk, orm_file="text.txt").save(using="other")
+    assert get_owner(document, "orm_file", path) is not None

@@ -289,6 +289,19 @@ class TestDeleteThroughAField:
         assert not storage.exists(path)
         assert not getattr(Document.objects.get(pk=document.pk), field)
 
+    def test_of_a_file_that_is_gone(self, document, field):
+        file = getattr(document, field)
+        file.storage.delete(file.name)
+        file.delete()
+        assert not getattr(Document.objects.get(pk=document.pk), field)
+
+    def test_by_the_same_object_again(self, document, field):
+        file = getattr(document, field)
+        file.delete(save=False)
+        file.name = save_file(Document(), field, save=False)
+        file.delete()
+        assert not getattr(Document.objects.get(pk=document.pk), field)
+
     def test_of_a_file_without_content_object(self, field):
         document = Document()
         path = save_file(document, field, save=False)

@@ -250,6 +250,16 @@ class TestCopies:
         assert read(instance, "orm_file") == b"the only copy"
         assert_belongs(instance, "orm_file")
 
+    def test_two_instances_of_one_name(self):
+        instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
+        fail(instance.save)
+        other = RelativeDocument(orm_file=instance.orm_file.name)
+        instance.save()
+        other.save()
+        assert other.orm_file.name == instance.orm_file.name
+        assert read(instance, "orm_file") == b"the only copy"
+        assert_belongs(instance, "orm_file")
+
     @pytest.mark.parametrize(
         "make_copy", [copy.deepcopy, lambda instance: pickle.loads(pickle.dumps(instance))]
     )

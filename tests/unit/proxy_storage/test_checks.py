@@ -13,6 +13,7 @@ from proxy_storage.meta_backends.orm import (
     ORMMetaBackend,
     ProxyStorageModelBase,
 )
+from proxy_storage.scopes import SCOPE_KEY
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.facts import FileFactsProxyStorageMixin
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
@@ -314,6 +315,46 @@ def test_field_whose_records_cannot_have_an_owner(storage):
 
     (error,) = Wrong.check()
     assert error.id == "proxy_storage.E102"
+
+
+@isolate_apps("tests.testapp")
+def test_field_whose_records_cannot_tell_databases_apart(monkeypatch):
+    class Shard(models.Model):
+        file = ProxyStorageFileField(storage=OrmDiskStorage())
+
+        class Meta:
+            app_label = "testapp"
+
+    assert Shard.check() == []
+    can_hold = ORMMetaBackend.can_hold
+    monkeypatch.setattr(
+        ORMMetaBackend,
+        "can_hold",
+        lambda self, *keys: SCOPE_KEY not in keys and can_hold(self, *keys),
+    )
+    (warning,) = Shard.check()
+    assert warning.id == "proxy_storage.W102"
+    assert "ContentObjectFieldMixin" in warning.hint
+
+
+@isolate_apps("tests.testapp")
+def test_rows_that_the_database_deletes_itself(monkeypatch):
+    monkeypatch.setattr(models, "DB_CASCADE", models.CASCADE, raising=False)
+
+    class Folder(models.Model):
+        class Meta:
+            app_label = "testapp"
+
+    class Sheet(models.Model):
+        folder = models.ForeignKey(Folder, models.CASCADE)
+        file = ProxyStorageFileField(storage=OrmDiskStorage())
+
+        class Meta:
+            app_label = "testapp"
+
+    (warning,) = Sheet._meta.get_field("file").check()
+    assert warning.id == "proxy_storage.W101"
+    assert "testapp.Sheet.folder has on_delete=DB_CASCADE" in warning.msg
 
 
 @isolate_apps("tests.testapp")

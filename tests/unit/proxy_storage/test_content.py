@@ -7,7 +7,7 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from proxy_storage.storages.content import MeasuredFile
+from proxy_storage.storages.content import ChunkReader, MeasuredFile
 
 DATA = bytes(range(256)) * 40
 
@@ -212,3 +212,15 @@ def test_hides_what_would_go_unseen():
         assert not hasattr(file, name)
     for name in ("temporary_file_path", "readinto", "peek"):
         assert not hasattr(file.file, name)
+
+
+def test_chunks_are_a_file_that_can_be_read_from_any_place():
+    reader = ChunkReader(Chunks())
+    assert reader.readable()
+    assert reader.seekable()
+    assert reader.read(3) == DATA[:3]
+    assert reader.seek(2, io.SEEK_CUR) == 5
+    assert reader.read(3) == DATA[5:8]
+    assert reader.seek(-3, io.SEEK_END) == len(DATA) - 3
+    assert reader.read() == DATA[-3:]
+    reader.close()

@@ -10,7 +10,7 @@ from pymongo import MongoClient, monitoring
 from demo.services import free_port
 from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
-from proxy_storage.meta_backends.mongo_query import get_query, get_sort
+from proxy_storage.meta_backends.mongo_query import get_comparisons, get_query, get_sort
 from proxy_storage.meta_backends.ordering import parse_order
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -158,3 +158,10 @@ def test_no_answer():
         for ask in (backend.select, backend.count):
             with pytest.raises(MetaBackendUnavailable, match="did not answer"):
                 ask(Q(path="/a"))
+
+
+def test_values_of_unknown_keys_are_compared_as_they_are():
+    assert get_comparisons({"title": None, "pages": {"$gt": 5}}) == [
+        {"title": {"$eq": None}},
+        {"pages": {"$eq": {"$gt": 5}}},
+    ]

@@ -6,6 +6,7 @@ from django.core.files.storage import FileSystemStorage
 
 from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.registry import get_proxy_storage
+from tests.contract.special_storages import put_in_front_of
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
@@ -57,3 +58,14 @@ def test_name_that_is_not_plain_is_refused(root_prefixed, name):
     with pytest.raises(InvalidNameError):
         save(root_prefixed, name)
     assert list(root_prefixed.meta_backend) == []
+
+
+def test_name_that_the_file_system_does_not_take(settings, tmp_path):
+    """The whole path is longer than the 4,096 bytes that Linux allows."""
+    location = tmp_path
+    while len(str(location)) < 3900:
+        location /= "d" * 100
+    storage = put_in_front_of(FileSystemStorage(location), "orm", settings, paths="relative")
+    with pytest.raises(InvalidNameError, match="is longer than the original storage allows"):
+        save(storage, f"{'x' * 200}/a.txt")
+    assert list(storage.meta_backend.filter({})) == []

@@ -94,6 +94,19 @@ def test_beginning(database, expected):
     assert sql.startswith(f"WHERE {expected} ORDER BY")
 
 
+@pytest.mark.parametrize(
+    ("database", "expected"),
+    [
+        ("sqlite", r"path LIKE %A\_% ESCAPE '\'"),
+        ("postgresql", r"path LIKE %A\_% ESCAPE '\'"),
+        ("mariadb", r"LOWERpath COLLATE utf8mb4_nopad_bin LIKE %a\_% ESCAPE '\'"),
+    ],
+)
+def test_part(database, expected):
+    sql = get_sql(database, Q(path__icontains="A_")).replace("(", "").replace(")", "")
+    assert sql.startswith(f"WHERE {expected} ORDER BY")
+
+
 def test_what_is_known_is_not_asked():
     for condition, expected in (
         (Q(path__isnull=False), ""),

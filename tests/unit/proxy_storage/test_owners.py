@@ -1,6 +1,7 @@
 """The owners of many records at once, and the models that may own files."""
 
 import uuid
+from datetime import datetime
 
 import pytest
 from django.apps import apps
@@ -9,16 +10,25 @@ from django.contrib.contenttypes.models import ContentType
 
 from jobs.models import JobApply
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.owners import fetch_content_objects, get_owner_models
+from proxy_storage.owners import (
+    fetch_content_objects,
+    get_owner_models,
+    is_owned_by,
+    normalize_key,
+)
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.scopes import SCOPE_KEY
 from tests.testapp.models import (
+    DatedDocument,
     DiskDocument,
     Document,
     ElsewhereDocument,
     KeyedDocument,
     NamedDocument,
+    NumberedDocument,
     Picture,
     PlainDocument,
+    PricedDocument,
     ProxyDocument,
     ScannedDocument,
 )
@@ -135,3 +145,23 @@ class TestOwnerModels:
         assert JobApply not in get_owner_models()
         assert set(get_owner_models()) == set(first) - {JobApply}
         assert set(get_owner_models()) <= set(apps.get_models())
+
+
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [(KeyedDocument, "no UUID"), (NumberedDocument, "seven"), (PricedDocument, "free")],
+)
+def test_value_that_is_not_a_key_of_the_model_stays(model, value):
+    assert normalize_key(model, value) == value
+
+
+def test_times_without_zone_stay(settings):
+    settings.USE_TZ = False
+    noon = datetime(2026, 1, 2, 12, 30)
+    assert normalize_key(DatedDocument, noon) == noon
+
+
+def test_row_of_another_scope_does_not_own_the_file():
+    owner = {"content_type_id": 1, "object_id": 2, "field": "scan", SCOPE_KEY: None}
+    assert is_owned_by(owner, owner)
+    assert not is_owned_by(owner, {**owner, SCOPE_KEY: "other"})

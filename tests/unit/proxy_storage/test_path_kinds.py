@@ -14,7 +14,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages import ProxyStorage
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
-from proxy_storage.storages.lookup import check_path_kind, get_path_kind
+from proxy_storage.storages.lookup import check_path_kind, get_path_kind, split_path
 from tests.contract.special_storages import put_in_front_of
 from tests.testapp.storages import OrmDiskStorage, OrmStorage
 
@@ -288,3 +288,14 @@ def test_class_of_the_seed_with_relative_paths(settings):
     assert storage.save("letters/a.txt", ContentFile(b"x")) == "letters/a.txt"
     with pytest.raises(FileNotFoundError):
         storage.delete("letters/b.txt")
+
+
+def test_path_that_a_class_does_not_make():
+    class LowerCase(OrmDiskStorage):
+        def get_path(self, original, name):
+            return super().get_path(original, name.lower())
+
+    storage = LowerCase()
+    path = storage.get_path(storage.original_storage, "A.txt")
+    assert [name for _, name in split_path(storage, path)] == ["a.txt"]
+    assert list(split_path(storage, path.replace("a.txt", "A.txt"))) == []

@@ -5,6 +5,7 @@ import pytest
 from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.paths import (
     clean_path,
+    fit_name,
     is_literal_path,
     unique_name,
     validate_name,
@@ -64,3 +65,10 @@ def test_unique_name_cuts_the_stem():
 def test_unique_name_without_room():
     with pytest.raises(InvalidNameError, match="larger max_length"):
         unique_name("hello.txt", max_length=20)
+
+
+def test_error_names_the_limits():
+    with pytest.raises(InvalidNameError, match="within 4 bytes\\. Use a shorter name"):
+        fit_name("a.txt", max_bytes=4)
+    with pytest.raises(InvalidNameError, match="within 3 characters and 255 bytes"):
+        fit_name("a.txt", 3)

@@ -10,6 +10,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
+from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.presigned import get_signing_problem
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.s3 import S3Source
@@ -110,7 +111,7 @@ class TestRedirectServer:
     def test_times_that_do_not_fit(self, settings, options):
         use_server(settings, "RedirectServer", **options)
         with pytest.raises(ConfigurationError, match=r"max_age|expires_in"):
-            get_server({"proxy_storage_name": "orm-s3"})
+            get_server(MetaBackendObject({"proxy_storage_name": "orm-s3"}))
 
     def test_original_without_such_urls(self):
         with pytest.raises(ServingError, match="FileSystemStorage gives no presigned URLs"):
@@ -144,7 +145,7 @@ class TestXAccelRedirectServer:
         assert parse_qs(query)["X-Amz-Expires"] == ["60"]
         use_server(settings, "XAccelRedirectServer", location="/from-s3/", expires_in=0)
         with pytest.raises(ConfigurationError, match="expires_in"):
-            get_server({"proxy_storage_name": "orm-s3"})
+            get_server(MetaBackendObject({"proxy_storage_name": "orm-s3"}))
 
     def test_local_files_are_read_from_the_disk(self):
         assert ask(save("orm_disk", "a.txt"))["X-Accel-Redirect"] == "/from-s3/a.txt"

@@ -49,7 +49,9 @@ def save(name="hello.txt", content=b"hello world", storage="orm_disk"):
 
 class TestChoice:
     def test_python_streams_by_default(self):
-        assert isinstance(get_server({"proxy_storage_name": "orm_disk"}), StreamingServer)
+        assert isinstance(
+            get_server(MetaBackendObject({"proxy_storage_name": "orm_disk"})), StreamingServer
+        )
 
     def test_most_exact_entry_wins(self, settings):
         other = {"BACKEND": "tests.unit.proxy_storage.test_serving.OtherServer"}
@@ -57,7 +59,7 @@ class TestChoice:
         use_servers(settings, **servers)
 
         def choose(proxy, **record):
-            return type(get_server({"proxy_storage_name": proxy, **record}))
+            return type(get_server(MetaBackendObject({"proxy_storage_name": proxy, **record})))
 
         assert choose("orm_disk", original_storage_name="s3") is OtherServer
         assert choose("orm_disk", original_storage_name="disk") is XAccelRedirectServer
@@ -65,7 +67,7 @@ class TestChoice:
         assert choose("orm-gridfs") is OtherServer
 
     def test_servers_are_built_once(self):
-        record = {"proxy_storage_name": "orm_disk"}
+        record = MetaBackendObject({"proxy_storage_name": "orm_disk"})
         assert get_server(record) is get_server(record)
 
     @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ class TestChoice:
     def test_entry_that_cannot_be_used(self, settings, entry, message):
         use_servers(settings, orm_disk=entry)
         with pytest.raises(ConfigurationError, match=message) as caught:
-            get_server({"proxy_storage_name": "orm_disk"})
+            get_server(MetaBackendObject({"proxy_storage_name": "orm_disk"}))
         assert "PROXY_STORAGE['SERVERS']['orm_disk']" in str(caught.value)
 
 

@@ -46,6 +46,11 @@ class List(Open):
         return [record for record in super().get_queryset() if "ours" in record["path"]]
 
 
+class WholeList(Open):
+    def get_queryset(self):
+        return list(super().get_queryset())
+
+
 class OwnRecordSet(Open):
     def get_queryset(self):
         return RecordSet(self.get_meta_backends(), OURS)
@@ -93,7 +98,7 @@ class Hiding(Queryset):
 
 VIEWS = [Queryset, List, OwnRecordSet, Mixed, Filtered, Backend, TwoBackends, DerivedBackend]
 router = SimpleRouter()
-for view in (*VIEWS, Hiding, Open):
+for view in (*VIEWS, WholeList, Hiding, Open):
     router.register(view.__name__.lower(), view, basename=view.__name__.lower())
 urlpatterns = router.urls
 
@@ -232,3 +237,8 @@ def test_by_the_argument_of_as_view(rf, paths):
         response = view(rf.get("/", {"path": paths[name]}))
         assert response.status_code == status
         response.close()
+
+
+def test_list_of_all_records(client, paths):
+    for name in ("ours", "theirs"):
+        assert get(client, "/wholelist/", {"path": paths[name]}) == 200
