@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -93,7 +93,7 @@ class Outcome:
     is committed, and drops it when the transaction, or the savepoint within it, is rolled back.
     So a callback that is gone without having been called stands for a rollback.
 
-    An outcome can be pickled. Its copy reports no rollback.
+    A copy is the same outcome. A pickle reports no rollback.
 
     A transaction that was begun by hand, with ``set_autocommit(False)``, is not watched, since
     Django does not see its end. Nor is one of django-mongodb-backend, whose ``atomic()`` does not
@@ -117,12 +117,23 @@ class Outcome:
             transaction.on_commit(callback.call, using=alias, robust=True)
 
     @property
+    def is_pending(self) -> bool:
+        """Whether not all of the transactions are committed."""
+        return not self._committed >= self._callbacks.keys()
+
+    @property
     def is_rolled_back(self) -> bool:
         """Whether any of the transactions was rolled back."""
         return any(
             alias not in self._committed and callback() is None
             for alias, callback in self._callbacks.items()
         )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _make_known_outcome, ()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,11 @@ from proxy_storage.db.released import released_files
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_database
-from proxy_storage.storages.restoring import restore_name
+from proxy_storage.storages.restoring import (
+    get_remembered_name,
+    remember_names,
+    restore_name,
+)
 from proxy_storage.transactions import after_commit
 
 logger = logging.getLogger("proxy_storage")
@@ -43,10 +48,7 @@ def connect(sender: type[Model], **kwargs: Any) -> None:
     """
     if sender._meta.abstract:
         return
-    fields = list(_get_declared_fields(sender))
-    if any(isinstance(field, FileField) for field in fields):
-        pre_save.connect(prepare_save, sender=sender, dispatch_uid=UID)
-    if any(map(owners.is_tracked, fields)):
+    if any(map(owners.is_tracked, _get_declared_fields(sender))):
         owners.forget_owner_models()
         post_save.connect(write_content_objects, sender=sender, dispatch_uid=UID)
         post_delete.connect(release_content_object, sender=sender, dispatch_uid=UID)
@@ -64,25 +66,44 @@ def _get_declared_fields(model: type[Model]) -> Iterator[Any]:
             yield from base._meta.local_fields
 
 
+@receiver(pre_save, dispatch_uid=UID)
 def prepare_save(
     sender: type[Model],
     instance: Model,
+    using: str,
     raw: bool = False,
     update_fields: Iterable[str] | None = None,
     **kwargs: Any,
 ) -> None:
     """Write records again that went with a rollback, before the row names their paths.
 
-    Receiver of ``pre_save``, for file fields of Django's own. Those of this package do it
-    themselves.
+    It is called for all models: a file field of Django's own, which does not do this itself, can
+    be added to a finished class.
     """
-    tracking.remember_given_key(instance)
-    if raw:
-        return
-    for field in sender._meta.concrete_fields:
-        is_saved = update_fields is None or field.name in update_fields
-        if is_saved and isinstance(field, FileField) and not owners.is_tracked(field):
+    for field in _get_all_file_fields(sender):
+        if owners.is_tracked(field):
+            _note_unknown_files(instance, field, using)
+        elif not raw and (update_fields is None or field.name in update_fields):
             restore_record(instance, field)
+
+
+@receiver(post_save, dispatch_uid=f"{UID}.names")
+def remember_saved_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
+    """Note the names whose records a rollback may take, for the next save of the instance."""
+    remember_names(instance, _get_all_file_fields(sender))
+
+
+def _get_all_file_fields(model: type[Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, FileField)]
+
+
+def _note_unknown_files(instance: Model, field: Any, using: str) -> None:
+    """Note the files of the row that the instance does not know."""
+    tracking.remember_given_key(instance, field.name)
+    change = tracking.get_change(instance, field.name)
+    if change is not None and change.previous_paths and not change.is_written:
+        data = owners.get_owner_data(instance, field, using, field.storage.meta_backend)
+        tracking.remember_assigned_path(instance, field.name, data)
 
 
 def restore_record(instance: Model, field: Any) -> None:
@@ -93,16 +114,16 @@ def restore_record(instance: Model, field: Any) -> None:
         field: one of its file fields.
     """
     value: Any = instance.__dict__.get(field.attname)
-    name = getattr(value, "name", value)
+    name = get_remembered_name(instance, field, getattr(value, "name", value))
     restored = restore_name(name)
     if restored is name:
         return
-    change = tracking.get_change(instance, field.name)
     if hasattr(value, "name"):
         value.name = restored
     else:
         instance.__dict__[field.attname] = restored
-    if change is not None and change.new_path == name:
+    if owners.is_tracked(field):
+        # The record has no content object, since the row that was to have it is gone.
         tracking.remember_new_path(instance, field.name, restored)
 
 
@@ -121,18 +142,25 @@ def write_content_objects(
     save that writes it into the row. A row that a fixture (``raw``) has created changes nothing;
     one that was there before releases the files that it does not name any more.
     """
-    has_given_key = tracking.pop_given_key(instance)
-    if raw and created:
+    saves = [
+        _FieldSave(instance, field, using, created)
+        for field in owners.get_file_fields(sender)
+        if (update_fields is None or field.name in update_fields)
+        and field.attname in instance.__dict__
+    ]
+    if raw:
+        for save in saves:
+            if created:
+                save.forget_former_files()
+            # The rows of parents are not written.
+            elif save.field.model._meta.concrete_model is sender._meta.concrete_model:
+                save.write_raw()
         return
-    for field in owners.get_file_fields(sender):
-        is_saved = update_fields is None or field.name in update_fields
-        if not is_saved or field.attname not in instance.__dict__:
-            continue
-        save = _FieldSave(instance, field, using, created, has_given_key)
-        if raw:
-            save.write_raw()
-        else:
-            save.write()
+    # Two fields may have exchanged their files. Both move before one of them is released.
+    for save in saves:
+        save.move()
+    for save in saves:
+        save.write()
 
 
 class _FieldSave:
@@ -143,28 +171,37 @@ class _FieldSave:
         field: the field.
         using: the alias of the database of the row.
         created: whether the row is new.
-        has_given_key: whether the instance was made by hand, with a key, and so does not know
-            the files of the row.
     """
 
-    def __init__(
-        self, instance: Model, field: Any, using: str, created: bool, has_given_key: bool
-    ) -> None:
-        self.instance, self.field, self.using = instance, field, using
-        key: Any = field.model._meta.pk
-        # A new row with a key by default has a new key.
-        is_new_key = created and (key.has_default() or key.has_db_default())
-        self.created, self.has_given_key = created, has_given_key and not is_new_key
+    def __init__(self, instance: Model, field: Any, using: str, created: bool) -> None:
+        self.instance, self.field, self.using, self.created = instance, field, using, created
         name = getattr(instance, field.attname).name
         # Django's value for a default of the database is an expression.
         self.path: str | None = (name or None) if isinstance(name, str) else None
-        self.change = tracking.get_change(instance, field.name)
+        self.change = tracking.get_change(instance, field.name) or tracking.FileChange()
+
+    def move(self) -> None:
+        """Let a file that another field of the row had belong to this field."""
+        path, source = self.path, self.change.moved_from
+        if path is None or source is None or self.change.is_written:
+            return
+        meta_backend: MetaBackendBase = self.field.storage.meta_backend
+        data = self._get_data()
+        where = {key: value for key, value in data.items() if meta_backend.can_hold(key)}
+
+        def write() -> None:
+            with suppress(MetaBackendObjectDoesNotExist):
+                meta_backend.update(
+                    path, {"field": self.field.name}, where={**where, "field": source}
+                )
+
+        _run(write, meta_backend, self.using)
 
     def write(self) -> None:
         """Write the content object of a new file, and release the former files."""
-        if self.change is not None and self.change.is_written:
+        if self.change.is_written:
             return
-        if self.change is None and not self.created and not self.has_given_key:
+        if self.change.is_empty and not self.created:
             self._take_back()
             return
         if self.path and not self._is_new() and self._is_assigned():
@@ -174,7 +211,8 @@ class _FieldSave:
                 self.field,
             )
         self._set_content_object(self.path if self._is_new() else None, self._get_released())
-        tracking.remember_written(self.instance, self.field.name)
+        is_new_row = self.created and self.path is None
+        tracking.remember_written(self.instance, self.field.name, is_new_row)
 
     def write_raw(self) -> None:
         """Release the former files. A fixture is loaded even if that is not possible."""
@@ -183,33 +221,47 @@ class _FieldSave:
                 self._set_content_object(None, self._get_released())
         except MetaBackendError:
             logger.exception("the former files of %s of %r stay", self.field, self.instance.pk)
+        self.forget_former_files()
+
+    def forget_former_files(self) -> None:
+        """Forget the files that the row had; a new file waits for a save that is not raw."""
+        if self.change.new_path is None:
+            tracking.forget(self.instance, self.field.name)
 
     def _is_new(self) -> bool:
         """Tell whether the file was saved through the field."""
-        return (
-            self.change is not None and self.path is not None and self.path == self.change.new_path
-        )
+        return self.path is not None and self.path == self.change.new_path
 
     def _is_assigned(self) -> bool:
+        if self.change.moved_from is not None:
+            return False
         if self.created:
             return self.path not in (self.field.get_default(), self.field.db_default)
-        return self.change is not None and self.change.is_replaced
+        return self.change.is_replaced
 
     def _get_released(self) -> frozenset[str] | None:
         """Return the paths that lose this content object; ``None`` for all but the new one."""
-        change, paths = self.change or tracking.FileChange(), None
+        paths = self.change.previous_paths
         if self.created:
-            # A former row of this key may have left files.
-            if not (self._is_new() or self.has_given_key):
-                return frozenset()
-        elif not self.has_given_key and (change.is_replaced or not self._is_new()):
-            paths = change.previous_paths
+            paths = self._get_released_of_new_row()
+        elif self._is_new() and (self.change.is_new_row or not self.change.is_replaced):
+            paths = None
         if paths is None:
             if self._is_new() or self.path is None:
                 return None
             # The path of a text stays as it is.
             paths = self._find_other_paths()
         return paths - {self.path or "", ""}
+
+    def _get_released_of_new_row(self) -> frozenset[str] | None:
+        """Return the files of a former row of this key; ``None`` if they are unknown."""
+        if self._is_new():
+            return None
+        key: Any = self.field.model._meta.pk
+        paths = self.change.previous_paths
+        # A key by default is a new one.
+        has_new_key = key.has_default() or key.has_db_default()
+        return frozenset() if paths is None and has_new_key else paths
 
     def _find_other_paths(self) -> frozenset[str]:
         """Return the paths of the other files that have this content object; one query."""
@@ -226,11 +278,14 @@ class _FieldSave:
             others = released
             if others is None:
                 # A new row has no stale copies.
-                others = frozenset() if self.created else self._find_other_paths()
+                is_new_row = self.created or self.change.is_new_row
+                others = frozenset() if is_new_row else self._find_other_paths()
             # A new file gets a content object only if it does not have one: it may have been
             # deleted, and another file may have its path by now.
             if not meta_backend.set_owner(data, path, released) and path is not None:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
+            elif path is not None:
+                released_files.assign(path, data)
             released_files.add(others, data)
 
         if path is not None:

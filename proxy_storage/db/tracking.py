@@ -14,6 +14,7 @@ The changes are kept in ``instance._state``, which copies and pickles of the ins
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import Model
@@ -23,7 +24,6 @@ from proxy_storage.db.released import released_files
 from proxy_storage.transactions import Outcome, get_open_transactions
 
 _ATTRIBUTE = "proxy_storage_changes"
-_GIVEN_KEY = "proxy_storage_given_key"
 _READ_AT = "proxy_storage_read_at"
 
 
@@ -34,6 +34,9 @@ class FileChange(NamedTuple):
         new_path: the path of the file that was saved through the field, if any.
         previous_paths: the paths that the field had before; ``None`` if they are unknown.
         is_replaced: whether the field has been given another file.
+        moved_from: the name of the field of the same row that the file came from, if any.
+        is_new_row: whether the row was created without a file. A former row of its key may have
+            left files, which are released together with the first file of this row.
         outcome: the outcome of the transaction in which the records were changed; ``None`` as
             long as they have not been changed.
     """
@@ -41,7 +44,14 @@ class FileChange(NamedTuple):
     new_path: str | None = None
     previous_paths: frozenset[str] | None = frozenset()
     is_replaced: bool = False
+    moved_from: str | None = None
+    is_new_row: bool = False
     outcome: Outcome | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the field has not been changed."""
+        return self.new_path is None and not self.is_replaced
 
     @property
     def is_written(self) -> bool:
@@ -60,10 +70,18 @@ def remember_new_path(instance: Model, name: str, path: str | None) -> None:
     _set_change(instance, name, change._replace(new_path=path, outcome=None))
 
 
-def remember_previous_path(instance: Model, name: str, path: str | None) -> None:
+def remember_previous_path(
+    instance: Model, name: str, path: str | None, moved_from: str | None = None
+) -> None:
     """Note that a field had a path; ``None`` for an unknown one.
 
     An instance that has not been saved yet has no row that could have had one.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        path: the path.
+        moved_from: see `FileChange`.
     """
     if instance._state.adding:
         return
@@ -71,26 +89,48 @@ def remember_previous_path(instance: Model, name: str, path: str | None) -> None
     paths = change.previous_paths
     if paths is not None:
         paths = None if path is None else paths | {path}
-    _set_change(
-        instance, name, change._replace(previous_paths=paths, is_replaced=True, outcome=None)
-    )
+    change = change._replace(previous_paths=paths, is_replaced=True, moved_from=moved_from)
+    _set_change(instance, name, change._replace(outcome=None))
 
 
-def remember_written(instance: Model, name: str) -> None:
-    """Note that the records have been changed; forget the change once that is committed."""
+def remember_deleted(instance: Model, name: str, path: str) -> None:
+    """Note that the file of a field was deleted: after a rollback, the next save releases it."""
+    if instance._state.adding:
+        return
+    change = get_change(instance, name)
+    remember_previous_path(instance, name, path)
+    if change is None or change.is_empty or change.is_written:
+        remember_written(instance, name)
+
+
+def remember_written(instance: Model, name: str, is_new_row: bool = False) -> None:
+    """Note that the records have been changed; forget the change once that is committed.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        is_new_row: see `FileChange`.
+    """
     change = get_change(instance, name) or FileChange()
     if not get_open_transactions():
-        forget(instance, name)
+        _set_saved(instance, name, is_new_row)
         return
     reference = weakref.ref(instance)
 
     def forget_committed() -> None:
         saved = reference()
         if saved is not None and get_change(saved, name) is written:
-            forget(saved, name)
+            _set_saved(saved, name, is_new_row)
 
-    written = change._replace(outcome=Outcome(forget_committed))
+    written = change._replace(is_new_row=is_new_row, outcome=Outcome(forget_committed))
     _set_change(instance, name, written)
+
+
+def _set_saved(instance: Model, name: str, is_new_row: bool) -> None:
+    if is_new_row:
+        _set_change(instance, name, FileChange(is_new_row=True))
+    else:
+        forget(instance, name)
 
 
 def forget(instance: Model, name: str) -> None:
@@ -101,22 +141,41 @@ def forget(instance: Model, name: str) -> None:
         setattr(instance._state, _ATTRIBUTE, left)
 
 
-def remember_given_key(instance: Model) -> None:
-    """Note before a save whether the instance was made by hand with a key.
+def remember_given_key(instance: Model, name: str) -> None:
+    """Note before a save that an instance was made by hand with a key, if it was.
 
     Such an instance does not know the files of the row, if the row is there.
     """
-    setattr(instance._state, _GIVEN_KEY, instance._state.adding and instance.pk is not None)
+    if instance._state.adding and instance.pk is not None:
+        change = get_change(instance, name) or FileChange()
+        _set_change(instance, name, change._replace(previous_paths=None, is_replaced=True))
 
 
-def pop_given_key(instance: Model) -> bool:
-    """Return the note of `remember_given_key`, and take it away."""
-    return bool(vars(instance._state).pop(_GIVEN_KEY, False))
+def remember_assigned_path(instance: Model, name: str, data: Mapping[str, Any]) -> None:
+    """Note before a save the file that another copy of the row has saved, if there is one.
+
+    The copy that is saved now replaces it, although it has not read it. A file that another copy
+    saves at this moment is left alone: its row may be the later one.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        data: the values of `proxy_storage.owners.get_owner_data`.
+    """
+    path = released_files.get_assigned(data, _get_read_at(instance))
+    change = get_change(instance, name)
+    if path is not None and change is not None:
+        remember_previous_path(instance, name, path, change.moved_from)
 
 
 def is_stale(instance: Model, path: str) -> bool:
     """Tell whether this process has released a path since the instance was read."""
-    return released_files.has(path, getattr(instance._state, _READ_AT, 0))
+    return released_files.has(path, _get_read_at(instance))
+
+
+def _get_read_at(instance: Model) -> int:
+    """Return the number of `ReleasedFiles` when the files of an instance were read."""
+    return getattr(instance._state, _READ_AT, 0)
 
 
 def _get_changes(instance: Model) -> dict[str, FileChange]:
@@ -160,14 +219,23 @@ class TrackingFileDescriptor(FileDescriptor):
         name, attributes = self.field.name, instance.__dict__
         if self._is_read_again(instance, value):
             setattr(instance._state, _READ_AT, released_files.number)
-            forget(instance, name)
+            change = get_change(instance, name)
+            # The record of a file that was saved may go with a rollback that is still to come.
+            if change is None or not change.is_written or change.new_path != value.name:
+                forget(instance, name)
         elif self.field.attname in attributes:
             old, new = get_committed_path(attributes[self.field.attname]), get_committed_path(value)
             if old is not None and old != new:
-                remember_previous_path(instance, name, old)
+                remember_previous_path(instance, name, old, self._get_source(instance, value))
         else:
             setattr(instance._state, _READ_AT, released_files.number)
             remember_previous_path(instance, name, None)
+
+    def _get_source(self, instance: Any, value: Any) -> str | None:
+        """Return the name of the other field of the same instance that a value comes from."""
+        if isinstance(value, FieldFile) and value.instance is instance:
+            return value.field.name if value.field != self.field else None
+        return None
 
     def _is_read_again(self, instance: Any, value: Any) -> bool:
         """Tell whether ``refresh_from_db`` sets the file of another copy of the row."""
@@ -179,6 +247,9 @@ class TrackingFileDescriptor(FileDescriptor):
             and not instance._state.adding
             and value.field == self.field
             and value.instance.pk == instance.pk
+            and value.instance._state.db == instance._state.db
+            # The file of a copy that was read earlier is one that the project assigns.
+            and _get_read_at(value.instance) >= _get_read_at(instance)
         )
 
 

@@ -7,19 +7,23 @@ expects it to be there, as with Django's own storages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from proxy_storage.transactions import Outcome, get_open_transactions
 
 if TYPE_CHECKING:
+    from django.db.models import Model
+
     from proxy_storage.meta_backends.base import MetaBackendBase
+
+_NAMES = "proxy_storage_names"
 
 
 class SavedName(str):
     """The name of a file that was saved inside of a transaction.
 
-    Copies and pickles of it are plain text, which is never restored.
+    A pickle of it is plain text, which is never restored.
 
     Args:
         path: the path of the record.
@@ -35,6 +39,9 @@ class SavedName(str):
         name = super().__new__(cls, path)
         name.outcome, name.restore = outcome, restore
         return name
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return str, (str.__str__(self),)
@@ -76,3 +83,30 @@ def restore_name(name: Any) -> Any:
     if isinstance(name, SavedName) and name.outcome.is_rolled_back:
         return name.restore()
     return name
+
+
+def remember_names(instance: Model, fields: Iterable[Any]) -> None:
+    """Keep the names of the files of an instance that were saved inside of a transaction.
+
+    They are kept in ``instance._state``: ``refresh_from_db`` gives the fields plain text.
+    """
+    names: dict[str, SavedName] = {}
+    for field in fields:
+        value = instance.__dict__.get(field.attname)
+        name = get_remembered_name(instance, field, getattr(value, "name", value))
+        if isinstance(name, SavedName) and name.outcome.is_pending:
+            names[field.attname] = name
+    if names or hasattr(instance._state, _NAMES):
+        setattr(instance._state, _NAMES, names)
+
+
+def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
+    """Return the name of a file as its save has returned it, if the instance remembers that.
+
+    Args:
+        instance: the instance.
+        field: one of its file fields.
+        name: the name that the field has now.
+    """
+    saved = getattr(instance._state, _NAMES, {}).get(field.attname)
+    return saved if saved is not None and saved == name else name

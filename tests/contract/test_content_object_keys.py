@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from proxy_storage.exceptions import OwnerError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.scopes import SCOPE_KEY
 from tests.contract.owners import get_owner, save_file
@@ -131,6 +132,24 @@ class TestTwoDatabases:
         caplog.clear()
         save_file(in_other, field, "again.txt")
         assert caplog.text == ""
+
+    def test_row_has_the_database_that_it_was_read_from(
+        self, in_default, in_other, field, settings
+    ):
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "CONTENT_OBJECT_DATABASES": ["other"],
+        }
+        settings.DATABASE_ROUTERS = ["tests.testapp.routers.MovingRouter"]
+        bert = ShardDocument.objects.using("other").get()
+        with getattr(bert, field).open() as file:
+            assert file.read() == b"bert's"
+        setattr(bert, field, getattr(in_default, field).name)
+        with pytest.raises(FileNotFoundError):
+            getattr(bert, field).open()
+        with pytest.raises(OwnerError):
+            getattr(bert, field).claim()
+        assert self.get_record(in_default, field).get_content_object() == in_default
 
     @pytest.mark.parametrize("how", ["replaced", "by hand", "cleared", "deleted", "queryset"])
     def test_change_of_one_leaves_the_file_of_the_other(self, in_default, in_other, field, how):

@@ -1,11 +1,13 @@
 """Content objects after saves by hand, by a fixture, of a stale copy and with a used key."""
 
 import copy
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import serializers
 from django.core.files.base import ContentFile
+from django.db import transaction
 
 from proxy_storage.exceptions import MetaBackendUnavailable, OwnerError
 from tests.contract.owners import get_owner, owner_of, save_file
@@ -87,8 +89,67 @@ class TestUsedKey:
         with django_assert_num_queries(1):
             Document.objects.create()
 
+    def test_new_row_gets_its_file_by_a_second_save(self, field):
+        former = NamedDocument(code="7-b")
+        old = save_file(former, field)
+        NamedDocument.objects.all()._raw_delete("default")
+        document = Document()
+        document.save()
+        release = document._meta.get_field(field).storage.meta_backend
+        # The key of the database has come back.
+        release.update(old, {"content_type_id": owner_of(document, field)[0]})
+        release.update(old, {"object_id": document.pk})
+        new = save_file(document, field, "new.txt")
+        assert get_owner(document, field, old) is None
+        assert get_owner(document, field, new) == owner_of(document, field)
+
+    def test_second_save_costs_one_query(self, django_assert_num_queries):
+        document = Document.objects.create()
+        with django_assert_num_queries(1):
+            document.save()
+        save_file(document, "orm_file", save=False)
+        with django_assert_num_queries(1 + 1):
+            document.save()
+        with django_assert_num_queries(1):
+            document.save()
+
+    def test_row_that_is_created_again_after_a_rollback(self, field):
+        old = save_file(NamedDocument(code="7-b"), field)
+        NamedDocument.objects.all()._raw_delete("default")
+        document = NamedDocument(code="7-b")
+        with suppress(RuntimeError), transaction.atomic():
+            document.save()
+            raise RuntimeError
+        document.save()
+        assert get_owner(document, field, old) is None
+
 
 class TestInstanceMadeByHand:
+    def test_saved_again_after_a_rollback(self, replaced, field):
+        document, first, second = replaced
+        by_hand = Document(pk=document.pk, **{field: first})
+        with suppress(RuntimeError), transaction.atomic():
+            by_hand.save()
+            raise RuntimeError
+        by_hand.save()
+        assert get_owner(document, field, second) is None
+
+    def test_field_that_is_saved_later(self, replaced, field):
+        document, _, second = replaced
+        by_hand = Document(pk=document.pk, title="new")
+        by_hand.save(force_update=True, update_fields=["title"])
+        by_hand.save()
+        assert get_owner(document, field, second) is None
+
+    def test_parent_that_becomes_a_child_without_its_file(self, field):
+        document = Document()
+        path = save_file(document, field)
+        child = ScannedDocument(document_ptr_id=document.pk)
+        child.__dict__.update(document.__dict__)
+        setattr(child, field, "")
+        child.save()
+        assert get_owner(document, field, path) is None
+
     def test_former_path(self, replaced, field):
         document, first, second = replaced
         Document(pk=document.pk, **{field: first}).save()
@@ -143,6 +204,21 @@ class TestRawSave:
         getattr(Document.objects.get(pk=document.pk), field).claim()
         assert get_owner(document, field, first) == owner_of(document, field)
 
+    def test_of_a_child_leaves_the_files_of_its_parent_alone(self, field):
+        child = ScannedDocument()
+        path = save_file(child, field)
+        parent = Document.objects.get(pk=child.pk)
+        ScannedDocument(document_ptr=parent, pages=2).save_base(raw=True)
+        assert get_owner(parent, field, path) == owner_of(parent, field)
+
+    def test_new_file_waits_for_the_next_save(self, field):
+        document = Document()
+        path = save_file(document, field, save=False)
+        document.save_base(raw=True)
+        assert get_owner(document, field, path) is None
+        document.save()
+        assert get_owner(document, field, path) == owner_of(document, field)
+
     def test_is_done_where_records_cannot_be_written(self, field, monkeypatch, caplog):
         document = Document()
         path = save_file(document, field)
@@ -158,6 +234,28 @@ class TestRawSave:
 
 
 class TestStaleCopy:
+    @pytest.mark.parametrize("name", ["third.txt", None])
+    def test_releases_the_file_of_the_other_copy(self, field, name):
+        document = Document()
+        save_file(document, field, "first.txt")
+        stale = Document.objects.get(pk=document.pk)
+        second = save_file(document, field, "second.txt")
+        setattr(stale, field, name and ContentFile(b"third", name))
+        stale.save()
+        assert get_owner(document, field, second) is None
+
+    def test_its_file_is_given_to_a_later_copy(self, field):
+        document = Document()
+        first = save_file(document, field, "first.txt")
+        stale = Document.objects.get(pk=document.pk)
+        second = save_file(document, field, "second.txt")
+        later = Document.objects.get(pk=document.pk)
+        setattr(later, field, getattr(stale, field))
+        later.save()
+        assert get_owner(document, field, second) is None
+        getattr(later, field).claim()
+        assert get_owner(document, field, first) == owner_of(document, field)
+
     def test_gets_the_file_back_that_it_writes_into_the_row(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")

@@ -162,6 +162,19 @@ class TestImage:
         assert image.closed
         assert get_owner(Picture, field, image.name) == owner_of(picture, field, Picture)
 
+    def test_image_of_another_row_has_no_size(self):
+        """Its path can be assigned, but its bytes cannot be read."""
+        picture = Picture.objects.create(orm_image=make_image(3, 2))
+        thief = Picture(orm_image=picture.orm_image.name)
+        assert (thief.width, thief.height) == (None, None)
+        thief = Picture.objects.create(orm_image=make_image(4, 5))
+        thief.orm_image = picture.orm_image
+        assert (thief.width, thief.height) == (None, None)
+
+    def test_image_that_is_missing_is_an_error(self):
+        with pytest.raises(FileNotFoundError):
+            Picture(orm_image="/missing.png")
+
     def test_tells_the_row_its_size(self, django_assert_num_queries):
         picture = Picture()
         picture.orm_image.save("a.png", make_image(3, 2))

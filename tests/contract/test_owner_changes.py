@@ -13,8 +13,15 @@ from django.test.utils import CaptureQueriesContext
 
 from proxy_storage.owners import OWNER_KEYS
 from tests.contract.owners import get_owner, owner_of, save_file
-from tests.testapp.models import Document, ElsewhereDocument, NamedDocument, ScannedDocument
+from tests.testapp.models import (
+    Case,
+    Document,
+    ElsewhereDocument,
+    NamedDocument,
+    ScannedDocument,
+)
 
+CASE_STORAGE = "tests.testapp.storages.CaseStorage"
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
@@ -160,6 +167,45 @@ class TestFileThatIsLeft:
         setattr(child, field, "")
         child.save()
         assert get_owner(child, field, old) is None
+
+
+class TestFileThatMoves:
+    """Case has two fields on one storage."""
+
+    @pytest.fixture
+    def case(self, settings):
+        classes = {**settings.PROXY_STORAGE["PROXY_STORAGE_CLASSES"], "cases": CASE_STORAGE}
+        settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "PROXY_STORAGE_CLASSES": classes}
+        contents = {name: ContentFile(name.encode(), f"{name}.txt") for name in ("scan", "copy")}
+        return Case.objects.create(**contents)
+
+    def test_to_another_field_of_the_row(self, case, caplog):
+        path, former = case.scan.name, case.copy.name
+        case.copy, case.scan = case.scan, ""
+        case.save()
+        assert get_owner(case, "copy", path) == owner_of(case, "copy", Case)
+        assert get_owner(case, "copy", former) is None
+        assert not caplog.text
+
+    def test_two_fields_exchange_their_files(self, case):
+        scan, copy = case.scan.name, case.copy.name
+        case.scan, case.copy = case.copy, case.scan
+        case.save()
+        assert get_owner(case, "copy", scan) == owner_of(case, "copy", Case)
+        assert get_owner(case, "scan", copy) == owner_of(case, "scan", Case)
+
+    def test_to_the_same_field_is_no_move(self, case):
+        path = case.scan.name
+        case.scan = case.scan
+        case.save()
+        assert get_owner(case, "scan", path) == owner_of(case, "scan", Case)
+
+    def test_file_of_another_row_stays_there(self, case):
+        other = Case.objects.create()
+        other.scan = case.scan.name
+        other.copy = other.scan
+        other.save()
+        assert get_owner(case, "scan", case.scan.name) == owner_of(case, "scan", Case)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,13 +6,15 @@ from contextlib import suppress
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.models import (
     Document,
+    LatePlainDocument,
+    NamedDocument,
     PlainDocument,
     RelativeDocument,
     ScannedDocument,
@@ -30,7 +32,11 @@ FIELDS = [
         for model in (Document, ScannedDocument)
         for name in ("orm_file", "mongo_file")
     ),
-    *((PlainDocument, name) for name in ("orm_file", "mongo_file")),
+    *(
+        (model, name)
+        for model in (PlainDocument, LatePlainDocument)
+        for name in ("orm_file", "mongo_file")
+    ),
     *((RelativeDocument, name) for name in ("orm_file", "mongo_file", "plain_file")),
 ]
 BY_ID = [f"{model.__name__}-{name}" for model, name in FIELDS]
@@ -66,7 +72,7 @@ def get_content_object(instance, name):
 
 
 def assert_belongs(instance, name):
-    if type(instance) is PlainDocument or name == "plain_file":
+    if type(instance) in (PlainDocument, LatePlainDocument) or name == "plain_file":
         return
     found = get_content_object(instance, name)
     assert (found.pk, type(found)) == (
@@ -110,6 +116,33 @@ class TestNewRow:
             instance.save()
         assert read(instance, name) == b"the only copy"
         assert_belongs(instance, name)
+
+    def test_read_again_before_the_rollback(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save, instance.refresh_from_db)
+        instance.save()
+        assert read(instance, name) == b"the only copy"
+        assert_belongs(instance, name)
+
+    def test_copied_after_the_rollback(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save)
+        duplicate = copy.deepcopy(instance)
+        duplicate.save()
+        assert read(duplicate, name) == b"the only copy"
+        assert_belongs(duplicate, name)
+
+    def test_file_of_a_new_instance(self, case):
+        model, name = case
+        instance = model(**{name: ContentFile(b"the only copy", "cv.txt")})
+        fail(instance.save)
+        other = model(**{name: getattr(instance, name)})
+        other.save()
+        assert read(other, name) == b"the only copy"
+        if name != "mongo_file":  # Its record was not rolled back, so it is not written again.
+            assert_belongs(other, name)
 
     def test_saved_by_the_field_alone(self, case):
         model, name = case
@@ -239,6 +272,77 @@ class TestPathThatIsTakenMeanwhile:
         assert read(instance, name) == b"first"
 
 
+def test_path_that_was_taken_after_the_instance_was_read_again():
+    instance = RelativeDocument(plain_file=ContentFile(b"mine", "cv.txt"))
+    fail(instance.save, instance.refresh_from_db)
+    other = RelativeDocument.objects.create(plain_file=ContentFile(b"another's", "cv.txt"))
+    instance.pk = None
+    instance.save(force_insert=True)
+    assert read(instance, "plain_file") == b"mine"
+    assert read(other, "plain_file") == b"another's"
+
+
+class TestDelete:
+    @pytest.fixture(params=["orm_file", "mongo_file"])
+    def name(self, request):
+        return request.param
+
+    @pytest.fixture
+    def instance(self, name):
+        return Document.objects.create(**{name: ContentFile(b"first", "cv.txt")})
+
+    def test_saved_after_the_rollback(self, instance, name):
+        """The row then does not name the file, which is still there."""
+        path = getattr(instance, name).name
+        fail(getattr(instance, name).delete)
+        instance.save()
+        storage = instance._meta.get_field(name).storage
+        assert storage.meta_backend.get(path).get("content_type_id") is None
+
+    def test_replaced_and_saved_after_the_rollback(self, instance, name):
+        file = getattr(instance, name)
+        path = file.name
+        fail(
+            lambda: file.delete(save=False),
+            lambda: file.save("new.txt", ContentFile(b"new")),
+        )
+        instance.save()
+        assert file.storage.meta_backend.get(path).get("content_type_id") is None
+        assert read(instance, name) == b"new"
+        assert_belongs(instance, name)
+
+    def test_of_a_new_file_before_the_save(self, instance, name):
+        file = getattr(instance, name)
+        former = file.name
+        with transaction.atomic():
+            file.save("new.txt", ContentFile(b"new"), save=False)
+            file.delete()
+        assert file.storage.meta_backend.get(former).get("content_type_id") is None
+
+    def test_costs_no_further_query(self):
+        instance = Document.objects.create(orm_file=ContentFile(b"first", "cv.txt"))
+        counts = []
+        for save in (lambda: instance.orm_file.delete(), instance.save):
+            with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+                save()
+            counts.append(sum("UPDATE" in query["sql"] for query in queries))
+        assert counts == [1, 1]
+
+    def test_of_an_instance_that_is_not_saved(self, name):
+        """A former row of the key may have left a file."""
+        former = NamedDocument(code="7-b", **{name: ContentFile(b"former", "cv.txt")})
+        former.save()
+        path = getattr(former, name).name
+        NamedDocument.objects.all()._raw_delete("default")
+        instance = NamedDocument(code="7-b")
+        with transaction.atomic():
+            getattr(instance, name).save("new.txt", ContentFile(b"new"), save=False)
+            getattr(instance, name).delete(save=False)
+            instance.save()
+        storage = instance._meta.get_field(name).storage
+        assert storage.meta_backend.get(path).get("content_type_id") is None
+
+
 class TestCopies:
     def test_second_copy_has_the_same_record(self):
         instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
@@ -260,14 +364,11 @@ class TestCopies:
         assert read(instance, "orm_file") == b"the only copy"
         assert_belongs(instance, "orm_file")
 
-    @pytest.mark.parametrize(
-        "make_copy", [copy.deepcopy, lambda instance: pickle.loads(pickle.dumps(instance))]
-    )
-    def test_pickle_is_plain_text(self, make_copy):
+    def test_pickle_is_plain_text(self):
         instance = RelativeDocument(orm_file=ContentFile(b"the only copy", "cv.txt"))
         with transaction.atomic():
             instance.save()
-            duplicate = make_copy(instance)
+            duplicate = pickle.loads(pickle.dumps(instance))
         duplicate.save()
         assert type(duplicate.orm_file.name) is str
         assert read(duplicate, "orm_file") == b"the only copy"
@@ -300,8 +401,6 @@ def test_file_that_was_recorded_and_not_written():
 
 class TestQueries:
     def count(self, function):
-        from django.db import connection
-
         with CaptureQueriesContext(connection) as queries:
             function()
         return len(queries)
@@ -318,7 +417,9 @@ class TestQueries:
         with transaction.atomic():
             instance = RelativeDocument.objects.create(orm_file=ContentFile(b"1", "cv.txt"))
         assert not [key for key in vars(instance) if key.startswith("_proxy")]
-        assert instance._state.proxy_storage_changes == {}
+        assert "orm_file" not in instance._state.proxy_storage_changes
+        instance.save()
+        assert instance._state.proxy_storage_names == {}
         values = {
             key: value for key, value in vars(instance).items() if key not in ("_state", "id")
         }

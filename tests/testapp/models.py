@@ -222,6 +222,16 @@ class PlainDocument(models.Model):
     mongo_file = models.FileField(storage=MongoDiskStorage(), blank=True, max_length=255)
 
 
+class LatePlainDocument(models.Model):
+    """Gets fields of Django's own after the class is finished."""
+
+
+for name, storage in (("orm_file", OrmDiskStorage()), ("mongo_file", MongoDiskStorage())):
+    LatePlainDocument.add_to_class(
+        name, models.FileField(storage=storage, blank=True, max_length=255)
+    )
+
+
 class Download(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True)
     path = models.CharField(max_length=500)

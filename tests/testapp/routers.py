@@ -10,3 +10,10 @@ class ElsewhereRouter:
         if model_name == "sharddocument":
             return True
         return (db == "other") == (model_name == "elsewherestoredfile")
+
+
+class MovingRouter(ElsewhereRouter):
+    """Writes all rows to the default database, wherever they were read from."""
+
+    def db_for_write(self, model, **hints):
+        return super().db_for_write(model, **hints) or "default"

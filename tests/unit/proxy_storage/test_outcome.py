@@ -97,9 +97,21 @@ def test_connection_that_is_closed():
     assert outcome.is_rolled_back
 
 
-@pytest.mark.parametrize(
-    "make_copy", [copy.copy, copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))]
-)
-def test_copy_reports_no_rollback(make_copy):
-    duplicate = make_copy(roll_back())
-    assert not duplicate.is_rolled_back
+@pytest.mark.parametrize("make_copy", [copy.copy, copy.deepcopy])
+def test_copy_is_the_same_outcome(make_copy):
+    outcome = roll_back()
+    assert make_copy(outcome) is outcome
+
+
+def test_pickle_reports_no_rollback():
+    outcome = pickle.loads(pickle.dumps(roll_back()))
+    assert not outcome.is_rolled_back
+    assert not outcome.is_pending
+
+
+def test_pending_until_the_commit():
+    with transaction.atomic():
+        outcome = Outcome()
+        assert outcome.is_pending
+    assert not outcome.is_pending
+    assert roll_back().is_pending

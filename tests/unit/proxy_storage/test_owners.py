@@ -7,11 +7,15 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.test.utils import isolate_apps
 
 from jobs.models import JobApply
+from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.owners import (
     fetch_content_objects,
+    get_owner_data,
     get_owner_models,
     is_owned_by,
     normalize_key,
@@ -32,6 +36,7 @@ from tests.testapp.models import (
     ProxyDocument,
     ScannedDocument,
 )
+from tests.testapp.storages import OrmDiskStorage
 
 
 def make_record(owner, key=None, model=None):
@@ -165,3 +170,19 @@ def test_row_of_another_scope_does_not_own_the_file():
     owner = {"content_type_id": 1, "object_id": 2, "field": "scan", SCOPE_KEY: None}
     assert is_owned_by(owner, owner)
     assert not is_owned_by(owner, {**owner, SCOPE_KEY: "other"})
+
+
+@pytest.mark.django_db
+@isolate_apps("tests.testapp")
+def test_truth_value_as_a_key_is_text():
+    """SQLite would give it as 1."""
+
+    class Switch(models.Model):
+        is_on = models.BooleanField(primary_key=True)
+        file = ProxyStorageFileField(storage=OrmDiskStorage())
+
+        class Meta:
+            app_label = "testapp"
+
+    data = get_owner_data(Switch(is_on=True), Switch._meta.get_field("file"))
+    assert data["object_id"] == "True"
