@@ -28,6 +28,7 @@ from django.utils import timezone
 from proxy_storage.db.tracking import TrackingFileDescriptor
 from proxy_storage.meta_backends.values import is_storable
 from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope
+from proxy_storage.settings import proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
@@ -58,7 +59,7 @@ def get_owner_data(
         instance: a saved instance of the model that has the field.
         field: the file field, as found in the model's ``_meta``.
         using: the alias of the database of the row; by default the one that a save of the
-            instance writes to.
+            instance writes to, or the one of ``CONTENT_OBJECT_DATABASES`` that it was read from.
         meta_backend: the meta backend that holds the record.
 
     Returns:
@@ -70,14 +71,26 @@ def get_owner_data(
 
     model = field.model
     if using is None:
-        using = router.db_for_write(model, instance=instance)
+        using = _get_row_database(instance, model)
     key = normalize_key(model, getattr(instance, model._meta.pk.attname))
     return {
         "content_type_id": ContentType.objects.get_for_model(model).pk,
-        "object_id": key if isinstance(key, int | str) else str(key),
+        # A truth value is an integer for Python, and a database may give it as text.
+        "object_id": key if isinstance(key, str) or type(key) is int else str(key),
         "field": field.name,
         SCOPE_KEY: get_scope(model, using, meta_backend),
     }
+
+
+def _get_row_database(instance: Model, model: type[Model]) -> str:
+    """Return the database of the row of an instance.
+
+    An instance that was read from a replica is a row of the database that the routers write to.
+    """
+    alias = instance._state.db
+    if alias is not None and alias in proxy_storage_settings.CONTENT_OBJECT_DATABASES:
+        return alias
+    return router.db_for_write(model, instance=instance)
 
 
 def normalize_key(model: type[Model], value: Any) -> Any:

@@ -138,11 +138,14 @@ class ProxyStorageFieldFile(FieldFile):
     _content_object_keys = (*owners.OWNER_KEYS, SCOPE_KEY)
 
     def _clear(self, save: bool) -> None:
+        previous = tracking.get_committed_path(self)
         if hasattr(self, "_file"):
             self.close()
             del self.file
         self.name = None
         setattr(self.instance, self.field.attname, None)
+        if previous:
+            tracking.remember_deleted(self.instance, self.field.name, previous)
         self._committed = False
         if save:
             self.instance.save()
@@ -316,3 +319,19 @@ class ProxyStorageImageField(OwnedFileMixin, ImageField):
 
     attr_class = ProxyStorageImageFieldFile
     descriptor_class = tracking.TrackingImageFileDescriptor
+
+    def update_dimension_fields(
+        self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any
+    ) -> None:
+        """Set the dimensions of the image as Django does; those of another row's are unknown.
+
+        Its path can be assigned as text, like any other path, but its bytes cannot be read.
+        """
+        try:
+            super().update_dimension_fields(instance, force, *args, **kwargs)
+        except ProxyFileNotFoundError:
+            file: Any = getattr(instance, self.attname)
+            if not file.storage.exists(file.name):
+                raise
+            for name in filter(None, (self.width_field, self.height_field)):
+                setattr(instance, name, None)
