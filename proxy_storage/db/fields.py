@@ -319,6 +319,8 @@ class ProxyStorageImageField(OwnedFileMixin, ImageField):
 
     attr_class = ProxyStorageImageFieldFile
     descriptor_class = tracking.TrackingImageFileDescriptor
+    width_field: str | None
+    height_field: str | None
 
     def update_dimension_fields(
         self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any
