@@ -70,7 +70,7 @@ def _get_declared_fields(model: type[Model]) -> Iterator[Any]:
 def prepare_save(
     sender: type[Model],
     instance: Model,
-    using: str,
+    using: str | None = None,
     raw: bool = False,
     update_fields: Iterable[str] | None = None,
     **kwargs: Any,
@@ -97,7 +97,7 @@ def _get_all_file_fields(model: type[Model]) -> list[Any]:
     return [field for field in model._meta.concrete_fields if isinstance(field, FileField)]
 
 
-def _note_unknown_files(instance: Model, field: Any, using: str) -> None:
+def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
     """Note the files of the row that the instance does not know."""
     tracking.remember_given_key(instance, field.name)
     change = tracking.get_change(instance, field.name)
