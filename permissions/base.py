@@ -7,8 +7,10 @@ from collections.abc import Collection
 from typing import Any, Self
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import AND, NOT, OR, BasePermission, OperationHolderMixin
 from rest_framework.request import ForcedAuthentication, Request
 from rest_framework.views import APIView
@@ -16,6 +18,11 @@ from rest_framework.views import APIView
 from proxy_storage.exceptions import ConfigurationError, RuleError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.conditions import Condition
+
+_COMBINE = (
+    "Write what depends on the request as a permission class of its own, and combine the two "
+    "with '&'."
+)
 
 
 def _find_base_with_has_permission(cls: type) -> type | None:
@@ -38,6 +45,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
         ConfigurationError: a subclass defines `has_permission`, or inherits it from another
             class. This method is never called: combine the two classes with ``&``. Or one of
             the methods is a coroutine function.
+        RuleError: when it is asked, and has got another `has_permission` later.
 
     Source: https://www.django-rest-framework.org/api-guide/permissions/
     """
@@ -49,8 +57,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
             where = "" if base is cls else f", which it inherits from {base.__qualname__},"
             raise ConfigurationError(
                 f"{cls.__qualname__} is decided by records alone, so its has_permission{where} "
-                "would never be called. Write what depends on the request as a permission class "
-                "of its own, and combine the two with '&'."
+                f"would never be called. {_COMBINE}"
             )
         for name in ("has_object_permission", "get_filter", "get_bounds"):
             if iscoroutinefunction(getattr(cls, name, None)):
@@ -151,8 +158,8 @@ def decide(
         was given.
 
     Raises:
-        RuleError: a permission class returned something else than ``True`` or ``False``. The
-            request must be refused.
+        RuleError: a permission class returned something else than ``True`` or ``False``, or
+            has a ``has_permission`` that would not be asked. The request must be refused.
     """
     stand_in: Any = Outside()
     return _decide(permission, get_drf_request(request), stand_in if view is None else view, obj)
@@ -167,8 +174,9 @@ def _decide(
         return None if answer is None else not answer
     if isinstance(permission, AND | OR):
         return _decide_both(permission, request, view, obj)
-    is_about_records = isinstance(permission, FilePermission)
-    if not is_about_records and not ask(permission, "has_permission", request, view):
+    if isinstance(permission, FilePermission):
+        refuse_other_questions(permission)
+    elif not ask(permission, "has_permission", request, view):
         return False
     if obj is not None:
         return ask(permission, "has_object_permission", request, view, obj)
@@ -204,12 +212,57 @@ def check_answer(answer: Any, where: str) -> bool:
     Raises:
         RuleError: the answer is neither ``True`` nor ``False``.
     """
-    if isinstance(answer, bool):
-        return answer
+    if is_bool(answer):
+        return bool(answer)
     if inspect.iscoroutine(answer):
         answer.close()  # Otherwise Python warns that it was never awaited.
         raise RuleError(f"{where} returned a coroutine. Rules are called synchronously: use 'def'.")
     raise RuleError(f"{where} must return True or False, not {type(answer).__name__}.")
+
+
+def is_bool(value: Any) -> bool:
+    """Tell whether a value is ``True`` or ``False`` itself.
+
+    An object of `SimpleLazyObject` says that it is of the class of its value, but ``&`` of
+    conditions and ``is`` do not see what it stands for.
+    """
+    return value is True or value is False
+
+
+def refuse_other_questions(permission: FilePermission) -> None:
+    """Make sure that a permission has no ``has_permission`` that nobody would ask.
+
+    The class is looked at when it is made. A decorator, an assignment or an instance can bring
+    the method later, and a base that overrides ``__init_subclass__`` can prevent the look.
+
+    Raises:
+        RuleError: it has one.
+    """
+    is_own = get_function(permission.has_permission) is not FilePermission.has_permission
+    if is_own or _find_base_with_has_permission(type(permission)) is not None:
+        raise RuleError(
+            f"{type(permission).__qualname__} is decided by records alone, and its own "
+            f"has_permission is never called. {_COMBINE}"
+        )
+
+
+def get_function(method: Any) -> Any:
+    """Return the function of a bound method; ``None`` for anything else."""
+    return getattr(method, "__func__", None)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether an error that a rule has raised refuses the requester.
+
+    These are errors of Django REST framework, and of the project, with a status below 500, and
+    Django's own ``Http404`` and ``PermissionDenied``. All others are failures.
+
+    Args:
+        error: the error.
+    """
+    if isinstance(error, APIException):
+        return error.status_code < 500
+    return isinstance(error, Http404 | PermissionDenied)
 
 
 def get_drf_request(request: Any) -> Any:
@@ -223,20 +276,20 @@ def get_drf_request(request: Any) -> Any:
     if not hasattr(request, "user"):
         return Request(request)
     # With a user alone, DRF would authenticate again for a rule that reads request.auth.
-    known = ForcedAuthentication(request.user, getattr(request, "auth", None))
+    known: Any = ForcedAuthentication(request.user, getattr(request, "auth", None))
     return Request(request, authenticators=[known])
 
 
 def denies_all(permission: Any) -> bool:
     """Tell whether a permission is one of ours that never says when it allows anything."""
-    method = getattr(type(permission), "has_object_permission", None)
-    return method is FilePermission.has_object_permission
+    method = getattr(permission, "has_object_permission", None)
+    return get_function(method) is FilePermission.has_object_permission
 
 
 def asks_records(permission: Any) -> bool:
     """Tell whether a permission looks at records, beside the request."""
-    method = getattr(type(permission), "has_object_permission", None)
-    return method is not BasePermission.has_object_permission
+    method = getattr(permission, "has_object_permission", None)
+    return get_function(method) is not BasePermission.has_object_permission
 
 
 def _decide_both(

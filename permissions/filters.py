@@ -20,10 +20,17 @@ from proxy_storage.meta_backends.querysets import get_database
 from proxy_storage.owners import get_owner_models
 from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
-from .base import FilePermission, ask, asks_records, denies_all
+from .base import (
+    FilePermission,
+    ask,
+    asks_records,
+    denies_all,
+    is_bool,
+    refuse_other_questions,
+)
 from .bounds import EVERYBODY, NOBODY, UNKNOWN, Bounds
 
-# a class that has one of these has spoken about records
+# a class or an instance that has one of these has spoken about records
 RECORD_METHODS = {"has_object_permission", "get_filter", "get_bounds"}
 
 
@@ -57,6 +64,9 @@ def get_readable(
         request: the request, with its user.
         view: the view that makes the list.
         models: models that own files; by default all those that have a field for them.
+
+    Raises:
+        RuleError: a permission cannot decide, as in `base.decide`. Nothing must be shown.
     """
     if models is None:
         models = get_owner_models()
@@ -106,16 +116,17 @@ def get_bounds(
 def _get_bounds_of_files(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
 ) -> Bounds:
+    refuse_other_questions(permission)
     if denies_all(permission):
         return NOBODY
-    methods = find_first(type(permission), RECORD_METHODS)
+    methods = find_first(permission, RECORD_METHODS)
     if "get_bounds" in methods:
         bounds: Bounds = permission.get_bounds(request, view, models)
         return bounds
     condition = permission.get_filter(request, view, models) if "get_filter" in methods else None
     if condition is None:
         return UNKNOWN
-    if not isinstance(condition, Q | bool) or (isinstance(condition, Q) and not condition):
+    if not is_bool(condition) and not (isinstance(condition, Q) and condition):
         raise ConfigurationError(
             f"{type(permission).__qualname__}.get_filter() must return a Q that is not empty, True "
             f"(all records), False (none) or None (ask each of them). This is a "
@@ -124,13 +135,18 @@ def _get_bounds_of_files(
     return Bounds.exactly(condition)
 
 
-def find_first(cls: type, names: Collection[str]) -> Collection[str]:
+def find_first(owner: Any, names: Collection[str]) -> Collection[str]:
     """Return those of the names that the most derived class has which has any of them.
 
     A class that overrides how one instance is decided, and not what it tells of all, has
-    not spoken of all.
+    not spoken of all. The same holds for an instance with attributes of its own.
+
+    Args:
+        owner: a class, or an instance.
+        names: names of methods.
     """
-    found = ([name for name in names if name in vars(base)] for base in cls.__mro__)
+    bases = owner.__mro__ if isinstance(owner, type) else (owner, *type(owner).__mro__)
+    found = ([name for name in names if name in vars(base)] for base in bases)
     return next(filter(None, found), [])
 
 
@@ -145,7 +161,7 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
     """
     for rule in get_single_rules(permission):
         if isinstance(rule, FilePermission):
-            methods = find_first(type(rule), RECORD_METHODS)
+            methods = find_first(rule, RECORD_METHODS)
             if list(methods) == ["has_object_permission"]:
                 yield get_rule_name(rule)
             elif hasattr(rule, "find_unfiltered"):

@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from proxy_storage.exceptions import RuleError
 from proxy_storage.meta_backends.base import MetaBackendObject
 
-from .base import decide
+from .base import decide, is_refusal
 from .settings import get_reading_classes
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def may_read(
 ) -> bool:
     """Tell whether a user may read a file: for other frameworks, plain views and tasks.
 
-    The answer is that of a download by the endpoint. A rule that cannot decide is logged as an
-    error, and denies.
+    The answer is that of a download by the endpoint. A rule that raises a refusal denies, such
+    as ``PermissionDenied``. One that cannot decide is logged as an error, and denies.
 
     Args:
         user: the user; ``None`` for one who is not logged in.
@@ -67,6 +67,10 @@ def may_read(
         return all(decide(permission(), asked, None, record) is True for permission in classes)
     except RuleError as error:
         logger.error("%r was refused, since a rule cannot decide. %s", record["path"], error)  # noqa: TRY400  (one line)
+        return False
+    except Exception as error:
+        if not is_refusal(error):
+            raise
         return False
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils.functional import SimpleLazyObject
 from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, IsAuthenticated
 
 from proxy_storage.exceptions import ConfigurationError, RuleError
@@ -44,7 +45,9 @@ def answering(answer):
     return Answering
 
 
-NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User]
+# Conditions of `&` and `|` would take the first of the lazy values for true.
+LAZY = [SimpleLazyObject(lambda: False), SimpleLazyObject(lambda: True)]
+NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User, *LAZY]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,9 @@ def test_is_an_error_whatever_the_operators(people, permission, who, recwarn):
     assert not recwarn.list  # No coroutine that was never awaited.
 
 
-@pytest.mark.parametrize("permission", [AsyncForRequests, answering(1), ~answering(None)])
+@pytest.mark.parametrize(
+    "permission", [AsyncForRequests, answering(1), ~answering(None), answering(LAZY[0])]
+)
 def test_opens_no_list(people, permission):
     with pytest.raises(RuleError):
         get_readable([permission()], ask(people["owner"]), VIEW, [Document])
@@ -151,3 +156,84 @@ class TestBases:
             pass
 
         assert Both("user").user_field == "user"
+
+
+class Pub(FilePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+    def get_filter(self, request, view, models):
+        return True
+
+
+def refuse(*arguments):
+    return False
+
+
+def with_careless_base():
+    class Careless:
+        def __init_subclass__(cls, **kwargs):
+            pass
+
+    return type("Both", (Careless, Pub, IsAuthenticated), {})
+
+
+def with_assignment():
+    rule = type("Later", (Pub,), {})
+    rule.has_permission = refuse
+    return rule
+
+
+def with_assignment_to_a_mixin():
+    mixin = type("Mixin", (), {})
+    rule = type("Mixed", (mixin, Pub), {})
+    mixin.has_permission = refuse
+    return rule
+
+
+def with_other_bases():
+    rule = type("Based", (Pub, type("Mixin", (), {})), {})
+    rule.__bases__ = (Pub, IsAuthenticated)
+    return rule
+
+
+def with_attribute_of_the_instance():
+    rule = Pub()
+    rule.has_permission = refuse
+    return rule
+
+
+def with_attribute_access():
+    class Dynamic(Pub):
+        def __getattribute__(self, name):
+            return refuse if name == "has_permission" else super().__getattribute__(name)
+
+    return Dynamic
+
+
+class TestQuestionsThatNobodyWouldAsk:
+    """A has_permission that a class gets after it was made denies."""
+
+    @pytest.fixture(
+        params=[
+            with_careless_base,
+            with_assignment,
+            with_assignment_to_a_mixin,
+            with_other_bases,
+            with_attribute_of_the_instance,
+            with_attribute_access,
+        ]
+    )
+    def rule(self, request):
+        return request.param()
+
+    def test_of_one_file(self, people, rule):
+        for record in (RECORD, None):
+            for permission in (rule(), (~Pub | rule)(), (Pub & rule)()):
+                with pytest.raises(RuleError, match=r"never called.*'&'"):
+                    decide(permission, ask(people["staff"]), VIEW, record)
+
+    def test_of_lists(self, people, rule):
+        for permission in (rule(), (Pub & rule)()):
+            with pytest.raises(RuleError, match=r"never called.*'&'"):
+                get_readable([permission], ask(people["staff"]), VIEW, [Document])

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import SimpleLazyObject
 from guardian.shortcuts import assign_perm
 from rest_framework.permissions import (
     AllowAny,
@@ -26,8 +27,10 @@ from proxy_storage_permissions import (
     HasObjectPermission,
     IsOwner,
     Readable,
+    decide,
     get_readable,
 )
+from proxy_storage_permissions.filters import find_unfiltered, get_rule_name
 from tests.testapp.models import (
     Document,
     KeyedDocument,
@@ -248,3 +251,46 @@ def test_list_is_one_query_however_many_files(people, empty_storages, django_ass
     with django_assert_num_queries(1):
         readable = get_list(people["owner"], permission, models=[Document, KeyedDocument])
         assert len(meta_backend.select(readable.condition)) == 5
+
+
+class TestMethodsOfInstances:
+    """What an instance has of its own counts before what its class has."""
+
+    def replace(self, permission, **methods):
+        for name, method in methods.items():
+            setattr(permission, name, method)
+        return permission
+
+    @pytest.mark.parametrize("cls", [BasePermission, AllowAny, IsAuthenticated])
+    def test_rule_of_drf_is_asked_for_each_file(self, people, cls):
+        rule = self.replace(cls(), has_object_permission=lambda request, view, obj: False)
+        request = ask(people["owner"])
+        assert decide(rule, request, VIEW) is None
+        assert decide(rule, request, VIEW, UNBOUND) is False
+        assert get_readable([rule], request, VIEW) == ASK_EACH
+        assert list(find_unfiltered(rule, [Document]))
+
+    def test_filter_of_the_class_is_not_believed(self, people):
+        rule = self.replace(IsOwner("user"), has_object_permission=lambda request, view, obj: False)
+        assert get_readable([rule], ask(people["owner"]), VIEW) == ASK_EACH
+        assert list(find_unfiltered(rule, [Document])) == [get_rule_name(rule)]
+
+    def test_filter_of_the_instance_is(self, people):
+        rule = self.replace(
+            FilePermission(),
+            has_object_permission=lambda request, view, obj: True,
+            get_filter=lambda request, view, models: True,
+        )
+        assert get_readable([rule], ask(people["owner"]), VIEW).is_exact
+        assert not list(find_unfiltered(rule, [Document]))
+
+    def test_rule_that_denies_all_may_get_one(self, people):
+        rule = self.replace(DenyAll(), has_object_permission=lambda request, view, obj: True)
+        assert decide(rule, ask(people["owner"]), VIEW) is None
+        assert get_readable([rule], ask(people["owner"]), VIEW) == ASK_EACH
+
+    @pytest.mark.parametrize("value", [True, False])
+    def test_lazy_value_is_no_filter(self, people, value):
+        rule = self.replace(Told(), get_filter=lambda *arguments: SimpleLazyObject(lambda: value))
+        with pytest.raises(ConfigurationError, match="This is a SimpleLazyObject"):
+            get_readable([rule], ask(people["owner"]), VIEW)

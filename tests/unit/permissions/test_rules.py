@@ -6,11 +6,17 @@ import logging
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
+from django.db import OperationalError
+from django.http import Http404
 from django.test import RequestFactory
+from rest_framework import exceptions
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import AllowAny, BasePermission, DjangoModelPermissions, IsAdminUser
 from rest_framework.request import Request
 
+from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage_permissions import (
     FieldPermissions,
     HasValidSignature,
@@ -153,6 +159,47 @@ def test_rule_that_cannot_decide_denies(people, records, caplog, permission):
     (line,) = caplog.messages
     assert "Use HasModelPermission" in line
     assert records["orm_file"]["path"] in line
+
+
+class Teapot(APIException):
+    status_code = 418
+
+
+class Broken(APIException):
+    status_code = 502
+
+
+def raising(error):
+    class Raises(BasePermission):
+        def has_object_permission(self, request, view, obj):
+            raise error
+
+    return Raises
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.PermissionDenied(),
+        exceptions.NotAuthenticated(),
+        exceptions.NotFound(),
+        exceptions.Throttled(5),
+        Teapot(),
+        Http404(),
+        PermissionDenied(),
+    ],
+)
+def test_refusal_that_a_rule_raises_denies(people, records, error):
+    rules = [raising(error)]
+    assert may_read(people["staff"], records["orm_file"], permission_classes=rules) is False
+
+
+@pytest.mark.parametrize(
+    "error", [Broken(), OperationalError(), MetaBackendUnavailable(""), KeyError()]
+)
+def test_failure_of_a_rule_is_one(people, records, error):
+    with pytest.raises(type(error)):
+        may_read(people["staff"], records["orm_file"], permission_classes=[raising(error)])
 
 
 @pytest.mark.django_db(databases=["default", "other"], transaction=True)
