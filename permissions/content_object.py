@@ -27,7 +27,12 @@ from .filters import (
     owned_as_any,
     owned_by,
 )
-from .object_permissions import get_permitted, has_object_permission, has_other_backends
+from .object_permissions import (
+    get_permitted,
+    has_object_permission,
+    has_other_backends,
+    has_perm,
+)
 
 DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
 
@@ -61,10 +66,7 @@ class HasModelPermission(FilePermission):
         return owned_as_any([model for model in models if self._is_permitted(request, model)])
 
     def _is_permitted(self, request: Request, model: type[Model]) -> bool:
-        if not request.user:
-            return False
-        answer = request.user.has_perm(get_full_name(self.name, model))
-        return check_answer(answer, f"{type(request.user).__qualname__}.has_perm()")
+        return has_perm(request.user, get_full_name(self.name, model))
 
 
 class HasObjectPermission(FilePermission):
@@ -92,7 +94,7 @@ class HasObjectPermission(FilePermission):
         if model is None or locate_content_object(obj) != router.db_for_write(model):
             return False
         instance = obj.get_content_object()
-        if instance is None or not request.user:
+        if instance is None:
             return False
         return has_object_permission(request.user, get_full_name(self.name, model), instance)
 
@@ -106,7 +108,7 @@ class HasObjectPermission(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Bounds:
         """Tell of each model which files are permitted, or that each of them has to be asked."""
-        if not request.user:
+        if not hasattr(request.user, "has_perm"):
             return NOBODY
         found = (
             (model, get_permitted(request.user, get_full_name(self.name, model), model))

@@ -32,7 +32,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.urls import get_file_url
 
-from .requesters import get_model_label, is_user
+from .requesters import get_key, get_model_label, is_logged_in, is_user
 from .settings import get_link_key, get_link_max_age, get_link_rounding
 
 if TYPE_CHECKING:
@@ -225,18 +225,20 @@ def _get_end(max_age: int) -> int:
 
 
 def _get_user_key(user: AbstractBaseUser | AnonymousUser) -> str:
-    if user.pk is None:
+    key = get_key(user)
+    if key is None:
         raise ValueError(f"A link is for one user or for everybody, and {user} has no key.")
     if not can_be_named(user):
         raise ValueError(
             f"A link is for a user, or an instance of another model, not {type(user).__name__}."
         )
-    return str(user.pk)
+    return str(key)
 
 
 def can_be_named(requester: Any) -> bool:
     """Tell whether a link can be for a requester alone: it has a key, and a model to it."""
-    return is_user(requester) or get_model_label(requester) is not None
+    has_model = is_user(requester) or get_model_label(requester) is not None
+    return has_model and get_key(requester) is not None
 
 
 def _covers(method: str, asked: str) -> bool:
@@ -246,9 +248,7 @@ def _covers(method: str, asked: str) -> bool:
 def _is_for(key: str | None, user: AbstractBaseUser | AnonymousUser | None) -> bool:
     if key is None:
         return True
-    if user is None or not user.is_authenticated:  # DRF can be told to have no anonymous user
-        return False
-    return can_be_named(user) and user.pk is not None and str(user.pk) == key
+    return is_logged_in(user) and can_be_named(user) and str(get_key(user)) == key
 
 
 def _get_parameters(query: QueryDict) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import auth
 from django.db.models import Model, QuerySet
 
-from .base import check_answer
+from .base import check_answer, get_function
 
 # how a backend of Django's answers: with no for any instance
 BACKEND_METHODS = (
@@ -22,6 +22,21 @@ BACKEND_METHODS = (
 )
 
 
+def has_perm(user: Any, *arguments: Any) -> bool:
+    """Ask ``user.has_perm``. A requester without this method, such as a device, may nothing.
+
+    Args:
+        user: the requester; ``None`` where the project has none for who is not logged in.
+        arguments: those of the method.
+
+    Raises:
+        RuleError: the answer is neither ``True`` nor ``False``.
+    """
+    if not hasattr(user, "has_perm"):
+        return False
+    return check_answer(user.has_perm(*arguments), f"{type(user).__qualname__}.has_perm()")
+
+
 def has_object_permission(user: Any, name: str, instance: Model) -> bool:
     """Ask ``user.has_perm``, where django-guardian refuses the permissions of other apps.
 
@@ -31,17 +46,16 @@ def has_object_permission(user: Any, name: str, instance: Model) -> bool:
         instance: a model instance.
     """
     try:
-        answer = user.has_perm(name, instance)
+        return has_perm(user, name, instance)
     except _get_refusals():
         return False
-    return check_answer(answer, f"{type(user).__qualname__}.has_perm()")
 
 
 def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] | None:
     """Return the instances of a model for which `has_object_permission` says yes.
 
     Args:
-        user: the user, who may be anonymous or inactive.
+        user: the user, who may be anonymous or inactive, with a method ``has_perm``.
         name: the full name of the permission.
         model: the model.
 
@@ -50,8 +64,8 @@ def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] |
     """
     from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 
-    # request.user may be lazy, and then has another type
-    if user.__class__.has_perm not in (AnonymousUser.has_perm, PermissionsMixin.has_perm):
+    known = (AnonymousUser.has_perm, PermissionsMixin.has_perm)
+    if get_function(user.has_perm) not in known:
         return None
     if user.is_active and user.is_superuser:
         return model._base_manager.all()

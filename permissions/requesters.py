@@ -8,6 +8,15 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 
 
+def is_logged_in(requester: Any) -> bool:
+    """Tell whether a requester is logged in. What does not say so, such as a dict, is not.
+
+    Args:
+        requester: ``request.user``. DRF can be told to have none where nobody is logged in.
+    """
+    return bool(requester and getattr(requester, "is_authenticated", False))
+
+
 def is_user(requester: Any) -> bool:
     """Tell whether a requester is a logged-in user of the project.
 
@@ -20,14 +29,26 @@ def is_user(requester: Any) -> bool:
 
     Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#specifying-a-custom-user-model
     """
-    # DRF can be told to have no user for requests that are not logged in.
-    if not requester or not requester.is_authenticated:
+    if not is_logged_in(requester):
         return False
     model: Any = get_user_model()
     if isinstance(requester, Model):
         user_model: Any = model._meta.concrete_model
         return isinstance(requester, user_model)
     return hasattr(requester, "get_username") or hasattr(requester, model.USERNAME_FIELD)
+
+
+def get_key(requester: Any) -> Any:
+    """Return the key of a requester; ``None`` where it has none.
+
+    A multi-table child of the user model may have a primary key of its own, whose values are
+    the keys of other users. A user is known by the key of the user model.
+    """
+    key = getattr(requester, "pk", None)
+    if not is_user(requester):
+        return key
+    model: Any = get_user_model()
+    return getattr(requester, model._meta.pk.attname, key)
 
 
 def get_model_label(requester: Any) -> str | None:

@@ -32,6 +32,7 @@ from proxy_storage_permissions.filters import (
     get_rule_name,
     get_single_rules,
 )
+from proxy_storage_permissions.requesters import is_logged_in
 
 logger = logging.getLogger("proxy_storage_api")
 
@@ -58,7 +59,7 @@ class RecordsMixin(DownloadMixin):
         """Refuse lists to anonymous users if ``ANONYMOUS_LISTS`` is false."""
         super().check_permissions(request)
         is_closed = self.action == "list" and not api_settings.ANONYMOUS_LISTS
-        if is_closed and not (request.user and request.user.is_authenticated):
+        if is_closed and not is_logged_in(request.user):
             self.permission_denied(request)
 
     def get_queryset(self) -> Any:

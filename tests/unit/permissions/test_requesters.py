@@ -4,12 +4,26 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import models
 from django.http import QueryDict
+from django.test.utils import isolate_apps
 from django.utils.functional import SimpleLazyObject
 
-from proxy_storage_permissions import IsOwner, get_readable, get_signed_url
+from proxy_storage.meta_backends.conditions import matches
+from proxy_storage_permissions import (
+    HasModelPermission,
+    HasObjectPermission,
+    IsOwner,
+    get_readable,
+    get_signed_url,
+)
 from proxy_storage_permissions.links import is_valid_link
-from proxy_storage_permissions.requesters import get_model_label, is_user
+from proxy_storage_permissions.requesters import (
+    get_key,
+    get_model_label,
+    is_logged_in,
+    is_user,
+)
 from tests.testapp.models import Document, Team
 from tests.unit.permissions.asking import VIEW, ask, is_allowed, own
 
@@ -72,6 +86,9 @@ def test_negation_counts_it_as_a_stranger(user, device):
         (lambda user: Device(pk=user.pk), False),
         (lambda user: AnonymousUser(), False),
         (lambda user: None, False),
+        (lambda user: {"sub": user.pk}, False),
+        (lambda user: "owner", False),
+        (lambda user: user.pk, False),
     ],
 )
 def test_who_is_a_user(user, get_requester, expected):
@@ -82,6 +99,66 @@ def test_model_of_a_user_has_no_label(user, device):
     assert get_model_label(user) is None
     assert get_model_label(AnonymousUser()) is None
     assert get_model_label(device) == "testapp.team"
+
+
+WITHOUT_LOGIN = [None, {"sub": 1}, {}, "owner", 1, object(), AnonymousUser()]
+
+
+@pytest.mark.parametrize("requester", WITHOUT_LOGIN)
+def test_what_does_not_say_so_is_not_logged_in(requester):
+    assert is_logged_in(requester) is False
+
+
+@pytest.mark.parametrize("requester", [*WITHOUT_LOGIN, Device(pk=1)])
+@pytest.mark.parametrize("rule", [HasModelPermission(), HasObjectPermission(), IsOwner("user")])
+def test_requester_that_is_no_user_may_nothing(user, requester, rule):
+    record = own(Document.objects.create(user=user), "orm_file")
+    assert not is_allowed(rule, requester, record)
+    readable = get_readable([rule], ask(requester), VIEW, [Document])
+    assert readable.is_exact
+    assert not matches(readable.condition, record)
+
+
+def test_has_perm_of_the_instance_is_asked_for_each_file(user):
+    user.has_perm = lambda name, obj=None: False
+    readable = get_readable([HasObjectPermission()], ask(user), VIEW, [Document])
+    assert not readable.is_exact
+
+
+@pytest.fixture
+def employee_model():
+    """A multi-table child of the user model with a primary key of its own."""
+    with isolate_apps("tests.testapp"):
+
+        class Employee(User):
+            number = models.AutoField(primary_key=True)
+            account = models.OneToOneField(User, models.CASCADE, parent_link=True, related_name="+")
+
+            class Meta:
+                app_label = "testapp"
+
+        yield Employee
+
+
+class TestKey:
+    def test_of_a_child_of_the_user_model_is_the_users(self, user, employee_model):
+        employee = employee_model(number=user.pk + 7, id=user.pk, account_id=user.pk)
+        assert employee.pk != user.pk
+        assert get_key(employee) == get_key(user) == user.pk
+
+    @pytest.mark.parametrize(
+        ("requester", "expected"),
+        [
+            (Device(pk=3), 3),
+            (SimpleNamespace(is_authenticated=True, username="owner", pk="4"), "4"),
+            (SimpleNamespace(is_authenticated=True, username="owner", id=5, pk=6), 5),
+            (SimpleNamespace(is_authenticated=True, username="owner"), None),
+            (AnonymousUser(), None),
+            ({"sub": 1}, None),
+        ],
+    )
+    def test_of_others(self, requester, expected):
+        assert get_key(requester) == expected
 
 
 class TestLinks:
@@ -101,6 +178,17 @@ class TestLinks:
         assert self.opens(record, link, user)
         assert not self.opens(record, link, device)
         assert not self.opens(record, link, SimpleNamespace(is_authenticated=True, pk=user.pk))
+        for requester in WITHOUT_LOGIN:
+            assert not self.opens(record, link, requester)
+
+    def test_for_a_user_is_not_for_a_child_with_an_equal_number(self, record, user, employee_model):
+        other = User.objects.create(username="other")
+        stranger = employee_model(number=user.pk, id=other.pk, account_id=other.pk)
+        employee = employee_model(number=other.pk, id=user.pk, account_id=user.pk)
+        for link in (get_signed_url(record, user=user), get_signed_url(record, user=employee)):
+            assert not self.opens(record, link, stranger)
+            assert self.opens(record, link, employee)
+            assert self.opens(record, link, user)
 
     def test_for_a_device(self, record, user, device):
         link = get_signed_url(record, user=device)
@@ -116,3 +204,5 @@ class TestLinks:
     def test_for_what_has_no_model(self, record):
         with pytest.raises(ValueError, match="not SimpleNamespace"):
             get_signed_url(record, user=SimpleNamespace(is_authenticated=True, pk=1))
+        with pytest.raises(ValueError, match="has no key"):
+            get_signed_url(record, user={"sub": 1})

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.pagination import (
     BasePagination,
     CursorPagination,
@@ -265,6 +266,19 @@ class TestAnonymous:
         change(ANONYMOUS_LISTS=False)
         settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
         assert ask(view=Files).status_code == 403
+
+    @pytest.mark.parametrize("requester", [{"sub": 1}, "owner", 7])
+    def test_with_a_requester_that_does_not_say_whether_it_is_logged_in(self, change, requester):
+        class Authentication(BaseAuthentication):
+            def authenticate(self, request):
+                return requester, None
+
+        class View(self.View):
+            authentication_classes = [Authentication]
+
+        assert ask(view=View).status_code == 200
+        change(ANONYMOUS_LISTS=False)
+        assert ask(view=View).status_code == 403
 
 
 class OnlyForRequests(BasePermission):
