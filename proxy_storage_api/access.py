@@ -16,7 +16,6 @@ from rest_framework.exceptions import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
-    PermissionDenied,
     ValidationError,
 )
 from rest_framework.parsers import BaseParser
@@ -47,6 +46,7 @@ from proxy_storage_api.phantoms import count_queries, work_as_for_a_refusal
 from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.transactions import RequestTransactionMixin
 from proxy_storage_permissions import DenyAll, decide
+from proxy_storage_permissions.base import is_refusal
 from proxy_storage_permissions.signed import is_marked_as_expired
 
 logger = logging.getLogger("proxy_storage_api")
@@ -54,9 +54,7 @@ logger = logging.getLogger("proxy_storage_api")
 #: Cache-Control of records, lists, links and refusals: they are for one user, at one moment
 NOT_STORED = "private, no-store"
 
-# Errors by which a rule refuses the requester.
-_REFUSALS = (AuthenticationFailed, NotAuthenticated, NotFound, PermissionDenied)
-# Errors of a rule that are an answer to the request, or for which another request may succeed.
+# Errors of a rule, beside refusals, after which another request may succeed.
 _PASSED_ON = (APIException, MetaBackendUnavailable, OperationalError, InterfaceError)
 
 
@@ -87,7 +85,7 @@ class FileAccess(RequestTransactionMixin):
     # Those of the record that is looked for at the moment.
     _sought: tuple[str, str | None] | None = None
     # The reason why the requester is not logged in, although the request tries to.
-    _failed_authentication: AuthenticationFailed | None = None
+    _failed_authentication: AuthenticationFailed | NotAuthenticated | None = None
     _is_deciding = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -168,7 +166,7 @@ class FileAccess(RequestTransactionMixin):
         """
         try:
             super().perform_authentication(request)
-        except AuthenticationFailed as error:
+        except (AuthenticationFailed, NotAuthenticated) as error:
             if not self.asks_for_one_file and self.action != "metadata":
                 raise
             self._failed_authentication = error
@@ -240,20 +238,28 @@ class FileAccess(RequestTransactionMixin):
 
     def check_object_permissions(self, request: Request, obj: MetaBackendObject) -> None:
         """Let every permission decide by the record."""
-        with count_queries() if api_settings.HIDE_FORBIDDEN else nullcontext() as queries:
-            permission = self._find_refusing(obj)
+        try:
+            with count_queries() if api_settings.HIDE_FORBIDDEN else nullcontext() as queries:
+                permission = self._find_refusing(obj)
+        except Exception as error:
+            if is_refusal(error):
+                self._tell_of_refusal(obj)
+            raise
         if permission is None:
             return
-        # a project may have no user for those who are not logged in
-        who = getattr(request.user, "pk", None)
-        logger.warning("%s of %r was refused to %r.", self.action, obj["path"], who)
-        self.report_refusal(obj)
+        self._tell_of_refusal(obj)
         if queries is None:
             self._deny(request, permission)
         self._look_on(obj)
         if not queries.count:
             work_as_for_a_refusal(obj["path"], self._may_have_phantom)
         raise NotFound
+
+    def _tell_of_refusal(self, record: MetaBackendObject) -> None:
+        # a project may have no user for those who are not logged in
+        who = getattr(self.request.user, "pk", None)
+        logger.warning("%s of %r was refused to %r.", self.action, record["path"], who)
+        self.report_refusal(record)
 
     def _find_refusing(self, record: MetaBackendObject) -> Any:
         """Return the first permission that does not allow a file."""
@@ -264,18 +270,14 @@ class FileAccess(RequestTransactionMixin):
             except RuleError as error:
                 self._log_rule_error(error)
                 return permission
-            except _REFUSALS:
-                # Its status would reveal that the file exists.
+            except Exception as error:
+                # Its status would tell that the file exists.
                 if not api_settings.HIDE_FORBIDDEN:
                     raise
-                return permission
-            except _PASSED_ON:
-                raise
-            except Exception:
-                # An error would tell that the file exists.
-                if not api_settings.HIDE_FORBIDDEN:
-                    raise
-                logger.exception("A rule failed for %r, so it is refused.", record["path"])
+                if not is_refusal(error):
+                    if isinstance(error, _PASSED_ON):
+                        raise
+                    logger.exception("A rule failed for %r, so it is refused.", record["path"])
                 return permission
         return None
 
@@ -303,11 +305,10 @@ class FileAccess(RequestTransactionMixin):
             return all(
                 self._decide(one, self.request, phantom) is True for one in self.get_permissions()
             )
-        except _REFUSALS:
-            return False
-        except _PASSED_ON:
-            raise
-        except Exception:  # noqa: BLE001  (a rule of the project, about a record that does not exist)
+        except Exception as error:
+            # A rule of the project may fail for a record that does not exist.
+            if isinstance(error, _PASSED_ON) and not is_refusal(error):
+                raise
             return False
 
     def _deny(self, request: Request, permission: Any) -> NoReturn:
@@ -434,7 +435,9 @@ class FileAccess(RequestTransactionMixin):
         """Return whether all permissions allow a file. A refusal does not send `file_refused`."""
         try:
             return self._find_refusing(record) is None
-        except _REFUSALS:
+        except Exception as error:
+            if not is_refusal(error):
+                raise
             return False
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from rest_framework.authentication import BaseAuthentication, TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
@@ -36,6 +36,13 @@ class ExpiredCookie(BaseAuthentication):
         return "Bearer"
 
 
+class MissingCookie(ExpiredCookie):
+    """As those do for which who comes without a log-in is nobody."""
+
+    def authenticate(self, request):
+        raise NotAuthenticated("Token is expired")
+
+
 class WithoutToken(BaseAuthentication):
     """As that of sessions does without the token against forgery."""
 
@@ -52,6 +59,10 @@ class Cookies(Tokens):
     authentication_classes = [ExpiredCookie]
 
 
+class Missing(Tokens):
+    authentication_classes = [MissingCookie]
+
+
 class Forged(Tokens):
     authentication_classes = [WithoutToken]
 
@@ -61,7 +72,7 @@ class LoggedIn(Tokens):
 
 
 router = SimpleRouter()
-for view in (Tokens, Cookies, Forged, LoggedIn):
+for view in (Tokens, Cookies, Missing, Forged, LoggedIn):
     router.register(view.__name__.lower(), view, basename=view.__name__.lower())
 urlpatterns = router.urls
 
@@ -86,7 +97,7 @@ def link(files):
     return get_signed_url(record).url
 
 
-@pytest.fixture(params=["tokens", "cookies"])
+@pytest.fixture(params=["tokens", "cookies", "missing"])
 def ask(request, client):
     """Ask as a browser that sends a log-in which has ended."""
     client.cookies["jwt"] = "expired"
