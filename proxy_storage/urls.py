@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -27,10 +27,12 @@ class RequestedEndpoint:
     Attributes:
         name: its full URL name, with namespaces.
         kwargs: the arguments in the URL of the request.
+        args: those of groups without a name.
     """
 
     name: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    args: Sequence[Any] = ()
 
 
 _requested: ContextVar[RequestedEndpoint | None] = ContextVar("requested", default=None)
@@ -83,9 +85,10 @@ def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str
 
 def _get_endpoint_url(url_name: str, request: Any) -> str:
     first_error: NoReverseMatch | None = None
-    for name, kwargs in _get_candidates(url_name, request):
+    for name, kwargs, args in _get_candidates(url_name, request):
         try:
-            return reverse(name, kwargs=dict(kwargs))
+            # Django takes one of the two, and gives no others where there are names.
+            return reverse(name, kwargs=dict(kwargs), args=() if kwargs else args)
         except NoReverseMatch as error:
             first_error = first_error or error
     raise ConfigurationError(
@@ -96,20 +99,21 @@ def _get_endpoint_url(url_name: str, request: Any) -> str:
     ) from first_error
 
 
-def _get_candidates(url_name: str, request: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _get_candidates(
+    url_name: str, request: Any
+) -> Iterator[tuple[str, Mapping[str, Any], Sequence[Any]]]:
     """Give out URL names with arguments, the most exact first."""
     requested = _requested.get()
     match: ResolverMatch | None = getattr(request, "resolver_match", None)
-    if requested is not None and requested.kwargs:
-        yield url_name, requested.kwargs
-    if match is not None and match.kwargs:
-        yield url_name, match.kwargs
+    for known in (requested, match):
+        if known is not None and (known.kwargs or known.args):
+            yield url_name, known.kwargs, known.args
     kwargs = get_url_kwargs()
     if kwargs:
-        yield url_name, kwargs
-    yield url_name, {}
+        yield url_name, kwargs, ()
+    yield url_name, {}, ()
     if requested is not None:
-        yield requested.name, requested.kwargs
+        yield requested.name, requested.kwargs, requested.args
 
 
 def get_url_kwargs() -> Mapping[str, Any]:

@@ -141,7 +141,7 @@ class FileAccess(RequestTransactionMixin):
         elif name in _get_action_url_names(type(self)):
             name = "files"
         kwargs = {key: value for key, value in match.kwargs.items() if key != "format"}
-        return RequestedEndpoint(":".join([*match.namespaces, name]), kwargs)
+        return RequestedEndpoint(":".join([*match.namespaces, name]), kwargs, match.args)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse methods that do not exist or are switched off before anything is read.
@@ -211,9 +211,9 @@ class FileAccess(RequestTransactionMixin):
 
     def check_permissions(self, request: Request) -> None:
         """Refuse what no record could allow, before one is looked for."""
-        if self.action == "metadata" and request.method != "OPTIONS":
-            # The answer to OPTIONS describes the bodies of other methods that are allowed.
-            with self._acting_as(self.action_map.get(str(request.method).lower())):
+        described = self.get_described_action(request)
+        if described != self.action:
+            with self._acting_as(described):
                 self.check_permissions(request)
             return
         for permission in self.get_permissions():
@@ -227,6 +227,16 @@ class FileAccess(RequestTransactionMixin):
             is_open = self.asks_for_one_file or self.action in ("list", "metadata")
             if answer is False or (answer is None and not is_open):
                 self._deny(request, permission)
+
+    def get_described_action(self, request: Request) -> str | None:
+        """Return the action of a request, or the one that the answer to OPTIONS describes.
+
+        That answer describes the bodies of other methods that are allowed. Django REST framework
+        asks the view for each of them with a request of that method.
+        """
+        if self.action == "metadata" and request.method != "OPTIONS":
+            return self.action_map.get(str(request.method).lower())
+        return self.action
 
     @contextmanager
     def _acting_as(self, action: Any) -> Iterator[None]:

@@ -42,6 +42,17 @@ class StorageFull(APIException):
     default_code = "insufficient_storage"
 
 
+class PreconditionFailed(APIException):
+    """412: the file is not the one that the client wants to change.
+
+    Source: RFC 9110 section 15.5.13.
+    """
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = _("The file is not of the version that was asked for.")
+    default_code = "precondition_failed"
+
+
 class LinkExpired(APIException):
     """403: the requester has a signed link to this file that was good until a while ago."""
 

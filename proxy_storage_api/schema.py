@@ -120,6 +120,8 @@ class FileSchema(AutoSchema):
                 413: "The file is too large.",
                 507: "There is not enough space to save the file.",
             }
+        if action == "remove":
+            texts |= {412: "The file is not of the version that was asked for."}
         if action in ("create", "link"):
             texts |= {415: "The body is of a type that is not read."}
         if self.view.get_throttles():

@@ -35,6 +35,13 @@ _REQUEST_HEADERS = {
         "Mon, 01 Jan 2024 00:00:00 GMT",
     ),
 }
+_DELETE_HEADERS = {
+    "If-Match": ("The file is deleted only if it is of this version.", '"etag"'),
+    "If-Unmodified-Since": (
+        "The file is deleted only if it was not changed after that.",
+        "Mon, 01 Jan 2024 00:00:00 GMT",
+    ),
+}
 # of a file's answer: header -> the statuses that have it, and what it says
 _FILE_HEADERS = {
     "Accept-Ranges": ([200, 206], "`bytes`: parts can be asked for."),
@@ -83,10 +90,14 @@ def get_parameters(view: Any) -> Iterator[Any]:
     if view.action in _BY_LINK:
         for name, text in _LINK_PARAMETERS.items():
             yield OpenApiParameter(name, description=text)
-    if view.action in _DELIVERING:
-        for name, (text, value) in _REQUEST_HEADERS.items():
-            examples = [OpenApiExample(name, value)]
-            yield OpenApiParameter(name, location="header", description=text, examples=examples)
+    yield from _get_preconditions(view.action)
+
+
+def _get_preconditions(action: str) -> Iterator[OpenApiParameter]:
+    headers = {"remove": _DELETE_HEADERS, **dict.fromkeys(_DELIVERING, _REQUEST_HEADERS)}
+    for name, (text, value) in headers.get(action, {}).items():
+        examples = [OpenApiExample(name, value)]
+        yield OpenApiParameter(name, location="header", description=text, examples=examples)
 
 
 def _get_parameters_of_web_servers(header: str, storage: str) -> Iterator[OpenApiParameter]:

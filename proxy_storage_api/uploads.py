@@ -134,7 +134,9 @@ class UploadMixin(FileAccess):
 
     def get_serializer_class(self) -> Any:
         """Return the serializer of an upload, of which the browsable API makes a form."""
-        return UploadSerializer if self.action == "create" else super().get_serializer_class()
+        if self.get_described_action(self.request) == "create":
+            return UploadSerializer
+        return super().get_serializer_class()
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         """Watch the upload from the first byte: a session's token is read with the body."""

@@ -41,6 +41,11 @@ class Validators(NamedTuple):
     last_modified: datetime | None
 
     @property
+    def seconds(self) -> int | None:
+        """The date in whole seconds since 1970, as headers have it."""
+        return None if self.last_modified is None else int(self.last_modified.timestamp())
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers ``ETag`` and ``Last-Modified``, where known."""
         headers = {}
@@ -86,12 +91,11 @@ def answer_without_file(
     """
     if request.META.keys().isdisjoint(_PRECONDITIONS):
         return None
-    last_modified = validators.last_modified
     whole = HttpResponse(headers={**headers, **validators.headers})
     response = get_conditional_response(
         request,
         etag=validators.etag,
-        last_modified=None if last_modified is None else int(last_modified.timestamp()),
+        last_modified=validators.seconds,
         response=whole,
     )
     if response is None or response is whole:

@@ -1,11 +1,17 @@
 """DELETE: the record that was decided on, and the field of its content object."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.utils.http import http_date, parse_http_date
 from rest_framework.test import APIClient
 
 from proxy_storage.owners import clear_field
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage.sources import Source
+from proxy_storage_api import removal
 from tests.contract.owners import get_owner, save_file
 from tests.testapp.models import Document, ShardDocument
 
@@ -119,3 +125,126 @@ def test_row_of_another_database(settings, field):
     clear_field(file.storage.get_meta_backend_obj(file.name))
     assert not getattr(ShardDocument.objects.using("other").get(), field)
     assert getattr(ShardDocument.objects.using("default").get(), field).name == file.name
+
+
+class TestPreconditions:
+    """What was changed since the client has seen it is not deleted."""
+
+    @pytest.fixture(params=["orm-disk", "mongo-disk", "orm-facts", "orm-memory", "mongo-gridfs"])
+    def storage(self, request):
+        return get_proxy_storage(request.param)
+
+    @pytest.fixture
+    def path(self, storage):
+        return storage.save("a.txt", ContentFile(b"content"))
+
+    def ask(self, admin, path, **headers):
+        names = {key.replace("_", "-"): value for key, value in headers.items()}
+        return admin.delete("/files/", query_params={"path": path}, headers=names)
+
+    def get_validators(self, admin, path):
+        response = admin.get("/files/", {"path": path})
+        b"".join(response)
+        return response.headers
+
+    @pytest.fixture(autouse=True)
+    def readers(self, settings):
+        settings.PROXY_STORAGE |= {
+            "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"]
+        }
+
+    @pytest.mark.parametrize(
+        "value", ['"another"', '"a", W/"b"', "", "nonsense", 'W/"*"'], ids=repr
+    )
+    def test_of_another_version(self, admin, storage, path, value):
+        response = self.ask(admin, path, if_match=value)
+        assert response.status_code == 412
+        assert response["Cache-Control"] == "private, no-store"
+        assert storage.exists(path)
+
+    def test_of_this_version(self, admin, storage, path):
+        etag = self.get_validators(admin, path)["ETag"]
+        assert self.ask(admin, path, if_match=f"W/{etag}").status_code == 412
+        assert self.ask(admin, path, if_match=f'"another", {etag}').status_code == 204
+        assert not storage.exists(path)
+
+    def test_of_any_version(self, admin, storage, path):
+        assert self.ask(admin, path, if_match="*").status_code == 204
+        assert not storage.exists(path)
+
+    @pytest.mark.parametrize(
+        ("value", "status"),
+        [(-3600, 412), (-(10**10), 412), (0, 204), (3600, 204), ("yesterday", 204), ("", 204)],
+    )
+    def test_by_date(self, admin, storage, path, value, status):
+        if isinstance(value, int):
+            modified = self.get_validators(admin, path)["Last-Modified"]
+            moment = max(parse_http_date(modified) + value, 0)
+            value = http_date(moment)
+        response = self.ask(admin, path, if_unmodified_since=value)
+        assert response.status_code == status
+        assert storage.exists(path) is (status == 412)
+
+    def test_tag_counts_before_the_date(self, admin, path):
+        headers = self.get_validators(admin, path)
+        old = http_date(0)
+        response = self.ask(
+            admin, path, if_match='"x"', if_unmodified_since=headers["Last-Modified"]
+        )
+        assert response.status_code == 412
+        response = self.ask(admin, path, if_match=headers["ETag"], if_unmodified_since=old)
+        assert response.status_code == 204
+
+    def test_others_are_for_copies(self, admin, path):
+        headers = {"if_none_match": "*", "if_modified_since": http_date(2**32)}
+        assert self.ask(admin, path, **headers).status_code == 204
+
+    def test_bytes_that_are_gone(self, admin, storage, path):
+        record = storage.get_meta_backend_obj(path)
+        record.get_original_storage().delete(record["original_storage_path"])
+        for value in ("*", '"x"'):
+            assert self.ask(admin, path, if_match=value).status_code == 412
+        assert storage.meta_backend.exists(path)
+        # Nobody knows a date of what is gone.
+        assert self.ask(admin, path, if_unmodified_since=http_date(0)).status_code == 204
+
+    def test_nobody_is_asked_without_them(self, admin, path, monkeypatch):
+        monkeypatch.setattr(removal, "get_source", None)
+        assert self.ask(admin, path, if_none_match='"x"').status_code == 204
+
+    def test_refusal_comes_first(self, admin, path):
+        admin.force_authenticate(User.objects.create(username="nobody"))
+        assert self.ask(admin, path, if_match='"x"').status_code == 403
+
+
+def test_precondition_of_a_file_that_leads_out_of_its_storage(admin, tmp_path):
+    storage = get_proxy_storage("orm-disk")
+    path = storage.save("a.txt", ContentFile(b"content"))
+    record = storage.get_meta_backend_obj(path)
+    local = Path(storage.original_storage.path(record["original_storage_path"]))
+    local.unlink()
+    (tmp_path / "outside.txt").write_text("outside")
+    local.symlink_to(tmp_path / "outside.txt")
+    response = admin.delete("/files/", query_params={"path": path}, headers={"if-match": "*"})
+    assert response.status_code == 412
+    assert storage.meta_backend.exists(path)
+
+
+class Undated(Source):
+    """As that of a storage that knows no times."""
+
+    size = 7
+
+    def open(self, start, stop):
+        raise AssertionError("nobody reads it")
+
+
+def test_file_without_validators(admin, monkeypatch):
+    path = get_proxy_storage("orm-disk").save("a.txt", ContentFile(b"content"))
+    monkeypatch.setattr(removal, "get_source", lambda record: Undated())
+
+    def ask(**headers):
+        return admin.delete("/files/", query_params={"path": path}, headers=headers).status_code
+
+    assert ask(**{"if-match": '"x"'}) == 412
+    assert ask(**{"if-unmodified-since": http_date(0)}) == 204

@@ -67,7 +67,7 @@ def test_each_is_switched_on_by_itself(change, key, method):
     [
         ("", "get", FILE | REFUSALS),
         ("", "post", {"201", "411", "413", "415", "507"} | REFUSALS),
-        ("", "delete", {"204"} | REFUSALS),
+        ("", "delete", {"204", "412"} | REFUSALS),
         ("record/", "get", {"200"} | REFUSALS),
         ("link/", "post", {"200", "415"} | REFUSALS),
         ("authorize/", "get", {"204"} | REFUSALS),
@@ -128,7 +128,11 @@ def test_empty_filters_are_none_and_orderings_are_listed(files):
 @pytest.mark.parametrize(
     ("path", "method", "expected"),
     [
-        ("", "delete", OF_A_FILE | LINK),
+        (
+            "",
+            "delete",
+            OF_A_FILE | LINK | {"If-Match": False, "If-Unmodified-Since": False},
+        ),
         ("record/", "get", OF_A_FILE),
         ("authorize/", "get", OF_A_FILE | LINK | {"disposition": False}),
     ],

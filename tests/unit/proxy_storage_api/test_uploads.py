@@ -50,6 +50,31 @@ def get_files():
     ]
 
 
+class TestDescription:
+    """The answer to OPTIONS."""
+
+    def describe(self, client, url="/files/"):
+        response = client.options(url)
+        assert response.status_code == 200
+        return response.json().get("actions", {})
+
+    def test_has_the_fields_of_an_upload(self, admin):
+        fields = self.describe(admin)["POST"]
+        assert fields.keys() == {"file", "name", "storage"}
+        assert fields["file"]["required"]
+        assert [one["value"] for one in fields["storage"]["choices"]] == ["orm_disk", "mongo_disk"]
+
+    def test_has_the_fields_of_a_link(self, admin):
+        fields = self.describe(admin, "/files/link/")["POST"]
+        assert fields.keys() == {"path", "storage", "disposition", "max_age", "only_me"}
+
+    def test_has_none_for_who_may_not_upload(self, admin, log_in, change):
+        change(DEFAULT_PERMISSION_CLASSES=EVERYBODY)
+        assert self.describe(log_in("ronaldo")) == {}
+        change(UPLOAD_PERMISSION_CLASSES=None)
+        assert self.describe(admin) == {}
+
+
 class TestUpload:
     @pytest.mark.parametrize("storage", ["orm_disk", "mongo_disk"])
     def test_saves_the_file_and_answers_with_its_record(self, admin, storage):

@@ -1,10 +1,11 @@
 """The endpoint below variables, namespaces and other resources."""
 
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.files.base import ContentFile
-from django.urls import include, path
+from django.urls import include, path, re_path
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter, SimpleRouter
 from rest_framework.test import APIRequestFactory
@@ -55,6 +56,9 @@ PLACES = {
     "/spaces/v3/files/": [
         path("spaces/v3/", include((make_router(ByNamespace), "v3"), namespace="v3"))
     ],
+    # Groups without a name.
+    "/tenants/acme/files/": [re_path(r"^tenants/(\w+)/files/", ENDPOINT)],
+    "/a/b/files/": [re_path(r"^(\w)/(\w)/", include(make_router(Open, DefaultRouter)))],
     "/alone/9/": [
         path("alone/<int:pk>/", Open.as_view({"get": "list", "post": "create"}), name="alone")
     ],
@@ -130,9 +134,13 @@ def test_request_of_another_view(use, storage):
     use(PLACES["/api/v1/files/"])
     path = storage.save("a.txt", ContentFile(b""))
     request = APIRequestFactory().get("/")
-    request.resolver_match = type("Match", (), {"kwargs": {"version": "v7"}})
+    request.resolver_match = SimpleNamespace(args=(), kwargs={"version": "v7"})
     link = get_signed_url(storage.get_meta_backend_obj(path), request=request)
     assert urlsplit(link.url).path == "/api/v7/files/"
+    use(PLACES["/tenants/acme/files/"])
+    request.resolver_match = SimpleNamespace(args=("goods",), kwargs={})
+    link = get_signed_url(storage.get_meta_backend_obj(path), request=request)
+    assert urlsplit(link.url).path == "/tenants/goods/files/"
     request.resolver_match = None
     with pytest.raises(ConfigurationError):
         get_file_url(path, "orm_disk", request)
