@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from itertools import dropwhile, islice
 from typing import Any, NoReturn
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import (
     APIException,
@@ -16,6 +17,7 @@ from rest_framework.exceptions import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
+    ParseError,
     ValidationError,
 )
 from rest_framework.parsers import BaseParser
@@ -170,9 +172,23 @@ class FileAccess(RequestTransactionMixin):
             if not self.asks_for_one_file and self.action != "metadata":
                 raise
             self._failed_authentication = error
+        except SuspiciousOperation:
+            # A session's token is looked for in a body that Django refuses to read. Whoever
+            # renders the answer would look for it again.
+            request._not_authenticated()  # type: ignore[attr-defined]  # not in the stubs
+            raise
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer 503 where a meta backend or a database does not answer."""
+        """Answer 503 where a meta backend or a database does not answer.
+
+        What Django refuses to read is 400. Otherwise Django would answer it, and caches could
+        keep that answer.
+        """
+        if isinstance(exc, SuspiciousOperation):
+            _log_as_django(exc, self.request)
+            malformed = ParseError()
+            malformed.__cause__ = exc
+            exc = malformed
         is_unavailable = isinstance(exc, MetaBackendUnavailable) or (
             isinstance(exc, OperationalError | InterfaceError) and not is_schema_error(exc)
         )
@@ -455,6 +471,12 @@ class FileAccess(RequestTransactionMixin):
 def _get_action_url_names(cls: type[FileAccess]) -> frozenset[str]:
     actions: list[Any] = cls.get_extra_actions()
     return frozenset(action.url_name for action in actions)
+
+
+def _log_as_django(error: SuspiciousOperation, request: Request) -> None:
+    """Write an error to the log of security, as Django does where it answers by itself."""
+    security_logger = logging.getLogger(f"django.security.{type(error).__name__}")
+    security_logger.error(str(error), extra={"status_code": 400, "request": request._request})
 
 
 def _require_storage(record: MetaBackendObject) -> None:

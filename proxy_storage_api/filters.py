@@ -21,6 +21,10 @@ from proxy_storage_permissions.links import BOUND_PARAMETERS, SIGNATURE_PARAMETE
 
 #: what records can be ordered by; with ``-`` the other way round
 ORDERINGS = ("path", "size", "mime_type", "created_at")
+# The most that a search may have. Each term is two comparisons of every record, and databases
+# limit the depth of a condition and the length of a pattern: SQLite to 1,000 and 50,000.
+MAX_SEARCH_TERMS = 20
+MAX_SEARCH_LENGTH = 500
 # The list has the URL of downloads, and takes what links have.
 LINK_PARAMETERS = (DISPOSITION_PARAMETER, SIGNATURE_PARAMETER, *BOUND_PARAMETERS)
 
@@ -53,12 +57,17 @@ class RecordFilter(BaseFilterBackend):
         """Return the conditions that the search terms are, all of which have to be fulfilled.
 
         Raises:
-            ValidationError: 400, the terms are not valid text.
+            ValidationError: 400, the terms are not valid text, or are too long or too many.
         """
+        parameter = drf_settings.SEARCH_PARAM
+        if len(request.query_params.get(parameter, "")) > MAX_SEARCH_LENGTH:
+            raise ValidationError({parameter: [f"Give at most {MAX_SEARCH_LENGTH} characters."]})
         try:
             terms = SearchFilter().get_search_terms(request)
         except ValidationError as error:
-            raise ValidationError({drf_settings.SEARCH_PARAM: error.detail}) from error
+            raise ValidationError({parameter: error.detail}) from error
+        if len(terms) > MAX_SEARCH_TERMS:
+            raise ValidationError({parameter: [f"Give at most {MAX_SEARCH_TERMS} terms."]})
         return [Q(path__icontains=term) | Q(name__icontains=term) for term in terms if term]
 
     def get_ordering(self, request: Request, queryset: Any, view: APIView) -> list[str]:

@@ -24,9 +24,8 @@ from proxy_storage_api.pagination import RecordPagination, StepPagination
 from proxy_storage_api.row_filters import apply_filter
 from proxy_storage_api.serializers import RecordSerializer
 from proxy_storage_api.settings import api_settings, get_max_decisions
-from proxy_storage_permissions.base import Outside
+from proxy_storage_permissions.base import Outside, asks_records, get_function
 from proxy_storage_permissions.filters import (
-    asks_records,
     find_unfiltered,
     get_readable,
     get_rule_name,
@@ -48,12 +47,14 @@ class RecordsMixin(DownloadMixin):
     #: what DRF's ``OrderingFilter`` may order by, if it is one of the filters
     ordering_fields: Sequence[str] = ORDERINGS
 
-    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        """Tell a list from a download, which are one resource: the file's path decides."""
-        drf_request = super().initialize_request(request, *args, **kwargs)
-        if self.action == "list" and self.path_parameter in request.GET:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Tell a list from a download, which are one resource: the file's path decides.
+
+        Django reads the query here for the first time, and may refuse it.
+        """
+        if self.action == "list" and self.path_parameter in request.query_params:
             self.action = "download"
-        return drf_request
+        super().initial(request, *args, **kwargs)
 
     def check_permissions(self, request: Request) -> None:
         """Refuse lists to anonymous users if ``ANONYMOUS_LISTS`` is false."""
@@ -160,11 +161,6 @@ class RecordsMixin(DownloadMixin):
     def record(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with what the record of one file says."""
         return Response(self.get_serializer(self.get_object()).data)
-
-
-def get_function(method: Any) -> Any:
-    """Return the function of a bound method."""
-    return getattr(method, "__func__", method)
 
 
 @cache

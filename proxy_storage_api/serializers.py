@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.utils.timezone import is_aware
 from rest_framework import serializers
 
 from proxy_storage.meta_backends.base import MetaBackendObject
@@ -31,6 +33,26 @@ class DispositionField(serializers.ChoiceField):
     """A disposition; the value of a wrong one is not repeated, as it may not be valid text."""
 
     default_error_messages = {"invalid_choice": f"This must be one of {', '.join(DISPOSITIONS)}."}
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in UTC, in which databases compare moments.
+
+    The first and the last hours of the calendar do not exist there, if they are those of another
+    time zone.
+    """
+
+    def to_internal_value(self, value: Any) -> datetime:
+        """Return the moment.
+
+        Raises:
+            ValidationError: it is none, or is out of range in UTC.
+        """
+        try:
+            moment: datetime = super().to_internal_value(value)
+            return moment.astimezone(UTC) if is_aware(moment) else moment
+        except OverflowError:
+            self.fail("overflow")
 
 
 class RecordSerializer(serializers.Serializer[MetaBackendObject]):
@@ -202,13 +224,13 @@ class RecordFilterSerializer(serializers.Serializer[Any]):
     path__startswith = serializers.CharField(required=False, trim_whitespace=False)
     size__gte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
     size__lte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)
-    created_at__gte = serializers.DateTimeField(required=False)
-    created_at__lte = serializers.DateTimeField(required=False)
+    created_at__gte = MomentField(required=False)
+    created_at__lte = MomentField(required=False)
     has_content_object = serializers.BooleanField(
         required=False,
         allow_null=True,
         default=None,
         help_text="Whether the files belong to a model instance.",
     )
-    released_at__gte = serializers.DateTimeField(required=False)
-    released_at__lte = serializers.DateTimeField(required=False)
+    released_at__gte = MomentField(required=False)
+    released_at__lte = MomentField(required=False)

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
 from jobs.models import JobApply
@@ -118,6 +120,41 @@ class TestEverythingElse:
                 assert response.status_code >= 400
                 assert response["Cache-Control"] == ANYTHING_ELSE
         assert Client().get("/files/", query)["Cache-Control"] == ANYTHING_ELSE
+
+    @pytest.mark.parametrize("accept", ["application/json", "text/html"])
+    @pytest.mark.parametrize("who", ["messi", "anonymous"])
+    def test_what_django_does_not_read(self, messi, change, caplog, accept, who):
+        change(UPLOAD_PERMISSION_CLASSES=[AllowAny], UPLOAD_STORAGES=["orm_disk"])
+        change(DELETE_PERMISSION_CLASSES=[AllowAny])
+        client = Client(enforce_csrf_checks=True, headers={"accept": accept})
+        if who == "messi":
+            client.cookies = messi.cookies
+            # The token is looked for in the body.
+            client.cookies["csrftoken"] = "a" * 32
+        many = dict.fromkeys(map(str, range(1001)), "x")
+        form = {"data": urlencode(many), "content_type": "application/x-www-form-urlencoded"}
+        file = {"file": ContentFile(b"", name="a.txt")}
+        for response in (
+            client.get("/files/", many),
+            client.head("/files/", many),
+            client.get("/files/record/", many),
+            client.delete("/files/", query_params=many),
+            client.options("/files/", query_params=many),
+            client.post("/files/link/", {"path": "/a"}, query_params=many),
+            client.post("/files/link/", **form),
+            client.post("/files/", {**many, **file}),
+        ):
+            assert response.status_code == 400
+            assert response["Cache-Control"] == ANYTHING_ELSE
+        assert client.get("/files/authorize/", many)["Cache-Control"] == "no-store"
+        # As where Django answers by itself.
+        names = {record.name for record in caplog.records}
+        assert "django.security.TooManyFieldsSent" in names
+
+    def test_host_that_is_not_the_sites(self, messi, query):
+        response = messi.get("/files/record/", query, headers={"host": "elsewhere.example"})
+        assert (response.status_code, response["Cache-Control"]) == (400, ANYTHING_ELSE)
+        assert b"elsewhere" not in response.content
 
     def test_meta_backend_that_does_not_answer(self, messi, query, monkeypatch):
         def get(self, path):

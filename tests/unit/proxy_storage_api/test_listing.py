@@ -14,6 +14,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
+from proxy_storage_api.serializers import RecordFilterSerializer
 from proxy_storage_api.viewsets import FileViewSet
 from tests.testapp.models import Document, KeyedDocument
 
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
+MOMENTS = ["created_at__gte", "created_at__lte", "released_at__gte", "released_at__lte"]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -130,12 +132,59 @@ class TestFilters:
             ("ordering", "original_storage_path"),
             ("ordering", "--path"),
             ("ordering", "path,nothing"),
+            ("search", ",".join("a" * 21)),
+            ("search", "a" * 501),
+            ("search", "a " * 251),
         ],
     )
     def test_values_that_are_none(self, parameter, value):
         response = ask({parameter: value})
         assert response.status_code == 400
         assert set(response.data) == {parameter}
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [(",".join("twelv/0123" * 2), []), ("x" * 500, []), ("twelve,/,.txt," * 6, range(12))],
+    )
+    def test_search_that_is_not_too_long(self, value, expected):
+        assert numbers(ask({"search": value})) == list(expected)
+
+    @pytest.mark.parametrize("parameter", MOMENTS)
+    @pytest.mark.parametrize(
+        ("zone", "value"),
+        [
+            ("America/Chicago", "9999-12-31T23:59:59"),
+            ("Asia/Tokyo", "0001-01-01T00:00:00"),
+            ("UTC", "9999-12-31T23:59:59-01:00"),
+            ("UTC", "0001-01-01T00:00:00+01:00"),
+        ],
+    )
+    def test_moments_that_utc_does_not_have(self, settings, parameter, zone, value):
+        settings.TIME_ZONE = zone
+        response = ask({parameter: value})
+        assert response.status_code == 400
+        assert response.data == {parameter: ["Datetime value out of range."]}
+
+    @pytest.mark.parametrize("parameter", MOMENTS)
+    @pytest.mark.parametrize(
+        ("zone", "value"),
+        [
+            ("America/Chicago", "9999-12-31T17:59:59"),
+            ("Asia/Tokyo", "0001-01-02T00:00:00"),
+            ("UTC", "9999-12-31T23:59:59"),
+            ("UTC", "0001-01-01T00:00:00"),
+        ],
+    )
+    def test_first_and_last_moments(self, settings, parameter, zone, value):
+        settings.TIME_ZONE = zone
+        assert ask({parameter: value}).status_code == 200
+
+
+def test_moments_without_time_zones(settings):
+    settings.USE_TZ = False
+    serializer = RecordFilterSerializer(data={"created_at__gte": "2026-01-01T02:00:00"})
+    assert serializer.is_valid()
+    assert serializer.validated_data["created_at__gte"] == datetime(2026, 1, 1, 2)
 
 
 @pytest.mark.parametrize("model", [Document, KeyedDocument])
