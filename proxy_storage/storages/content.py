@@ -35,9 +35,17 @@ MAX_WRAPPERS = 5
 
 
 def encode(data: Any) -> bytes:
-    """Return data as the bytes that are stored."""
+    """Return data as the bytes that are stored.
+
+    Raises:
+        ContentError: it is text that cannot be UTF-8.
+        TypeError: it is neither text nor bytes. A number, of which ``bytes`` would make so many
+            NUL bytes, is refused as by Django's storages.
+    """
+    if isinstance(data, bytes):
+        return data
     try:
-        return data.encode() if isinstance(data, str) else bytes(data)
+        return data.encode() if isinstance(data, str) else bytes(memoryview(data))
     except UnicodeEncodeError as error:
         raise ContentError(f"Text that cannot be UTF-8: {error}") from error
 

@@ -1,6 +1,7 @@
 """Contents that are odd, or lie about themselves: stored whole, or refused."""
 
 import io
+from array import array
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -168,6 +169,40 @@ class TestReading:
         content = make()
         check_is_saved(storage, content, b"")
         content.close()
+
+
+class Parts(ContentFile):
+    """Gives these parts, whatever they are."""
+
+    def __init__(self, *parts):
+        super().__init__(b"x")
+        self.parts = parts
+
+    def chunks(self, chunk_size=None):
+        yield from self.parts
+
+
+class TestPartsThatAreNotBytes:
+    @pytest.mark.parametrize(
+        "part", [3, True, 0, None, [104, 105], range(3), 1.5, object()], ids=repr
+    )
+    def test_are_refused(self, storage, part):
+        check_is_refused(storage, Parts(part), TypeError)
+        check_is_refused(storage, Parts(b"first", part), TypeError)
+
+    def test_number_from_read_is_refused(self, storage):
+        class Reader:
+            name = "a.txt"
+            answers = iter([3, b""])
+
+            def read(self, size=-1):
+                return next(self.answers, b"")
+
+        check_is_refused(storage, Reader(), TypeError)
+
+    def test_other_buffers_are_bytes(self, storage):
+        parts = (bytearray(b"a"), memoryview(b"bcd")[::2], array("B", b"e"), "é")
+        check_is_saved(storage, Parts(*parts), "abdeé".encode())
 
 
 class TestText:
