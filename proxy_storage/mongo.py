@@ -9,9 +9,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from datetime import UTC
-from typing import Any
+from typing import Any, Self
 
 from django.utils.module_loading import import_string
 
@@ -45,6 +45,7 @@ except ImportError as error:  # pragma: no cover  (tests/project has an environm
 
 __all__ = [
     "AnyDatabase",
+    "DatabaseUserMixin",
     "Decimal128",
     "DuplicateKeyError",
     "GridFSBucket",
@@ -92,17 +93,28 @@ class LazyDatabase:
         self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
         self._prepared = 0
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state to pickle; another process opens the database itself.
+    def check_has_name(self, action: str) -> None:
+        """Make sure that the source is one that another process can look up.
+
+        Args:
+            action: what is not possible otherwise, for the error.
 
         Raises:
             TypeError: the source is a ``Database``, which has connections.
         """
         if isinstance(self.source, Database):
             raise TypeError(
-                f"The pymongo Database {self.source.name!r} cannot be pickled. Instead of the "
+                f"The pymongo Database {self.source.name!r} cannot be {action}. Instead of the "
                 "database, give a function that returns it, or the dotted path of the function."
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle; another process opens the database itself.
+
+        Raises:
+            TypeError: the source is a ``Database``, which has connections.
+        """
+        self.check_has_name("pickled")
         return {**self.__dict__, "_resolved": (0, None), "_prepared": 0}
 
     def __copy__(self) -> LazyDatabase:
@@ -157,6 +169,36 @@ class LazyDatabase:
                 f"and {self.source!r} gave {type(database).__name__}."
             )
         return database
+
+
+class DatabaseUserMixin:
+    """Copies and pickles of what was made with the source of a `LazyDatabase`."""
+
+    _database: LazyDatabase
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle.
+
+        Raises:
+            TypeError: it was made with a pymongo ``Database`` and not with a function
+                that returns one.
+        """
+        self._database.__getstate__()  # Raises the error for a source that cannot be pickled.
+        return self.__dict__
+
+    def __copy__(self) -> Self:
+        """Return a copy, also of what cannot be pickled."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        copied = memo[id(self)] = copy(self)
+        # The arguments of the constructor have the source as well.
+        memo[id(self._database.source)] = self._database.source
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
 
 
 def get_collection(database: AnyDatabase, name: str) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage
 from django.core.files.storage import Storage
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.deconstruct import deconstructible
 
 from proxy_storage import owners, registry
 from proxy_storage.exceptions import (
@@ -98,13 +99,22 @@ class MetaBackendObject(dict[str, Any]):
         self._content_object, self.has_fetched_content_object = instance, True
 
 
+@deconstructible
 class MetaBackendBase(SelectingBase):
     """A store of records, each under its unique path.
 
     Subclasses write the methods with an underscore and need not check what they are
     given; they raise errors of `proxy_storage.exceptions` only. Two equal meta backends
     (``==``) are the same place, so subclasses compare what they write to.
+
+    A migration names the class and the arguments that a meta backend was made with.
     """
+
+    if TYPE_CHECKING:
+
+        def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+            """Return the path of the class and the arguments; the decorator adds the method."""
+            raise NotImplementedError
 
     def create(self, data: Mapping[str, Any]) -> MetaBackendObject:
         """Write a new record.

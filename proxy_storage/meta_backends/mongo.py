@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -32,6 +32,7 @@ from proxy_storage.meta_backends.mongo_query import (
 from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.mongo import (
     AnyDatabase,
+    DatabaseUserMixin,
     LazyDatabase,
     NetworkTimeout,
     UpdateMany,
@@ -57,7 +58,7 @@ CLAIM_PAUSE = 0.05
 LOOK_AGAIN_TIMEOUT = 0.4
 
 
-class MongoMetaBackend(MetaBackendBase):
+class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
     """Records in a MongoDB collection, each with its ``_id``.
 
     Its indexes, a unique one on ``path`` and one on the owner, are made when a process
@@ -66,7 +67,8 @@ class MongoMetaBackend(MetaBackendBase):
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
-            of such a callable; see `proxy_storage.mongo.LazyDatabase`.
+            of such a callable; see `proxy_storage.mongo.LazyDatabase`. Migrations can write
+            down only the latter two.
         collection: the collection's name.
     """
 
@@ -85,6 +87,16 @@ class MongoMetaBackend(MetaBackendBase):
 
     def __hash__(self) -> int:
         return hash((self._database, self.collection_name))
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Return the path of the class and the arguments, for migrations.
+
+        Raises:
+            TypeError: it was made with a pymongo ``Database`` and not with a function that
+                returns one.
+        """
+        self._database.check_has_name("written to a migration")
+        return super().deconstruct()
 
     def _make_indexes(self, database: AnyDatabase) -> None:
         collection = database[self.collection_name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -75,6 +75,23 @@ class ORMMetaBackend(MetaBackendBase):
 
     def __hash__(self) -> int:
         return hash(self._label)
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Return the path of the class and the arguments, for migrations.
+
+        The model is named by its label: a migration does not import models.
+        """
+        path, args, kwargs = super().deconstruct()
+        return (
+            path,
+            tuple(map(self._get_label_of_model, args)),
+            {key: self._get_label_of_model(value) for key, value in kwargs.items()},
+        )
+
+    def _get_label_of_model(self, value: Any) -> Any:
+        """Return the label for the model of the records, and any other value unchanged."""
+        is_model = isinstance(value, type) and issubclass(value, Model)
+        return value._meta.label if is_model and value._meta.label_lower == self._label else value
 
     @property
     def model(self) -> type[ProxyStorageModelBase]:

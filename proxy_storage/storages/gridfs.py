@@ -6,7 +6,6 @@ import io
 import posixpath
 from collections.abc import Callable
 from contextlib import suppress
-from copy import copy, deepcopy
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
@@ -20,6 +19,7 @@ from django.utils.deconstruct import deconstructible
 from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.mongo import (
     AnyDatabase,
+    DatabaseUserMixin,
     DuplicateKeyError,
     GridFSBucket,
     GridOut,
@@ -86,7 +86,7 @@ class GridFSFile(BinaryFile):
 
 
 @deconstructible
-class GridFSStorage(Storage):
+class GridFSStorage(DatabaseUserMixin, Storage):
     """A Django storage that keeps each file in a GridFS bucket under its name.
 
     GridFS itself lets many files have one name. To be a storage, a name is claimed
@@ -111,30 +111,6 @@ class GridFSStorage(Storage):
     ) -> None:
         self.collection_name = collection
         self._database = LazyDatabase(database)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state to pickle.
-
-        Raises:
-            TypeError: the storage was made with a pymongo ``Database`` and not with a function
-                that returns one.
-        """
-        self._database.__getstate__()  # Raises the error for a source that cannot be pickled.
-        return self.__dict__
-
-    def __copy__(self) -> Self:
-        """Return a copy, also of a storage that cannot be pickled."""
-        copied = type(self).__new__(type(self))
-        copied.__dict__.update(self.__dict__)
-        return copied
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
-        copied = memo[id(self)] = copy(self)
-        # The arguments of the constructor have the source as well.
-        memo[id(self._database.source)] = self._database.source
-        copied.__dict__.update(deepcopy(self.__dict__, memo))
-        return copied
 
     @property
     def _bucket(self) -> GridFSBucket:

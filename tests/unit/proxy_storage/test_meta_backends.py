@@ -1,10 +1,13 @@
 from contextlib import nullcontext
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.migrations.writer import MigrationWriter
 from pymongo import MongoClient
 
 from demo.services import free_port
+from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
@@ -13,6 +16,10 @@ from proxy_storage.exceptions import (
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.storages import ProxyStorage
+from tests.testapp.memory_backend import MemoryMetaBackend
+from tests.testapp.models import StoredFile
+from tests.testapp.storages import get_mongo_db
 
 RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
 
@@ -71,6 +78,65 @@ class TestORMMetaBackend:
         backend = ORMMetaBackend("testapp.PlainStoredFile")
         with pytest.raises(ConfigurationError, match="has no field 'original_storage_name'"):
             backend.create({**RECORD, "original_storage_name": "disk"})
+
+
+class NamedRecords(ORMMetaBackend):
+    """A backend of a project, whose records are always the same ones."""
+
+    def __init__(self, note=""):
+        super().__init__(StoredFile)
+        self.note = note
+
+
+class TestMigration:
+    """A migration names the class and its arguments, and has nothing of the records."""
+
+    ORM = "proxy_storage.meta_backends.orm.ORMMetaBackend"
+    MONGO = "proxy_storage.meta_backends.mongo.MongoMetaBackend"
+    OWN = f"{__name__}.NamedRecords"
+    GET_MONGO_DB = "tests.testapp.storages.get_mongo_db"
+
+    @pytest.mark.parametrize(
+        ("backend", "expected"),
+        [
+            (ORMMetaBackend("testapp.StoredFile"), f"{ORM}('testapp.StoredFile')"),
+            (ORMMetaBackend(StoredFile), f"{ORM}('testapp.StoredFile')"),
+            (ORMMetaBackend(model=StoredFile), f"{ORM}(model='testapp.StoredFile')"),
+            (NamedRecords("a"), f"{OWN}('a')"),
+            (MongoMetaBackend(get_mongo_db, "files"), f"{MONGO}({GET_MONGO_DB}, 'files')"),
+            (
+                MongoMetaBackend(database=GET_MONGO_DB, collection="files"),
+                f"{MONGO}(collection='files', database='{GET_MONGO_DB}')",
+            ),
+        ],
+        ids=str,
+    )
+    def test_makes_an_equal_one(self, backend, expected):
+        text, imports = MigrationWriter.serialize(backend)
+        assert text == expected
+        modules = {}
+        exec("\n".join(imports), modules)
+        assert eval(text, modules) == backend
+
+    def test_of_a_field_has_no_records(self, empty_storages):
+        for backend in (MemoryMetaBackend(), ORMMetaBackend("testapp.StoredFile")):
+            backend.create(RECORD)
+            storage = ProxyStorage(original_storage=FileSystemStorage("/a"), meta_backend=backend)
+            text, _imports = MigrationWriter.serialize(ProxyStorageFileField(storage=storage))
+            assert f"meta_backend={MigrationWriter.serialize(backend)[0]}" in text
+            assert "proxy_storage_name" not in text
+
+    def test_cannot_name_an_inner_class(self):
+        class Inner(MemoryMetaBackend):
+            pass
+
+        with pytest.raises(ValueError, match="Could not find object Inner"):
+            MigrationWriter.serialize(Inner())
+
+    def test_cannot_name_a_database(self):
+        backend = MongoMetaBackend(get_mongo_db(), "files")
+        with pytest.raises(TypeError, match="cannot be written to a migration"):
+            MigrationWriter.serialize(backend)
 
 
 @pytest.mark.django_db(transaction=True)
