@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.core.checks import CheckMessage
 from django.core.files.storage import Storage
@@ -42,8 +42,13 @@ __all__ = [
 logger = logging.getLogger("proxy_storage")
 
 
-#: the keys that every record has, each with text as its value
+#: the keys that every record has, each with text that is not empty as its value
 REQUIRED_KEYS = ("path", "proxy_storage_name", "original_storage_path")
+
+
+def is_required_text(value: Any) -> TypeGuard[str]:
+    """Tell whether a value can be that of one of `REQUIRED_KEYS`."""
+    return is_literal_path(value) and value != ""
 
 
 class MetaBackendObject(dict[str, Any]):
@@ -130,7 +135,7 @@ class MetaBackendBase(SelectingBase):
                 transaction stays usable.
             MetaBackendUnavailable: the database does not answer.
             MetaBackendError: the data lacks one of the three keys or has something else
-                than text there, or the database refused the record.
+                than text there, or empty text, or the database refused the record.
         """
         for key in REQUIRED_KEYS:
             if key not in data:
@@ -178,7 +183,7 @@ class MetaBackendBase(SelectingBase):
             MetaBackendObjectDoesNotExist: no such record.
             MetaBackendObjectAlreadyExists: ``update_data`` has a path that is taken.
             MetaBackendError: ``update_data`` has something else than text for one of
-                `REQUIRED_KEYS`, or the database refused the change.
+                `REQUIRED_KEYS`, or empty text, or the database refused the change.
         """
         self._check_values(update_data)
         criteria = {**(where or {}), "path": self._check_path(path)}
@@ -397,9 +402,10 @@ class MetaBackendBase(SelectingBase):
     def _check_values(data: Mapping[str, Any]) -> None:
         """Refuse values that would make a document or row that is not a record."""
         for key in REQUIRED_KEYS:
-            if key in data and not is_literal_path(data[key]):
+            if key in data and not is_required_text(data[key]):
                 raise MetaBackendError(
-                    f"The record was refused: {key} must be text, not {data[key]!r}.",
+                    f"The record was refused: {key} must be text without NUL that is not empty, "
+                    f"and is {data[key]!r}.",
                     path=data.get("path"),
                     is_certain=True,
                 )

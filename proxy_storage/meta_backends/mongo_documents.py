@@ -2,9 +2,10 @@
 
 A collection has no schema: other programs, and former versions of a project, may have written
 documents that are not records, or values of another type than a key has. A document that
-lacks one of `REQUIRED_KEYS`, or has something else than text there, does not count as a record.
-A known key whose value has a wrong type counts as a key without value. Queries follow the same
-rules: see `proxy_storage.meta_backends.mongo_query`.
+lacks one of `REQUIRED_KEYS`, or has something there that `MetaBackendBase.create` refuses, such
+as a number or empty text, does not count as a record. A known key whose value has a wrong type
+counts as a key without value. Queries follow the same rules: see
+`proxy_storage.meta_backends.mongo_query`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy_storage.meta_backends.base import REQUIRED_KEYS
+from proxy_storage.meta_backends.base import REQUIRED_KEYS, is_required_text
 from proxy_storage.meta_backends.comparisons import KINDS, OWNERS_KEY
 from proxy_storage.meta_backends.values import LARGEST, SMALLEST, get_kind
 from proxy_storage.mongo import Decimal128
@@ -41,10 +42,11 @@ def read_document(document: dict[str, Any]) -> dict[str, Any] | None:
     Returns:
         ``None`` for a document that is not a record.
     """
-    missing = [key for key in REQUIRED_KEYS if not isinstance(document.get(key), str)]
+    missing = [key for key in REQUIRED_KEYS if not is_required_text(document.get(key))]
     if missing:
         logger.warning(
-            "The document %r with the path %r does not count as a record: %s must be text.",
+            "The document %r with the path %r does not count as a record: %s must be text "
+            "without NUL that is not empty.",
             document.get("_id"),
             document.get("path"),
             " and ".join(missing),

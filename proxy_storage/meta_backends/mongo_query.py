@@ -38,6 +38,7 @@ TYPES: Mapping[str, list[str]] = {
     # The last one is the name that nx-27017 has for times.
     "datetime": ["date", "unknown"],
 }
+HAS_NUL: Mapping[str, str] = {"$regex": r"\x00"}
 ORDER_PREFIX = "_order_by_"
 
 
@@ -51,10 +52,11 @@ def get_query(condition: Condition) -> dict[str, Any]:
 
 def get_well_formed(*queries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the query for the documents that count as records, and fulfil these queries."""
-    well_formed = ({key: FOUND[KINDS[key]]} for key in REQUIRED_KEYS)
-    arrays = [{key: {"$type": "array"}} for key in REQUIRED_KEYS]
+    well_formed = ({key: {**FOUND[KINDS[key]], "$gt": ""}} for key in REQUIRED_KEYS)
+    # A pattern cannot have a NUL in it, so it is escaped.
+    wrong = [{key: found} for key in REQUIRED_KEYS for found in ({"$type": "array"}, HAS_NUL)]
     # The queries come first: a server may evaluate the parts of $and one after the other.
-    return {"$and": [*filter(None, queries), *well_formed, {"$nor": arrays}]}
+    return {"$and": [*filter(None, queries), *well_formed, {"$nor": wrong}]}
 
 
 def get_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:
