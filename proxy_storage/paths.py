@@ -33,7 +33,13 @@ MAX_KEY_BYTES = 1024
 # A longer suffix is not an extension: it is a sentence after a dot.
 MAX_EXTENSION_BYTES = 64
 
-_TOKEN = re.compile(rf"_[A-Za-z0-9]{{{UNIQUE_TOKEN_LENGTH}}}(?=\.|$)")
+
+def get_text(name: Any) -> Any:
+    """Return the text of a name that is given as ``os.PathLike``; any other value unchanged."""
+    if isinstance(name, os.PathLike):
+        with suppress(TypeError):  # Its path is no text, and is refused as a name.
+            return os.fspath(name)
+    return name
 
 
 def is_literal_path(path: Any) -> TypeGuard[str]:
@@ -68,9 +74,7 @@ def validate_name(name: Any) -> str:
     it finds and the name that it returns; a storage that overrides ``save`` has to
     repeat this (CVE-2024-39330).
     """
-    if isinstance(name, os.PathLike):
-        with suppress(TypeError):  # a path that is no text; it is refused below
-            name = os.fspath(name)
+    name = get_text(name)
     if not is_literal_path(name):
         raise InvalidNameError(f"A file name must be text without NUL, not {name!r}.", name=name)
     if strip_control_characters(name) != name:
@@ -101,9 +105,7 @@ def validate_original_storage_path(path: Any) -> str:
     Raises:
         InvalidNameError: as `validate_name`.
     """
-    if isinstance(path, os.PathLike):
-        with suppress(TypeError):
-            path = os.fspath(path)
+    path = get_text(path)
     validate_name(path.lstrip("/") if isinstance(path, str) else path)
     return str.__str__(path)
 
@@ -230,14 +232,15 @@ def cut_text(text: str, max_bytes: int) -> str:
     return encoded[: max(0, max_bytes)].decode(errors="ignore")
 
 
-def strip_token(name: str) -> str:
-    """Return a name of bytes without the token of `unique_name`, if it has one.
+def strip_token(name: str, token_length: int = UNIQUE_TOKEN_LENGTH) -> str:
+    """Return a name without the token of `unique_name`, if it has one.
 
     >>> strip_token("letters/cv_0123456789abcdef.tar.gz")
     'letters/cv.tar.gz'
     """
     folder, file_name = posixpath.split(name)
-    found = list(_TOKEN.finditer(file_name))
+    token = rf"_[A-Za-z0-9]{{{token_length}}}(?=\.|$)"
+    found = list(re.finditer(token, file_name))
     if found:
         file_name = file_name[: found[-1].start()] + file_name[found[-1].end() :]
     return posixpath.join(folder, file_name)

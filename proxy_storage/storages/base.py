@@ -22,6 +22,7 @@ from proxy_storage.originals import Original, get_full_path
 from proxy_storage.paths import (
     MAX_PATH_LENGTH,
     clean_path,
+    get_text,
     is_literal_path,
     normalize_name,
     validate_name,
@@ -273,6 +274,7 @@ class ProxyStorageBase(Storage):
         Raises:
             ProxyFileNotFoundError: there is none, or it belongs to another proxy storage.
         """
+        path = get_text(path)
         record = lookup.find_record(self, path)
         if record is not None:
             return record
@@ -366,7 +368,7 @@ class ProxyStorageBase(Storage):
         Raises:
             ProxyFileNotFoundError: nothing is below this path.
         """
-        return list_folder(self, path)
+        return list_folder(self, get_text(path))
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
@@ -386,7 +388,7 @@ class ProxyStorageBase(Storage):
         try:
             original, path = self._locate(name)
         except ProxyFileNotFoundError:
-            return lookup.get_local_path_to_be(self, name)
+            return lookup.get_local_path_to_be(self, get_text(name))
         return original.path(path)
 
     def url(self, name: str | None) -> str:
@@ -401,7 +403,9 @@ class ProxyStorageBase(Storage):
             record cannot be read, or if the original storage has no URLs. ``None`` and an
             empty name give the URL that the URLs of all files begin with.
         """
-        path = lookup.get_path_of_name(self, str(name)) if name else ""
+        if name:
+            name = str(get_text(name))
+        path = lookup.get_path_of_name(self, name) if name else ""
         endpoint_url = get_file_url(path, registry.get_proxy_storage_name(self))
         return get_original_url(self, name) if endpoint_url is None else endpoint_url
 

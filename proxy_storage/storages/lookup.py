@@ -26,6 +26,7 @@ from proxy_storage.exceptions import (
 from proxy_storage.originals import Original, get_full_path, saves_exclusively
 from proxy_storage.paths import (
     clean_path,
+    get_text,
     is_literal_path,
     normalize_name,
     strip_token,
@@ -194,14 +195,28 @@ def _find_by_local_path(storage: ProxyStorageBase, path: str) -> MetaBackendObje
     No index helps to find bytes, but their name and their path are usually alike. All
     records are read only for a file that is there, and that has another name.
     """
-    for original in get_all_originals(storage):
-        root = get_local_root(original.storage)
-        if root is None or not path.startswith(root) or path == root:
-            continue
-        record = _find_by_bytes(storage, original, path.removeprefix(root))
+    for original, name in split_local_path(storage, path):
+        record = _find_by_bytes(storage, original, name) if name else None
         if record is not None:
             return record
     return None
+
+
+def split_local_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Original, str]]:
+    """Return where the bytes at a path on the local disk lie.
+
+    Args:
+        storage: the proxy storage.
+        path: an absolute path, in its clean form.
+
+    Returns:
+        Each original storage that the path is in, and the name there; an empty one for the
+        folder of the original storage itself.
+    """
+    for original in get_all_originals(storage):
+        root = get_local_root(original.storage)
+        if root is not None and posixpath.join(path, "").startswith(root):
+            yield original, path[len(root) :]
 
 
 def _find_by_bytes(
@@ -242,9 +257,7 @@ def get_returned_name(storage: Any, name: Any) -> Any:
     ``save`` again, to this storage or to another one. Any absolute path can begin with ``/``,
     so the paths of a storage without another root need a record.
     """
-    if isinstance(name, os.PathLike):
-        with suppress(TypeError):
-            name = os.fspath(name)
+    name = get_text(name)
     if not is_literal_path(name) or not name.startswith("/") or clean_path(name) != name:
         return name
     # With the prefix "/", each absolute name can be a path of this storage.
@@ -264,12 +277,13 @@ def get_name_to_save(storage: ProxyStorageBase, name: Any) -> Any:
     ``/pics/a.png``, and comes back for it: below the root of this storage it keeps its folder. A
     name that a record has already is one that a storage has returned: its last part is used.
     """
+    name = get_text(name)
     returned = get_returned_name(storage, name)
-    if returned is name or storage.meta_backend.exists(str(name)):
+    if returned is name or storage.meta_backend.exists(name):
         return returned
     for root in get_roots(storage):
-        if root and str(name).startswith(root):
-            return str(name).removeprefix(root)
+        if root and name.startswith(root):
+            return name.removeprefix(root)
     return returned
 
 
@@ -327,13 +341,12 @@ def get_local_path_to_be(storage: ProxyStorageBase, name: Any) -> str:
 
 
 def _get_places(storage: ProxyStorageBase, name: str) -> Iterator[tuple[Storage, str]]:
+    """Yield where a file of this name could lie; the original storage decides whether it may."""
     if not name.startswith("/"):
-        if not name or get_plain_name(name) is not None:
-            yield get_all_originals(storage)[0].storage, name
+        yield get_all_originals(storage)[0].storage, name
         return
-    for original, plain in split_path(storage, name):
+    # A path on the local disk comes first: with the prefix "/", it has the form of other paths.
+    for original, plain in chain(
+        split_local_path(storage, clean_path(name)), split_path(storage, name)
+    ):
         yield original.storage, plain
-    for original in get_all_originals(storage):
-        root = get_local_root(original.storage)
-        if root is not None and name.startswith(root):
-            yield original.storage, name.removeprefix(root)

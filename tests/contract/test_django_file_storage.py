@@ -156,8 +156,8 @@ class TestOpen:
     def test_path_without_record_reaches_no_file(self, storage, path):
         assert not storage.exists(path)
         for reach in (storage.open, storage.size, storage.path, storage.delete):
-            if reach == storage.path and not path:
-                continue  # the folder itself, as collectstatic asks for it
+            if reach == storage.path and path in (".", "", "a/../b"):
+                continue  # Places inside of the folder; collectstatic asks for the folder itself.
             if reach == storage.delete and storage.delete_missing_ok:
                 continue  # see below
             with pytest.raises(FileNotFoundError, match="No record"):

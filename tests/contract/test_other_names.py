@@ -40,6 +40,8 @@ NOT_NAMES = [
     "a/",
 ]
 
+PLACES = ["", "test", "a/b.txt", "thumbs/", ".", "./x", "a//b", "a/../b", "line\nbreak"]
+
 
 def save(storage, name="letters/a.txt", content=b"mine", **kwargs):
     return storage.save(name, ContentFile(content), **kwargs)
@@ -121,6 +123,48 @@ class TestRelativeName:
         other_path = save(other)
         assert re.fullmatch(r"letters/a_[A-Za-z0-9]{7}\.txt", other_path)
         assert other.listdir("letters") == ([], [os.path.basename(other_path)])
+
+
+class TestPathlib:
+    """Names as ``pathlib`` has them, which Django's storages take as well."""
+
+    @pytest.mark.parametrize(
+        "storage", [*FULL, *RELATIVE, "orm-plain-disk", "orm-facts"], indirect=True
+    )
+    def test_means_what_its_text_means(self, storage):
+        path = save(storage)
+        name = pathlib.PurePosixPath(path)
+        assert storage.exists(name)
+        assert read(storage, name) == b"mine"
+        assert storage.size(name) == 4
+        assert storage.get_modified_time(name)
+        assert storage.url(name) == storage.url(path)
+        assert storage.get_meta_backend_obj(name)["path"] == path
+        assert storage.listdir(name.parent) == ([], [name.name])
+        assert storage.listdir(pathlib.PurePosixPath()) == storage.listdir("")
+        storage.delete(name)
+        assert not storage.exists(path)
+
+    @pytest.mark.parametrize("storage", ["orm-disk", "orm-relative-disk"], indirect=True)
+    def test_of_bytes_means_nothing(self, storage):
+        class Bytes(pathlib.PurePosixPath):
+            def __fspath__(self):
+                return b"a.txt"
+
+        class Nothing(Bytes):
+            def __fspath__(self):
+                return None
+
+        save(storage, "a.txt")
+        for name in (Bytes("a.txt"), Nothing("a.txt")):
+            assert not storage.exists(name)
+            assert isinstance(storage.url(name), str)
+            with pytest.raises(ProxyFileNotFoundError):
+                storage.listdir(name)
+            with pytest.raises(LocalPathError):
+                storage.path(name)
+            with pytest.raises(InvalidNameError):
+                save(storage, name)
 
 
 class TestRecordsFromBefore:
@@ -287,10 +331,11 @@ class TestPathWithoutRecord:
     )
     def test_is_where_the_file_would_be(self, storage):
         location = storage.original_storage.location
-        assert storage.path("") == location
-        assert storage.path("test") == f"{location}/test"
-        assert storage.path(f"{location}/a/b.txt") == f"{location}/a/b.txt"
-        for name in ("../x", "a/../b", ".", "/etc/passwd", None, b"x", "nul\0"):
+        for name in PLACES:
+            for asked in (name, f"{location}/{name}", pathlib.PurePosixPath(name)):
+                assert storage.path(asked) == FileSystemStorage(location).path(asked)
+        outside = f"{location}/../x"
+        for name in ("../x", "a/../../x", "/etc/passwd", outside, f"{location}x", None, b"x", "\0"):
             with pytest.raises(LocalPathError) as caught:
                 storage.path(name)
             assert isinstance(caught.value, FileNotFoundError)
@@ -300,6 +345,14 @@ class TestPathWithoutRecord:
     def test_of_a_prefix(self, storage):
         location = storage.original_storage.location
         assert storage.path("/private/a/b.txt") == f"{location}/a/b.txt"
+
+    def test_of_a_prefix_that_every_path_has(self, meta_backend_name, settings, tmp_path):
+        original, options = FileSystemStorage(tmp_path), {"paths": None, "path_prefix": "/"}
+        storage = put_in_front_of(original, meta_backend_name, settings, **options)
+        for name in (storage.path(""), storage.location, f"{tmp_path}/", ""):
+            assert storage.path(name) == str(tmp_path)
+        for name in ("a/b.txt", "/a/b.txt", f"{tmp_path}/a/b.txt"):
+            assert storage.path(name) == f"{tmp_path}/a/b.txt"
 
     @pytest.mark.parametrize("storage", ["orm-gridfs", "mongo-relative-gridfs"], indirect=True)
     def test_without_local_paths(self, storage):

@@ -1,6 +1,7 @@
 """URLs of a project without the download endpoint, and names that no URL leads to."""
 
 import asyncio
+from pathlib import PurePosixPath
 
 import pytest
 from django.contrib import admin
@@ -119,6 +120,22 @@ class TestWithoutEndpoint:
     )
     def test_no_name_is_an_error(self, put, paths, name):
         assert isinstance(put(paths=paths).url(name), str)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"paths": "full"},
+            {"paths": "relative"},
+            {"paths": "relative", "unique_original_names": False},
+            {"paths": None, "path_prefix": "/"},
+        ],
+    )
+    def test_name_of_any_type_is_no_error(self, put, options):
+        storage = put(**options)
+        path = save(storage)
+        assert storage.url(PurePosixPath(path)) == storage.url(path) != f"#{path}"
+        for name in (PurePosixPath("nothing.txt"), b"bytes", 5, ["a"]):
+            assert storage.url(name) == storage.url(str(name))
 
     @pytest.mark.parametrize("storage", ["orm-gridfs", "orm-relative-gridfs"], indirect=True)
     def test_original_without_urls(self, no_endpoint, storage):
