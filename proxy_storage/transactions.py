@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 from django.db import connections, transaction
@@ -50,6 +51,17 @@ def _is_open_in_mongodb(connection: BaseDatabaseWrapper) -> bool | None:
     """
     flag: bool | None = getattr(connection, "in_atomic_block_mongo", None)
     return flag
+
+
+def savepoint(alias: str | None) -> AbstractContextManager[None]:
+    """Return what keeps an open transaction usable when the statement inside fails.
+
+    Args:
+        alias: the database of the statement; ``None`` for one that is none of Django's.
+    """
+    if alias is not None and connections[alias].in_atomic_block:
+        return transaction.atomic(using=alias)
+    return nullcontext()
 
 
 def check_can_wait() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.apps import apps
@@ -16,7 +16,6 @@ from django.db import (
     OperationalError,
     connections,
     router,
-    transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Value, When
@@ -44,6 +43,7 @@ from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.meta_backends.orm_query import RowQuery
 from proxy_storage.meta_backends.schema_errors import is_schema_error
 from proxy_storage.scopes import get_tenant
+from proxy_storage.transactions import savepoint
 
 __all__ = [
     "ContentObjectFieldMixin",
@@ -281,9 +281,9 @@ class ORMMetaBackend(MetaBackendBase):
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         self.check_keys([*criteria, *update_data])
         # only a new path can be taken
-        savepoint = self._savepoint() if "path" in update_data else nullcontext()
+        protection = self._savepoint() if "path" in update_data else nullcontext()
         try:
-            with self._mapped_errors(criteria["path"]), savepoint:
+            with self._mapped_errors(criteria["path"]), protection:
                 return self._change(criteria, update_data)
         except IntegrityError as error:
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
@@ -334,12 +334,8 @@ class ORMMetaBackend(MetaBackendBase):
         connection = self._connection
         return connection.connection is None or bool(connection.is_usable())
 
-    def _savepoint(self) -> Any:
-        """Keep an open transaction usable when the statement inside fails."""
-        connection = self._connection
-        if connection.in_atomic_block:
-            return transaction.atomic(using=connection.alias)
-        return nullcontext()
+    def _savepoint(self) -> AbstractContextManager[None]:
+        return savepoint(self.get_transaction_alias())
 
     @contextmanager
     def _mapped_errors(self, path: str) -> Iterator[None]:

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage
+from django.utils.functional import LazyObject
 
 from proxy_storage import registry
 from proxy_storage.exceptions import (
     ConfigurationError,
     InvalidNameError,
     LocalPathError,
+    MetaBackendError,
     MetaBackendObjectDoesNotExist,
 )
 from proxy_storage.originals import Original, get_full_path, saves_exclusively
 from proxy_storage.paths import (
+    SHORT_TOKEN_LENGTH,
     clean_path,
     get_text,
     is_literal_path,
@@ -32,9 +35,10 @@ from proxy_storage.paths import (
     strip_token,
     validate_name,
 )
+from proxy_storage.transactions import savepoint
 
 if TYPE_CHECKING:
-    from proxy_storage.meta_backends.base import MetaBackendObject
+    from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
     from proxy_storage.storages.base import ProxyStorageBase
 
 FULL, PREFIXED, RELATIVE = PATH_KINDS = ("full", "prefixed", "relative")
@@ -49,7 +53,7 @@ def get_path_kind(storage: ProxyStorageBase) -> str:
     What is nearest decides: the instance, then its class, then each of its bases. A prefix
     makes paths prefixed, and a ``get_path`` of a project's own makes them full.
     """
-    for namespace in (vars(storage), *map(vars, type(storage).__mro__)):
+    for namespace in _get_namespaces(storage):
         if namespace.get("path_prefix") is not None:
             return PREFIXED
         if namespace.get("paths") is not None:
@@ -57,6 +61,15 @@ def get_path_kind(storage: ProxyStorageBase) -> str:
         if "get_path" in namespace:
             return FULL
     raise AssertionError("unreachable: ProxyStorageBase has the attribute")  # pragma: no cover
+
+
+def _get_namespaces(storage: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the attributes of an instance itself, of its class, and of each of its bases."""
+    if isinstance(storage, LazyObject):
+        # Django's default_storage; the methods are those of the storage that it stands for.
+        storage = storage.get_meta_backend_obj.__self__
+    yield vars(storage)
+    yield from map(vars, type(storage).__mro__)
 
 
 def check_path_kind(storage: ProxyStorageBase) -> None:
@@ -71,7 +84,7 @@ def check_path_kind(storage: ProxyStorageBase) -> None:
         raise ConfigurationError(
             f"paths of {cls} must be one of {', '.join(map(repr, PATH_KINDS))}, not {kind!r}."
         )
-    for namespace in (vars(storage), *map(vars, type(storage).__mro__)):
+    for namespace in _get_namespaces(storage):
         kind = namespace.get("paths", "")
         prefix = namespace.get("path_prefix")
         if kind == PREFIXED and storage.path_prefix is None:
@@ -261,13 +274,59 @@ def get_returned_name(storage: Any, name: Any) -> Any:
     if not is_literal_path(name) or not name.startswith("/") or clean_path(name) != name:
         return name
     # With the prefix "/", each absolute name can be a path of this storage.
-    is_own = _is_prefixed(storage)
-    is_returned = is_own or any(_has_returned(each, name) for each in _get_storages())
+    is_returned = _is_prefixed(storage) or _is_below_a_root(name) or _has_record(storage, name)
     return posixpath.basename(name) if is_returned else name
 
 
 def _is_prefixed(storage: Any) -> bool:
     return getattr(storage, "path_prefix", None) == "/" and get_path_kind(storage) == PREFIXED
+
+
+def _is_below_a_root(name: str) -> bool:
+    """Tell whether a path lies below the prefix or the folder of any registered proxy storage."""
+    roots = set().union(*map(_get_outer_roots, _get_storages()))
+    return any(name.startswith(root) for root in roots - {"/"})
+
+
+def _get_outer_roots(storage: ProxyStorageBase) -> set[str]:
+    """Return what the paths of a storage begin with, and its folders on the local disk."""
+    return {
+        root
+        for original, _name in get_all_originals(storage)
+        for root in (get_root(storage, original), get_local_root(original))
+        if root
+    }
+
+
+def _has_record(storage: Any, name: str) -> bool:
+    """Tell whether a record has an absolute name with nothing but a slash in front of it.
+
+    It could also be a mistake or an attack. The records of the storage itself are asked first:
+    those of others may be in a database that does not answer, or in a table that does not exist
+    yet.
+    """
+    own = getattr(storage, "meta_backend", None)
+    others = dict.fromkeys(
+        each.meta_backend for each in _get_storages() if "/" in _get_outer_roots(each)
+    )
+    if own in others and _has_own_record(own, name):
+        return True
+    return any(_has_record_elsewhere(other, name) for other in others if other != own)
+
+
+def _has_own_record(meta_backend: MetaBackendBase, name: str) -> bool:
+    """Tell whether a record has this path, or the one that ``get_available_name`` makes it of."""
+    paths = dict.fromkeys((name, strip_token(name, SHORT_TOKEN_LENGTH)))
+    return any(map(meta_backend.exists, paths))
+
+
+def _has_record_elsewhere(meta_backend: MetaBackendBase, name: str) -> bool:
+    """Tell whether a record of other storages has a path; not if they cannot be asked."""
+    # Without a savepoint, a query that fails would end the transaction that the save is part of.
+    is_no_answer = suppress(MetaBackendError, ImproperlyConfigured)
+    with is_no_answer, savepoint(meta_backend.get_transaction_alias()):
+        return meta_backend.exists(name)
+    return False
 
 
 def get_name_to_save(storage: ProxyStorageBase, name: Any) -> Any:
@@ -293,23 +352,6 @@ def _get_storages() -> Iterator[ProxyStorageBase]:
         # A storage that cannot be built has not returned names.
         with suppress(ImproperlyConfigured):
             yield registry.get_proxy_storage(proxy_storage_name)
-
-
-def _has_returned(storage: Any, name: str) -> bool:
-    """Tell whether an absolute name can be one that a proxy storage has returned.
-
-    A name with nothing but a slash in front of it could also be a mistake or an attack, so
-    there has to be a record of it.
-    """
-    roots = {
-        root
-        for original, _name in get_all_originals(storage)
-        for root in (get_root(storage, original), get_local_root(original))
-        if root
-    }
-    if any(name.startswith(root) for root in roots - {"/"}):
-        return True
-    return "/" in roots and bool(storage.meta_backend.exists(name))
 
 
 def get_path_of_name(storage: ProxyStorageBase, name: str) -> str:

@@ -427,6 +427,16 @@ class TestReturnedName:
         storage.delete(path)
         refuse(storage, path)
 
+    @pytest.mark.parametrize("storage", ["mongo-gridfs", "orm-gridfs", "orm-memory"], indirect=True)
+    def test_with_nothing_before_it_may_be_an_available_name(self, storage):
+        path = save(storage)
+        available = storage.get_available_name(path)
+        assert available != path
+        again = save(storage, available, b"again")
+        assert again.startswith("/letters/")
+        assert read(storage, again) == b"again"
+        refuse(storage, "/letters/b_abcdefg.txt")
+
     def test_storage_that_cannot_be_built_has_returned_none(self, settings):
         storage = get_proxy_storage("orm-disk")
         broken = {"BACKEND": "proxy_storage.storages.ProxyStorage", "OPTIONS": {"paths": "full"}}

@@ -2,11 +2,18 @@
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
-from proxy_storage.exceptions import InvalidNameError
+from proxy_storage.db.fields import ProxyStorageFieldFile, ProxyStorageFileField
+from proxy_storage.exceptions import InvalidNameError, MetaBackendUnavailable
+from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.storages.lookup import get_returned_name
 from tests.contract.special_storages import put_in_front_of
+from tests.testapp.memory_backend import MemoryMetaBackend
+from tests.testapp.models import Document
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
@@ -51,6 +58,80 @@ def test_name_below_the_folder_of_the_original_keeps_its_folder():
 def test_name_of_another_storage_is_used_by_its_last_part():
     path = save(get_proxy_storage("orm_disk"), "pics/a.png")
     assert save(get_proxy_storage("orm-relative-disk"), path) == "a.png"
+
+
+def test_name_of_the_default_storage_by_a_field(settings, root_prefixed):
+    settings.STORAGES = {"default": settings.STORAGES["bare"]}
+    file = ProxyStorageFieldFile(Document(), ProxyStorageFileField(storage=default_storage), "")
+    for expected in ("/a.png", "/b.png"):
+        assert get_returned_name(file.storage, f"/pics{expected}") == expected[1:]
+
+
+class NoAnswer(MemoryMetaBackend):
+    """A database that is down."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def _exists(self, path):
+        self.asked.append(path)
+        raise MetaBackendUnavailable("The server is down.")
+
+
+class TestOtherStorageThatDoesNotAnswer:
+    """Each absolute name can be one of its paths, and it is the first one that is registered."""
+
+    @pytest.fixture
+    def register(self, settings, tmp_path):
+        def register(meta_backend):
+            options = {
+                "original_storage": FileSystemStorage(tmp_path),
+                "meta_backend": meta_backend,
+                "path_prefix": "/",
+            }
+            other = {"BACKEND": "proxy_storage.storages.ProxyStorage", "OPTIONS": options}
+            settings.STORAGES = {"other": other, **settings.STORAGES}
+
+        return register
+
+    @pytest.mark.parametrize("name", ["orm-disk", "orm-prefix", "orm-gridfs", "mongo-gridfs"])
+    def test_is_not_asked_about_own_names(self, register, name):
+        backend = NoAnswer()
+        register(backend)
+        storage = get_proxy_storage(name)
+        path = save(storage, "a.txt")
+        again = save(storage, path)
+        assert again != path
+        with storage.open(again) as file:
+            assert file.read() == b"world"
+        assert backend.asked == []
+
+    @pytest.mark.parametrize("name", ["orm-disk", "mongo-gridfs"])
+    def test_has_not_returned_a_name(self, register, name):
+        backend = NoAnswer()
+        register(backend)
+        with pytest.raises(InvalidNameError, match="Use its last part"):
+            save(get_proxy_storage(name), "/a/b.txt")
+        assert backend.asked == ["/a/b.txt"]
+
+    @pytest.mark.parametrize(
+        ("label", "expected"),
+        [
+            ("testapp.TablelessStoredFile", ["SAVEPOINT", "SELECT", "ROLLBACK"]),
+            ("testapp.Nothing", ["SELECT", "SAVEPOINT", "INSERT"]),
+        ],
+    )
+    def test_leaves_the_transaction_usable(self, register, label, expected):
+        register(ORMMetaBackend(label))
+        storage = get_proxy_storage("orm-disk")
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            with pytest.raises(InvalidNameError):
+                save(storage, "/a/b.txt")
+            assert storage.exists(save(storage, "b.txt"))
+        # PostgreSQL ends a transaction whose query has failed, but for a savepoint.
+        statements = [query["sql"].split()[0] for query in queries]
+        assert statements[1:4] == expected
 
 
 @pytest.mark.parametrize("name", ["/", "/../a.png", "/pics/../../a.png", "//a.png", "/pics/"])

@@ -6,7 +6,8 @@ import pickle
 import pytest
 from django.core.checks import Warning as CheckWarning
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, default_storage
+from django.utils.functional import SimpleLazyObject
 from storages.backends.s3 import S3Storage
 
 from proxy_storage.checks import check_settings
@@ -78,6 +79,22 @@ def test_what_is_nearest_decides(storage, kind, path):
     assert get_path_kind(storage) == kind
     if path is not None:
         assert storage.get_path(storage.get_original_storage(), "a/b.txt") == path
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, "relative"),
+        ({"path_prefix": "/"}, "prefixed"),
+        ({"path_prefix": "/p/"}, "prefixed"),
+        ({"paths": "full"}, "full"),
+    ],
+)
+def test_lazy_storage_has_the_kind_of_the_one_that_it_stands_for(settings, options, kind):
+    backend = "proxy_storage.storages.ProxyStorage"
+    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": {**OPTIONS, **options}}}
+    for storage in (default_storage, SimpleLazyObject(lambda: default_storage)):
+        assert get_path_kind(storage) == kind
 
 
 @pytest.mark.parametrize(
