@@ -95,8 +95,8 @@ def get_what_is_wrong(data, sent):
 
 def was_something_wrong(response):
     """Whether the request is one that the document cannot tell from a right one."""
-    # whether there is such a part is up to the length of the file
-    if response.status_code == 416:
+    # Whether the file has such a part, or is of such a version, is not in the document.
+    if response.status_code in (412, 416):
         return True
     # whether a file can have this name is up to the storage, and who asks is known to the site
     if response.status_code == 400 and set(response.json()) in ({"name"}, {"only_me"}):
