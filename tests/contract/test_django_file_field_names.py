@@ -242,3 +242,9 @@ class TestCallableStorage:
         letter = make_letter(storage=lambda: FileSystemStorage())
         (error,) = letter._meta.get_field("file").check()
         assert error.id == "proxy_storage.E101"
+
+    def test_file_of_another_storage_is_deleted_as_by_django(self, make_letter, tmp_path):
+        letter = make_letter(storage=lambda: FileSystemStorage(tmp_path))
+        letter.file.save("hello.txt", ContentFile(b"world"), save=False)
+        letter.file.delete(save=False)
+        assert list(tmp_path.iterdir()) == []

@@ -218,6 +218,9 @@ def test_chunks_are_a_file_that_can_be_read_from_any_place():
     reader = ChunkReader(Chunks())
     assert reader.readable()
     assert reader.seekable()
+    assert reader.seek(150) == 150
+    assert reader.read(2) == DATA[150:152]
+    assert reader.seek(0) == 0
     assert reader.read(3) == DATA[:3]
     assert reader.seek(2, io.SEEK_CUR) == 5
     assert reader.read(3) == DATA[5:8]

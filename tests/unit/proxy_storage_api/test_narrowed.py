@@ -48,7 +48,7 @@ class List(Open):
 
 class WholeList(Open):
     def get_queryset(self):
-        return list(super().get_queryset())
+        return list(RecordSet(self.get_meta_backends()))
 
 
 class OwnRecordSet(Open):
