@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
-# The number of paths that are kept, about 1 MiB.
+# The number of paths of each kind that are kept, about 5 MiB in all.
 MAX_PATHS = 5000
 
 

@@ -29,6 +29,7 @@ from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotE
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_database
 from proxy_storage.storages.restoring import (
+    forget_name,
     get_remembered_name,
     remember_names,
     restore_name,
@@ -118,6 +119,7 @@ def restore_record(instance: Model, field: Any) -> None:
     restored = restore_name(name)
     if restored is name:
         return
+    forget_name(instance, field)
     if hasattr(value, "name"):
         value.name = restored
     else:

@@ -110,3 +110,10 @@ def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
     """
     saved = getattr(instance._state, _NAMES, {}).get(field.attname)
     return saved if saved is not None and saved == name else name
+
+
+def forget_name(instance: Model, field: Any) -> None:
+    """Forget the name of a file whose record has been written again."""
+    names = getattr(instance._state, _NAMES, {})
+    left = {attname: name for attname, name in names.items() if attname != field.attname}
+    setattr(instance._state, _NAMES, left)

@@ -413,6 +413,23 @@ class TestQueries:
             assert self.count(instance.save) == 1
         assert self.count(instance.save) == 1
 
+    @pytest.mark.parametrize("name", ["orm_file", "mongo_file", "plain_file"])
+    def test_unchanged_file_costs_nothing_after_the_repeated_save(self, name):
+        instance = RelativeDocument(**{name: ContentFile(b"1", "cv.txt")})
+        fail(instance.save)
+        instance.save()
+        assert self.count(instance.save) == 1
+        assert self.count(instance.save) == 1
+
+    def test_file_that_is_deleted_after_the_repeated_save_is_not_restored(self):
+        instance = RelativeDocument(orm_file=ContentFile(b"1", "cv.txt"))
+        fail(instance.save)
+        instance.save()
+        storage = instance.orm_file.storage
+        storage.delete(instance.orm_file.name)
+        instance.save()
+        assert not storage.exists(instance.orm_file.name)
+
     def test_nothing_is_left_after_the_commit(self):
         with transaction.atomic():
             instance = RelativeDocument.objects.create(orm_file=ContentFile(b"1", "cv.txt"))
