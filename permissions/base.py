@@ -175,7 +175,7 @@ def _decide(
     if isinstance(permission, AND | OR):
         return _decide_both(permission, request, view, obj)
     if isinstance(permission, FilePermission):
-        refuse_other_questions(permission)
+        check_has_permission(permission)
     elif not ask(permission, "has_permission", request, view):
         return False
     if obj is not None:
@@ -223,20 +223,20 @@ def check_answer(answer: Any, where: str) -> bool:
 def is_bool(value: Any) -> bool:
     """Tell whether a value is ``True`` or ``False`` itself.
 
-    An object of `SimpleLazyObject` says that it is of the class of its value, but ``&`` of
-    conditions and ``is`` do not see what it stands for.
+    A ``SimpleLazyObject`` has the ``__class__`` of its value, so that ``isinstance`` accepts it.
+    The operators of permissions compare by identity, and would take a lazy ``False`` for ``True``.
     """
     return value is True or value is False
 
 
-def refuse_other_questions(permission: FilePermission) -> None:
-    """Make sure that a permission has no ``has_permission`` that nobody would ask.
+def check_has_permission(permission: FilePermission) -> None:
+    """Check that a permission has no ``has_permission`` of its own, since it is never called.
 
-    The class is looked at when it is made. A decorator, an assignment or an instance can bring
-    the method later, and a base that overrides ``__init_subclass__`` can prevent the look.
+    The class is checked when it is made. A decorator, an assignment or an instance can add the
+    method later, and a base that overrides ``__init_subclass__`` can prevent the first check.
 
     Raises:
-        RuleError: it has one.
+        RuleError: the permission has such a method.
     """
     is_own = get_function(permission.has_permission) is not FilePermission.has_permission
     if is_own or _find_base_with_has_permission(type(permission)) is not None:

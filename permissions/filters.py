@@ -24,9 +24,9 @@ from .base import (
     FilePermission,
     ask,
     asks_records,
+    check_has_permission,
     denies_all,
     is_bool,
-    refuse_other_questions,
 )
 from .bounds import EVERYBODY, NOBODY, UNKNOWN, Bounds
 
@@ -116,7 +116,7 @@ def get_bounds(
 def _get_bounds_of_files(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
 ) -> Bounds:
-    refuse_other_questions(permission)
+    check_has_permission(permission)
     if denies_all(permission):
         return NOBODY
     methods = find_first(permission, RECORD_METHODS)

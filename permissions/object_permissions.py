@@ -23,11 +23,12 @@ BACKEND_METHODS = (
 
 
 def has_perm(user: Any, *arguments: Any) -> bool:
-    """Ask ``user.has_perm``. A requester without this method, such as a device, may nothing.
+    """Return ``user.has_perm()``; false for a requester without this method, such as a device.
 
     Args:
-        user: the requester; ``None`` where the project has none for who is not logged in.
-        arguments: those of the method.
+        user: the requester; ``None`` for an anonymous request if DRF's setting
+            ``UNAUTHENTICATED_USER`` is ``None``.
+        arguments: the arguments of the method.
 
     Raises:
         RuleError: the answer is neither ``True`` nor ``False``.

@@ -9,10 +9,11 @@ from django.db.models import Model
 
 
 def is_logged_in(requester: Any) -> bool:
-    """Tell whether a requester is logged in. What does not say so, such as a dict, is not.
+    """Return whether a requester is logged in. An object without ``is_authenticated`` is not.
 
     Args:
-        requester: ``request.user``. DRF can be told to have none where nobody is logged in.
+        requester: ``request.user``; ``None`` for an anonymous request if DRF's setting
+            ``UNAUTHENTICATED_USER`` is ``None``.
     """
     return bool(requester and getattr(requester, "is_authenticated", False))
 

@@ -94,10 +94,11 @@ class LazyDatabase:
         self._prepared = 0
 
     def check_has_name(self, action: str) -> None:
-        """Make sure that the source is one that another process can look up.
+        """Check that another process can find the source by its name.
 
         Args:
-            action: what is not possible otherwise, for the error.
+            action: the past participle of the action that needs the name, for the error
+                message: ``"pickled"``.
 
         Raises:
             TypeError: the source is a ``Database``, which has connections.
@@ -172,7 +173,7 @@ class LazyDatabase:
 
 
 class DatabaseUserMixin:
-    """Copies and pickles of what was made with the source of a `LazyDatabase`."""
+    """Copy and pickle support for classes that have a `LazyDatabase` as ``_database``."""
 
     _database: LazyDatabase
 
@@ -180,14 +181,14 @@ class DatabaseUserMixin:
         """Return the state to pickle.
 
         Raises:
-            TypeError: it was made with a pymongo ``Database`` and not with a function
-                that returns one.
+            TypeError: the object was made with a pymongo ``Database`` instead of a function that
+                returns one.
         """
-        self._database.__getstate__()  # Raises the error for a source that cannot be pickled.
+        self._database.check_has_name("pickled")
         return self.__dict__
 
     def __copy__(self) -> Self:
-        """Return a copy, also of what cannot be pickled."""
+        """Return a copy, also of an object that cannot be pickled."""
         copied = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
         return copied

@@ -37,7 +37,7 @@ MAX_EXTENSION_BYTES = 64
 def get_text(name: Any) -> Any:
     """Return the text of a name that is given as ``os.PathLike``; any other value unchanged."""
     if isinstance(name, os.PathLike):
-        with suppress(TypeError):  # Its path is no text, and is refused as a name.
+        with suppress(TypeError):  # The path is bytes, which is refused as a name.
             return os.fspath(name)
     return name
 

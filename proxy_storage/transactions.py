@@ -54,10 +54,10 @@ def _is_open_in_mongodb(connection: BaseDatabaseWrapper) -> bool | None:
 
 
 def savepoint(alias: str | None) -> AbstractContextManager[None]:
-    """Return what keeps an open transaction usable when the statement inside fails.
+    """Return a context manager that keeps an open transaction usable if a statement fails.
 
     Args:
-        alias: the database of the statement; ``None`` for one that is none of Django's.
+        alias: the database of the statement; ``None`` if it is not a database of Django.
     """
     if alias is not None and connections[alias].in_atomic_block:
         return transaction.atomic(using=alias)
@@ -77,8 +77,8 @@ def check_can_wait() -> None:
         connection = connections[alias]
         if not (connection.in_atomic_block or _is_open_in_mongodb(connection)):
             raise transaction.TransactionManagementError(
-                f"Autocommit is off on the database {alias!r}, so there is no commit to wait "
-                "for. Delete files inside transaction.atomic()."
+                f"Autocommit is off on the database {alias!r}, and Django does not report a "
+                "commit that is made by hand. Delete files inside transaction.atomic()."
             )
 
 

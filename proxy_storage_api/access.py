@@ -173,8 +173,8 @@ class FileAccess(RequestTransactionMixin):
                 raise
             self._failed_authentication = error
         except SuspiciousOperation:
-            # A session's token is looked for in a body that Django refuses to read. Whoever
-            # renders the answer would look for it again.
+            # The CSRF check of a session reads the body, which Django refuses. Without a result,
+            # the renderer of the answer would authenticate again, and fail again.
             request._not_authenticated()  # type: ignore[attr-defined]  # not in the stubs
             raise
 

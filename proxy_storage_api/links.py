@@ -40,7 +40,7 @@ _OF_WEB_SERVERS = (
     "HTTP_X_FORWARDED_SSL",
     "HTTP_X_SENDFILE_TYPE",
 )
-# Attributes by which a request, a middleware or a test knows the requester.
+# Attributes of a request that authenticate the requester, also those of test clients.
 _LOG_INS = (
     "user",
     "auser",
@@ -50,9 +50,9 @@ _LOG_INS = (
     "_force_auth_user",
     "_force_auth_token",
 )
-# Keys of a scope of ASGI by which it does.
+# Keys of an ASGI scope that authenticate the requester, or contain the former path.
 _OF_SCOPES = ("auth", "cookies", "raw_path", "session", "user")
-# What a request remembers of its headers.
+# Values that a request has computed from its headers.
 _OF_HEADERS = ("headers", "accepted_types", "accepted_types_by_precedence")
 
 
@@ -102,16 +102,17 @@ class LinkMixin(FileAccess):
 
 
 def make_request_by_link(request: HttpRequest, url: str, user: Any = None) -> HttpRequest:
-    """Return the request of somebody who opens a link, as the rules will see it.
+    """Return a request for a link, as the rules get it when the link is opened.
 
-    It is a copy of a request that has come through the middleware of the project, so that it has
-    what these have put on it, such as a tenant. What the requester has brought is left out: the
-    body, the log-in, cookies and session, and all headers but those of a web server in front.
+    It is a copy of a request that has passed the middleware of the project, so it has the
+    attributes that the middleware has set, such as a tenant. It does not have the requester's body,
+    log-in, cookies, session and headers. The headers of a web server in front are kept.
 
     Args:
-        request: the request of who asks for the link: one of WSGI or of ASGI.
+        request: the request that creates the link, of WSGI or ASGI.
         url: the link.
-        user: the only requester whom the link is for, who is logged in then.
+        user: the only user who can open the link; the returned request is authenticated as this
+            user.
     """
     link = urlsplit(url)
     asked = copy.copy(request)

@@ -20,7 +20,7 @@ from proxy_storage_api.access import FileAccess
 from proxy_storage_api.exceptions import PreconditionFailed
 from proxy_storage_api.settings import get_permission_classes
 
-# By these a client makes sure that it deletes what it has seen.
+# The preconditions by which a client names the version of the file that it deletes.
 _PRECONDITIONS = ("If-Match", "If-Unmodified-Since")
 
 

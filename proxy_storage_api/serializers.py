@@ -36,17 +36,16 @@ class DispositionField(serializers.ChoiceField):
 
 
 class MomentField(serializers.DateTimeField):
-    """A moment in UTC, in which databases compare moments.
+    """A date and time, converted to UTC, as databases compare it.
 
-    The first and the last hours of the calendar do not exist there, if they are those of another
-    time zone.
+    The first and the last hours of the calendar in another time zone have no value in UTC.
     """
 
     def to_internal_value(self, value: Any) -> datetime:
         """Return the moment.
 
         Raises:
-            ValidationError: it is none, or is out of range in UTC.
+            ValidationError: the value is invalid, or out of range in UTC.
         """
         try:
             moment: datetime = super().to_internal_value(value)

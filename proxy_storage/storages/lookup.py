@@ -289,7 +289,7 @@ def _is_below_a_root(name: str) -> bool:
 
 
 def _get_outer_roots(storage: ProxyStorageBase) -> set[str]:
-    """Return what the paths of a storage begin with, and its folders on the local disk."""
+    """Return the prefixes of the paths of a storage, and its folders on the local disk."""
     return {
         root
         for original, _name in get_all_originals(storage)
