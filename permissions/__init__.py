@@ -12,12 +12,11 @@ Installed as ``proxy_storage_permissions``::
 
 from .base import DenyAll, FilePermission, decide
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
-from .fields import FieldPermissions
+from .field_permissions import FieldPermissions
 from .filters import Readable, get_readable, owned_by
-from .links import SignedLink, get_signed_url, revoke_links
+from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
 from .rules import may_read
-from .signed import HasValidSignature
 
 __all__ = [
     "CanReadFile",

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from proxy_storage.exceptions import ConfigurationError, RuleError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition
+from proxy_storage.meta_backends.queries import Condition
 
 _COMBINE = (
     "Write what depends on the request as a permission class of its own, and combine the two "
@@ -59,7 +59,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
                 f"{cls.__qualname__} is decided by records alone, so its has_permission{where} "
                 f"would never be called. {_COMBINE}"
             )
-        for name in ("has_object_permission", "get_filter", "get_bounds"):
+        for name in ("has_object_permission", "get_filter", "get_permission_filter"):
             if iscoroutinefunction(getattr(cls, name, None)):
                 raise ConfigurationError(
                     f"{cls.__qualname__}.{name} must not be a coroutine function: rules are "
@@ -102,7 +102,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
                 all others nothing has to be said, and none is shown by what is said here.
 
         Returns:
-            A condition (`proxy_storage.meta_backends.conditions`) that exactly the allowed
+            A condition (`proxy_storage.meta_backends.queries`) that exactly the allowed
             records fulfil, such as `filters.owned_by` makes it; ``True`` for all of them,
             ``False`` for none; ``None`` where only each record can tell.
         """

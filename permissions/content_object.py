@@ -13,21 +13,23 @@ from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.content_objects import get_content_object_model, locate_content_object
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition, all_of
-from proxy_storage.owners import get_owner_model, locate_content_object
+from proxy_storage.meta_backends.queries import Condition, all_of
 from proxy_storage.scopes import Scopes, get_databases
 
 from .base import FilePermission, check_answer
-from .bounds import NOBODY, UNKNOWN, Bounds
 from .filters import (
-    find_first,
+    NOBODY,
+    UNKNOWN,
+    PermissionFilter,
     get_file_fields,
+    get_overriding_methods,
     get_rule_name,
     owned_as_any,
     owned_by,
 )
-from .object_permissions import (
+from .guardian import (
     get_permitted,
     has_object_permission,
     has_other_backends,
@@ -56,7 +58,7 @@ class HasModelPermission(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Ask ``user.has_perm`` of the model; no query, once the user's permissions are known."""
-        model = get_owner_model(obj)
+        model = get_content_object_model(obj)
         return model is not None and self._is_permitted(request, model)
 
     def get_filter(
@@ -89,7 +91,7 @@ class HasObjectPermission(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Ask ``user.has_perm`` of the instance."""
-        model = get_owner_model(obj)
+        model = get_content_object_model(obj)
         # Permissions for instances name a key without its database.
         if model is None or locate_content_object(obj) != router.db_for_write(model):
             return False
@@ -102,11 +104,11 @@ class HasObjectPermission(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
         """Select the files of all instances that the user has the permission for."""
-        return self.get_bounds(request, view, models).condition
+        return self.get_permission_filter(request, view, models).condition
 
-    def get_bounds(
+    def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
-    ) -> Bounds:
+    ) -> PermissionFilter:
         """Tell of each model which files are permitted, or that each of them has to be asked."""
         if not hasattr(request.user, "has_perm"):
             return NOBODY
@@ -156,7 +158,7 @@ class CanReadFile(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Ask the instance; files of fields that it does not have any more are nobody's."""
-        model, name = get_owner_model(obj), obj.get("field")
+        model, name = get_content_object_model(obj), obj.get("field")
         if model is None or name not in get_file_fields(model) or not hasattr(model, self.method):
             return False
         instance = obj.get_content_object()
@@ -169,11 +171,11 @@ class CanReadFile(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
         """Select the files of all instances that the models find."""
-        return self.get_bounds(request, view, models).condition
+        return self.get_permission_filter(request, view, models).condition
 
-    def get_bounds(
+    def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
-    ) -> Bounds:
+    ) -> PermissionFilter:
         """Ask each model for its instances, for each of its file fields."""
         found = (
             _get_bounds(model, self._find_readable(model, request.user, name), name)
@@ -193,7 +195,7 @@ class CanReadFile(FilePermission):
 
     def _has_queryset_method(self, model: type[Model]) -> bool:
         # The first method of a child that overrides it alone is called for each instance.
-        return self.queryset_method is not None and self.queryset_method in find_first(
+        return self.queryset_method is not None and self.queryset_method in get_overriding_methods(
             model, (self.method, self.queryset_method)
         )
 
@@ -211,14 +213,16 @@ def get_full_name(name: str, model: type[Model]) -> str:
     return f"{model._meta.app_label}.{get_permission_codename(name, model._meta)}"
 
 
-def _get_bounds(model: type[Model], instances: QuerySet[Model] | None, *fields: str) -> Bounds:
+def _get_bounds(
+    model: type[Model], instances: QuerySet[Model] | None, *fields: str
+) -> PermissionFilter:
     """Return the bounds for files of a model, of which these instances are allowed."""
     if instances is None:
-        return UNKNOWN & Bounds.exactly(owned_as_any([model], *fields))
-    return Bounds.exactly(owned_by(instances, *fields, model=model))
+        return UNKNOWN & PermissionFilter.exactly(owned_as_any([model], *fields))
+    return PermissionFilter.exactly(owned_by(instances, *fields, model=model))
 
 
-def _get_unknown(model: type[Model], field: str) -> Bounds:
+def _get_unknown(model: type[Model], field: str) -> PermissionFilter:
     """Return the bounds for files of rows in other databases than the model's usual one.
 
     ``queryset_method`` does not find them, so that ``method`` is called for each of them.
@@ -228,4 +232,4 @@ def _get_unknown(model: type[Model], field: str) -> Bounds:
     if not others:
         return NOBODY
     of_others = Q(content_object_scope__in=Scopes(model, *others))
-    return UNKNOWN & Bounds.exactly(all_of(owned_as_any([model], field), of_others))
+    return UNKNOWN & PermissionFilter.exactly(all_of(owned_as_any([model], field), of_others))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -14,10 +14,10 @@ from rest_framework.permissions import AND, NOT, OR
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.content_objects import get_content_object_models
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.conditions import Condition, all_of, any_of
+from proxy_storage.meta_backends.queries import Condition, all_of, any_of, negate
 from proxy_storage.meta_backends.querysets import get_database
-from proxy_storage.owners import get_owner_models
 from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
@@ -28,10 +28,77 @@ from .base import (
     denies_all,
     is_bool,
 )
-from .bounds import EVERYBODY, NOBODY, UNKNOWN, Bounds
+
+
+@dataclass(frozen=True)
+class PermissionFilter:
+    """Between which conditions the records lie that a permission allows.
+
+    ``& | ~`` combine them as they combine permissions.
+
+    Args:
+        sure: every record that fulfils it is allowed.
+        possible: every record that does not is refused.
+        is_exact: whether the two are the same, so that no record has to be asked.
+        is_general: whether it holds for every record. Else nothing is said of files whose
+            owner is of a model that was not asked about.
+    """
+
+    sure: Condition
+    possible: Condition
+    is_exact: bool = False
+    is_general: bool = False
+
+    @classmethod
+    def exactly(cls, condition: Condition, *, is_general: bool = False) -> PermissionFilter:
+        """Return the bounds of a permission that allows just these records."""
+        return cls(condition, condition, is_exact=True, is_general=is_general)
+
+    def generally(self) -> PermissionFilter:
+        """Return the same bounds, of which somebody sees to it that no others are asked about."""
+        return replace(self, is_general=True)
+
+    @property
+    def condition(self) -> Condition | None:
+        """What allowed records fulfil and no others; ``None`` where that is not known."""
+        return self.possible if self.is_exact else None
+
+    def __and__(self, other: PermissionFilter) -> PermissionFilter:
+        for side in (self, other):
+            if side.possible is False:
+                return side
+        is_general = self.is_general and other.is_general
+        possible = all_of(self.possible, other.possible)
+        if self.is_exact and other.is_exact:
+            return PermissionFilter.exactly(possible, is_general=is_general)
+        return PermissionFilter(all_of(self.sure, other.sure), possible, is_general=is_general)
+
+    def __or__(self, other: PermissionFilter) -> PermissionFilter:
+        for side in (self, other):
+            if side.sure is True:
+                return side
+        is_general = self.is_general and other.is_general
+        possible = any_of(self.possible, other.possible)
+        if self.is_exact and other.is_exact:
+            return PermissionFilter.exactly(possible, is_general=is_general)
+        return PermissionFilter(any_of(self.sure, other.sure), possible, is_general=is_general)
+
+    def __invert__(self) -> PermissionFilter:
+        if self.is_exact:
+            return PermissionFilter.exactly(negate(self.possible), is_general=self.is_general)
+        return PermissionFilter(
+            negate(self.possible), negate(self.sure), is_general=self.is_general
+        )
+
+
+NOBODY = PermissionFilter.exactly(False, is_general=True)
+EVERYBODY = PermissionFilter.exactly(True, is_general=True)
+#: only each record can tell
+UNKNOWN = PermissionFilter(False, True, is_general=True)
+
 
 # a class or an instance that has one of these has spoken about records
-RECORD_METHODS = {"has_object_permission", "get_filter", "get_bounds"}
+RECORD_METHODS = {"has_object_permission", "get_filter", "get_permission_filter"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +136,10 @@ def get_readable(
         RuleError: a permission cannot decide, as in `base.decide`. Nothing must be shown.
     """
     if models is None:
-        models = get_owner_models()
+        models = get_content_object_models()
     bounds = EVERYBODY
     for permission in permissions:
-        bounds &= get_bounds(permission, request, view, models)
+        bounds &= get_permission_filter(permission, request, view, models)
         if bounds.possible is False:
             return Readable(condition=False, is_exact=True)
     condition = bounds.possible
@@ -82,9 +149,9 @@ def get_readable(
     return Readable(condition, bounds.is_exact)
 
 
-def get_bounds(
+def get_permission_filter(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
-) -> Bounds:
+) -> PermissionFilter:
     """Tell what is known of a permission, composed or not, before any record is seen.
 
     Args:
@@ -95,17 +162,17 @@ def get_bounds(
     """
     composed = permission  # not narrowed: the operands are unknown to DRF's stubs
     if isinstance(permission, NOT):
-        return ~get_bounds(composed.op1, request, view, models)
+        return ~get_permission_filter(composed.op1, request, view, models)
     if isinstance(permission, AND | OR):
-        first = get_bounds(composed.op1, request, view, models)
+        first = get_permission_filter(composed.op1, request, view, models)
         # what settles it is enough, as in `decide`
         if isinstance(permission, OR):
             if first.sure is True:
                 return first
-            return first | get_bounds(composed.op2, request, view, models)
+            return first | get_permission_filter(composed.op2, request, view, models)
         if first.possible is False:
             return first
-        return first & get_bounds(composed.op2, request, view, models)
+        return first & get_permission_filter(composed.op2, request, view, models)
     if isinstance(permission, FilePermission):
         return _get_bounds_of_files(permission, request, view, models)
     if not ask(permission, "has_permission", request, view):
@@ -115,13 +182,13 @@ def get_bounds(
 
 def _get_bounds_of_files(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
-) -> Bounds:
+) -> PermissionFilter:
     check_has_permission(permission)
     if denies_all(permission):
         return NOBODY
-    methods = find_first(permission, RECORD_METHODS)
-    if "get_bounds" in methods:
-        bounds: Bounds = permission.get_bounds(request, view, models)
+    methods = get_overriding_methods(permission, RECORD_METHODS)
+    if "get_permission_filter" in methods:
+        bounds: PermissionFilter = permission.get_permission_filter(request, view, models)
         return bounds
     condition = permission.get_filter(request, view, models) if "get_filter" in methods else None
     if condition is None:
@@ -132,10 +199,10 @@ def _get_bounds_of_files(
             f"(all records), False (none) or None (ask each of them). This is a "
             f"{type(condition).__name__}."
         )
-    return Bounds.exactly(condition)
+    return PermissionFilter.exactly(condition)
 
 
-def find_first(owner: Any, names: Collection[str]) -> Collection[str]:
+def get_overriding_methods(owner: Any, names: Collection[str]) -> Collection[str]:
     """Return those of the names that the most derived class has which has any of them.
 
     A class that overrides how one instance is decided, and not what it tells of all, has
@@ -161,7 +228,7 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
     """
     for rule in get_single_rules(permission):
         if isinstance(rule, FilePermission):
-            methods = find_first(rule, RECORD_METHODS)
+            methods = get_overriding_methods(rule, RECORD_METHODS)
             if list(methods) == ["has_object_permission"]:
                 yield get_rule_name(rule)
             elif hasattr(rule, "find_unfiltered"):

@@ -11,16 +11,67 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.content_objects import get_content_object_model, locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition, any_of
-from proxy_storage.meta_backends.values import is_storable
-from proxy_storage.owners import get_owner_model, locate_content_object
+from proxy_storage.meta_backends.queries import Condition, any_of, is_storable
 from proxy_storage.scopes import get_databases
 
 from .base import FilePermission
 from .filters import owned_by
-from .requesters import is_user
+
+
+def is_logged_in(requester: Any) -> bool:
+    """Return whether a requester is logged in. An object without ``is_authenticated`` is not.
+
+    Args:
+        requester: ``request.user``; ``None`` for an anonymous request if DRF's setting
+            ``UNAUTHENTICATED_USER`` is ``None``.
+    """
+    return bool(requester and getattr(requester, "is_authenticated", False))
+
+
+def is_user(requester: Any) -> bool:
+    """Tell whether a requester is a logged-in user of the project.
+
+    An authentication may set a device, a customer or anything else as ``request.user``. Its key
+    is not the key of a user, although the two may be equal.
+
+    Args:
+        requester: ``request.user``: an instance of the user model; or an object without a table
+            that stands for a user, as that of a token does, and has the attributes of one.
+
+    Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#specifying-a-custom-user-model
+    """
+    if not is_logged_in(requester):
+        return False
+    model: Any = get_user_model()
+    if isinstance(requester, Model):
+        user_model: Any = model._meta.concrete_model
+        return isinstance(requester, user_model)
+    return hasattr(requester, "get_username") or hasattr(requester, model.USERNAME_FIELD)
+
+
+def get_key(requester: Any) -> Any:
+    """Return the key of a requester; ``None`` where it has none.
+
+    A multi-table child of the user model may have a primary key of its own, whose values are
+    the keys of other users. A user is known by the key of the user model.
+    """
+    key = getattr(requester, "pk", None)
+    if not is_user(requester):
+        return key
+    model: Any = get_user_model()
+    return getattr(requester, model._meta.pk.attname, key)
+
+
+def get_model_label(requester: Any) -> str | None:
+    """Return the label of the model of a requester; ``None`` for a user of the project."""
+    if not isinstance(requester, Model) or is_user(requester):
+        return None
+    model: Any = requester._meta.concrete_model
+    label: str = model._meta.label_lower
+    return label
 
 
 class IsOwner(FilePermission):
@@ -46,7 +97,7 @@ class IsOwner(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Compare keys; one query, by which no user is fetched."""
-        user, model = request.user, get_owner_model(obj)
+        user, model = request.user, get_content_object_model(obj)
         if model is None or not is_user(user):
             return False
         relation = self._get_relation(model)

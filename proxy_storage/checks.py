@@ -11,24 +11,28 @@ from django.conf import settings
 from django.core import checks
 
 from proxy_storage import registry
+from proxy_storage.endpoint import load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.originals import get_public_address, may_save_exclusively, saves_exclusively
+from proxy_storage.original_storages.inspect import (
+    get_public_address,
+    may_save_exclusively,
+    supports_exclusive_create,
+)
 from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
 from proxy_storage.scopes import get_tenant_function
-from proxy_storage.serving.choice import get_configured_server, get_servers
-from proxy_storage.serving.front import ANNOUNCEMENT
+from proxy_storage.serving.base import ANNOUNCEMENT
 from proxy_storage.serving.headers import (
     get_cache_controls,
     get_framing,
     is_valid_content_type,
     may_be_shared,
 )
+from proxy_storage.serving.servers import get_configured_server, get_servers
 from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
-from proxy_storage.urls import load_url_kwargs
 
 
 @checks.register()
@@ -232,14 +236,14 @@ def _check_names(
     name: str, storage: ProxyStorageBase, where: str, original: Any
 ) -> Iterator[checks.CheckMessage]:
     """Find original storages for which each name gets a token that users see in the path."""
-    if lookup.get_path_kind(storage) == lookup.RELATIVE or saves_exclusively(original):
+    if lookup.get_path_kind(storage) == lookup.RELATIVE or supports_exclusive_create(original):
         return
     hint = f"Set paths = 'relative' on {name!r}: then the path is the name that was asked for."
     if may_save_exclusively(original):
         cls = type(original).__qualname__
         hint += (
-            f" Or set saves_exclusively = True on {cls}, if it never writes into a file that is "
-            "there, also of two saves at once."
+            f" Or set supports_exclusive_create = True on {cls}, if it never writes into an existing "
+            "file, also not when two saves run at once."
         )
     yield checks.Warning(
         f"Each path of {name!r} gets a random part of {UNIQUE_TOKEN_LENGTH} characters, because "

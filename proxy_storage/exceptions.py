@@ -13,7 +13,7 @@
         MetaBackendObjectAlreadyExists
         MetaBackendSchemaError
         MetaBackendUnavailable
-      OwnerError
+      ContentObjectError
       ProxyFileNotFoundError             also FileNotFoundError
         LocalPathError                   also NotImplementedError
       ServingError
@@ -75,14 +75,14 @@ class MetaBackendError(ProxyStorageError):
     Args:
         message: what failed.
         path: the path in question, kept as ``error.path``.
-        is_certain: whether it is sure that nothing was written, kept as
-            ``error.is_certain``. After a connection that broke it is not.
+        nothing_written: whether it is sure that nothing was written, kept as
+            ``error.nothing_written``. After a connection that broke it is not.
     """
 
-    def __init__(self, message: str, *, path: Any = None, is_certain: bool = False) -> None:
+    def __init__(self, message: str, *, path: Any = None, nothing_written: bool = False) -> None:
         super().__init__(message)
         self.path = path
-        self.is_certain = is_certain
+        self.nothing_written = nothing_written
 
 
 class MetaBackendObjectDoesNotExist(MetaBackendError, ObjectDoesNotExist):
@@ -104,7 +104,7 @@ class MetaBackendUnavailable(MetaBackendError):
     """The database of the meta backend did not answer, or refused to work now."""
 
 
-class OwnerError(ProxyStorageError):
+class ContentObjectError(ProxyStorageError):
     """An instance cannot be the owner of a file.
 
     Args:
@@ -144,3 +144,7 @@ class ServingError(ProxyStorageError):
 
 class UnsafePathError(ServingError):
     """The path of a record, or a symbolic link, leads out of the original storage."""
+
+
+#: the former name of `ContentObjectError`
+OwnerError = ContentObjectError

@@ -16,7 +16,7 @@ class ProxyStorageAPIConfig(AppConfig):
 
         The settings of the API become known with the checks.
         """
-        from proxy_storage_api import checks, rule_checks  # noqa: F401  (register on import)
+        from proxy_storage_api import checks  # noqa: F401  (register on import)
 
         if apps.is_installed("drf_spectacular"):
             from proxy_storage_api import schema  # noqa: F401  (registers on import)

@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models.fields.files import FieldFile
 from rest_framework import serializers
 
-from proxy_storage.db.fields import OwnedFileMixin
+from proxy_storage.content_objects import belongs_to, get_content_object_data
+from proxy_storage.db.fields import ContentObjectFileFieldMixin
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.owners import get_owner_data, is_owned_by
 from proxy_storage_permissions.links import get_signed_url
 
 
@@ -60,7 +60,7 @@ class SignedFileField(serializers.FileField):
 def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
     """Return the record of a file, if it names the file's instance and field as its owner."""
     field: Any = file.field
-    if not isinstance(field, OwnedFileMixin):
+    if not isinstance(field, ContentObjectFileFieldMixin):
         raise ConfigurationError(
             f"SignedFileField gives links to files that know their owner, and those of {field} "
             "do not. Make it a ProxyStorageFileField, or use DRF's FileField here."
@@ -74,8 +74,8 @@ def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
         return None
     return (
         record
-        if is_owned_by(
-            record, get_owner_data(file.instance, field, meta_backend=record.meta_backend)
+        if belongs_to(
+            record, get_content_object_data(file.instance, field, meta_backend=record.meta_backend)
         )
         else None
     )

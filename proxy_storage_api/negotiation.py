@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.http import Http404
-from rest_framework.exceptions import NotAcceptable
+from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
@@ -35,3 +37,28 @@ class FileContentNegotiation(DefaultContentNegotiation):
         except (NotAcceptable, Http404):
             choice = renderers[0], renderers[0].media_type
         return choice
+
+
+class ShallowParser(BaseParser):
+    """A parser of the project, for which a body that is nested too deeply is not valid.
+
+    Python's parsers of JSON raise ``RecursionError`` for it.
+
+    Args:
+        parser: the parser.
+    """
+
+    def __init__(self, parser: BaseParser) -> None:
+        self.parser = parser
+        self.media_type = parser.media_type
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the content of the body.
+
+        Raises:
+            ParseError: 400.
+        """
+        try:
+            return self.parser.parse(*args, **kwargs)
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply.") from error

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
 from typing import Any
 
+from django.core.signing import BadSignature, Signer
+from django.utils.crypto import salted_hmac
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import BasePagination, PageNumberPagination
@@ -12,7 +19,51 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage_api.positions import seal, unseal
+
+# JOINED Positions in a list, as a text that the client can hand back and cannot read.
+#
+# The position is that of a record that the requester may not be allowed to know of.
+#
+
+SALT = "proxy_storage_api.pagination"
+NONCE_LENGTH = 16  # bytes
+
+
+def seal(position: Mapping[str, Any]) -> str:
+    """Return a position as an unreadable text, which is another one each time.
+
+    Args:
+        position: keys with text, numbers, times or ``None``.
+    """
+    nonce = secrets.token_bytes(NONCE_LENGTH)
+    plain = json.dumps(position, default=lambda time: time.isoformat()).encode()
+    return Signer(salt=SALT).sign(urlsafe_base64_encode(nonce + _combine(nonce, plain)))
+
+
+def unseal(text: str) -> dict[str, Any] | None:
+    """Return the position of a text; times are given as text.
+
+    Returns:
+        ``None`` for a text that `seal` has not made with the same ``SECRET_KEY``.
+    """
+    try:
+        sealed = urlsafe_base64_decode(Signer(salt=SALT).unsign(text))
+        plain = _combine(sealed[:NONCE_LENGTH], sealed[NONCE_LENGTH:])
+        position: dict[str, Any] = json.loads(plain)
+    except (BadSignature, ValueError):
+        return None
+    return position
+
+
+def _combine(nonce: bytes, data: bytes) -> bytes:
+    """Encrypt or decrypt data by a stream of bytes that only the key and the nonce give.
+
+    Source: FIPS 202 (SHAKE256, an extendable-output function); the text is signed afterwards.
+    """
+    key = salted_hmac(SALT, nonce, algorithm="sha256").digest()
+    stream = hashlib.shake_256(key).digest(len(data))
+    return bytes(one ^ other for one, other in zip(data, stream, strict=True))
+
 
 PAGE_SIZE = 50
 # Parameters of paginators, and the value of each that stands for the first page.

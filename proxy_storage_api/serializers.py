@@ -13,11 +13,14 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import MAX_PATH_LENGTH
 from proxy_storage.registry import get_proxy_storage_names
 from proxy_storage.serving.headers import get_download_name
-from proxy_storage_api.download import DISPOSITIONS
 from proxy_storage_api.settings import api_settings
 from proxy_storage_permissions.settings import get_link_max_age
 
 #: Keys for staff only: the place of the bytes, and the former content object.
+DISPOSITIONS = ("inline", "attachment")
+# signed links have it under this name
+DISPOSITION_PARAMETER = "disposition"
+
 STAFF_FIELDS = (
     "original_storage_name",
     "original_storage_path",

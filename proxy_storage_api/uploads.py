@@ -15,13 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from proxy_storage.exceptions import ContentError, InvalidNameError
-from proxy_storage.originals import leads_out
+from proxy_storage.original_storages.inspect import leads_out
 from proxy_storage.paths import fit_name, normalize_name, validate_name
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.base import ProxyStorageBase
-from proxy_storage.storages.uploaded_names import uploaded_as
-from proxy_storage_api.access import FileAccess
+from proxy_storage.storages.content import uploaded_as
 from proxy_storage_api.exceptions import FileTooLarge, LengthRequired, StorageFull
+from proxy_storage_api.generics import FileAccess
 from proxy_storage_api.serializers import RecordSerializer, UploadSerializer
 from proxy_storage_api.settings import api_settings, get_permission_classes
 
@@ -126,11 +126,11 @@ class UploadMixin(FileAccess):
             return super().get_permissions()
         return self.make_permissions(self.upload_permission_classes, "UPLOAD_PERMISSION_CLASSES")
 
-    def can_be_asked(self, name: str) -> bool:
+    def is_action_enabled(self, name: str) -> bool:
         """Tell whether uploads are switched on."""
         if name == "create" and not self.upload_permission_classes:
             return get_permission_classes("UPLOAD_PERMISSION_CLASSES") is not None
-        return super().can_be_asked(name)
+        return super().is_action_enabled(name)
 
     def get_serializer_class(self) -> Any:
         """Return the serializer of an upload, of which the browsable API makes a form."""

@@ -16,7 +16,7 @@ from pymongo import monitoring
 
 from demo import services
 from proxy_storage.registry import get_proxy_storage
-from tests import servers
+from tests import programs
 from tests.contract.special_storages import put_in_front_of
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
@@ -81,7 +81,7 @@ def _close_clients():
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory):
     """An S3 over HTTP of our own, with the bucket of the settings."""
-    with servers.running_s3(tmp_path_factory.mktemp("s3")) as url:
+    with programs.running_s3(tmp_path_factory.mktemp("s3")) as url:
         settings.S3_ENDPOINT_URL = settings.AWS_S3_ENDPOINT_URL = url
         for alias in settings.STORAGES:
             if alias.endswith("s3"):  # those that somebody has looked at already
@@ -169,8 +169,8 @@ def need_database():
     """Skip a test whose database server is missing; on a machine of CI that is a failure."""
 
     def need(name):
-        if servers.find_program(name) is None:
-            _miss(name, servers.DEBIAN_PACKAGES[name])
+        if programs.find_program(name) is None:
+            _miss(name, programs.DEBIAN_PACKAGES[name])
 
     return need
 

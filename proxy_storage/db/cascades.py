@@ -26,7 +26,7 @@ from django.dispatch import receiver
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.models import ProxyStorageModelBase
-from proxy_storage.originals import get_local_path
+from proxy_storage.original_storages.inspect import get_local_path
 from proxy_storage.scopes import SCOPE_KEY, get_scope
 from proxy_storage.transactions import after_commit
 

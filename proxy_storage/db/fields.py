@@ -13,14 +13,14 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import CompositePrimaryKey, FileField, ImageField
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
-from proxy_storage import owners
+from proxy_storage import content_objects
 from proxy_storage.db import signals, tracking
-from proxy_storage.exceptions import ConfigurationError, OwnerError, ProxyFileNotFoundError
+from proxy_storage.exceptions import ConfigurationError, ContentObjectError, ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_tenant
 from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name
-from proxy_storage.storages.uploaded_names import get_own_name, uploaded_as
 
 if TYPE_CHECKING:
     BaseField = FileField
@@ -89,7 +89,7 @@ class ProxyStorageFieldFile(FieldFile):
         if not isinstance(storage, ProxyStorageBase):
             return storage.open(str(self.name), mode)  # A check finds such a field.
         record = storage.get_meta_backend_obj(self.name)
-        if owners.has_content_object(record) and not self._may_read(record):
+        if content_objects.has_content_object(record) and not self._may_read(record):
             raise ProxyFileNotFoundError(
                 f"{self.name!r} belongs to another row than {self.instance!r}.", path=self.name
             )
@@ -101,7 +101,7 @@ class ProxyStorageFieldFile(FieldFile):
         """Tell whether a record belongs to this instance, by this field or by another one."""
         if getattr(self.instance, "pk", None) is None:
             return False
-        return owners.is_owned_by({**record, "field": self.field.name}, self._get_data())
+        return content_objects.belongs_to({**record, "field": self.field.name}, self._get_data())
 
     def delete(self, save: bool = True) -> None:
         """Delete the file and clear the field, as Django's does.
@@ -124,7 +124,7 @@ class ProxyStorageFieldFile(FieldFile):
             record = storage.get_meta_backend_obj(self.name)
         if record is None:
             logger.info("%r was deleted before", self.name)
-        elif not owners.has_content_object(record) or self._owns(record):
+        elif not content_objects.has_content_object(record) or self._owns(record):
             can_hold = storage.meta_backend.can_hold
             where = {key: record.get(key) for key in self._content_object_keys if can_hold(key)}
             storage.delete_record(record, where=where)
@@ -135,7 +135,7 @@ class ProxyStorageFieldFile(FieldFile):
     # as for save
     delete.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
-    _content_object_keys = (*owners.OWNER_KEYS, SCOPE_KEY)
+    _content_object_keys = (*content_objects.CONTENT_OBJECT_KEYS, SCOPE_KEY)
 
     def _clear(self, save: bool) -> None:
         previous = tracking.get_committed_path(self)
@@ -154,11 +154,13 @@ class ProxyStorageFieldFile(FieldFile):
         """Tell whether a record names this instance and field as its content object."""
         if getattr(self.instance, "pk", None) is None:
             return False
-        return owners.is_owned_by(record, self._get_data())
+        return content_objects.belongs_to(record, self._get_data())
 
     def _get_data(self) -> dict[str, Any]:
         meta_backend: Any = self.field.storage.meta_backend  # type: ignore[attr-defined]
-        return owners.get_owner_data(self.instance, self.field, meta_backend=meta_backend)
+        return content_objects.get_content_object_data(
+            self.instance, self.field, meta_backend=meta_backend
+        )
 
     def claim(self) -> None:
         """Make this saved instance the content object of a file whose path was assigned as text.
@@ -169,36 +171,36 @@ class ProxyStorageFieldFile(FieldFile):
         released.
 
         Raises:
-            OwnerError: the file does not exist, or it belongs to another instance, or the
+            ContentObjectError: the file does not exist, or it belongs to another instance, or the
                 instance has not been saved.
         """
         if self.instance.pk is None:
-            raise OwnerError(f"{self.field} has no row yet; save it first.", path=self.name)
+            raise ContentObjectError(f"{self.field} has no row yet; save it first.", path=self.name)
         data = self._get_data()
         storage: Any = self.field.storage
         try:
             record = storage.get_meta_backend_obj(self.name)
         except FileNotFoundError as error:
             raise self._get_refusal() from error
-        set_owner = storage.meta_backend.set_owner
-        set_owner(data, record["path"])
-        if not owners.is_owned_by(storage.get_meta_backend_obj(self.name), data):
+        set_content_object = storage.meta_backend.set_content_object
+        set_content_object(data, record["path"])
+        if not content_objects.belongs_to(storage.get_meta_backend_obj(self.name), data):
             raise self._get_refusal()
         # The other files are released only if this one has been assigned.
-        set_owner(data, record["path"], None)
+        set_content_object(data, record["path"], None)
 
     # as for save
     claim.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
 
-    def _get_refusal(self) -> OwnerError:
-        return OwnerError(
+    def _get_refusal(self) -> ContentObjectError:
+        return ContentObjectError(
             f"{self.field} cannot have {self.name!r}: there is no such file without content "
             "object.",
             path=self.name,
         )
 
 
-class OwnedFileMixin(BaseField):
+class ContentObjectFileFieldMixin(BaseField):
     """The common part of `ProxyStorageFileField` and `ProxyStorageImageField`."""
 
     def __init__(self, *args: Any, delete_with_content_object: bool = False, **kwargs: Any) -> None:
@@ -242,7 +244,7 @@ class OwnedFileMixin(BaseField):
             )
             return
         try:
-            self.storage.meta_backend.check_keys(owners.OWNER_KEYS)
+            self.storage.meta_backend.check_keys(content_objects.CONTENT_OBJECT_KEYS)
         except (AttributeError, ConfigurationError) as error:
             yield checks.Error(
                 str(error),
@@ -287,7 +289,7 @@ class OwnedFileMixin(BaseField):
                 )
 
 
-class ProxyStorageFileField(OwnedFileMixin, FileField):
+class ProxyStorageFileField(ContentObjectFileFieldMixin, FileField):
     """A ``FileField`` whose files know the instance and field that they belong to.
 
     It takes the arguments of Django's field. ``storage`` must be a proxy storage, or a callable
@@ -311,7 +313,7 @@ class ProxyStorageImageFieldFile(ProxyStorageFieldFile, ImageFieldFile):
         super()._clear(save)
 
 
-class ProxyStorageImageField(OwnedFileMixin, ImageField):
+class ProxyStorageImageField(ContentObjectFileFieldMixin, ImageField):
     """An ``ImageField`` whose files know the instance and field that they belong to.
 
     As `ProxyStorageFileField`; like Django's, it needs Pillow.

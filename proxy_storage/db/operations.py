@@ -8,7 +8,7 @@ from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.operations.base import Operation
 from django.db.models import DO_NOTHING, Field, ForeignKey, IntegerField, Model
 
-from proxy_storage.db.columns import LiteralCharField
+from proxy_storage.db.collation import LiteralCharField
 from proxy_storage.exceptions import ConfigurationError
 
 # The field of 0.1.2, and the foreign key that uses its column now.

@@ -22,9 +22,9 @@ from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared, post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from proxy_storage import owners
+from proxy_storage import content_objects
 from proxy_storage.db import tracking
-from proxy_storage.db.released import released_files
+from proxy_storage.db.tracking import released_files
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_database
@@ -49,8 +49,8 @@ def connect(sender: type[Model], **kwargs: Any) -> None:
     """
     if sender._meta.abstract:
         return
-    if any(map(owners.is_tracked, _get_declared_fields(sender))):
-        owners.forget_owner_models()
+    if any(map(content_objects.is_tracked, _get_declared_fields(sender))):
+        content_objects.forget_content_object_models()
         post_save.connect(write_content_objects, sender=sender, dispatch_uid=UID)
         post_delete.connect(release_content_object, sender=sender, dispatch_uid=UID)
     for subclass in sender.__subclasses__():
@@ -82,7 +82,7 @@ def prepare_save(
     be added to a finished class.
     """
     for field in _get_all_file_fields(sender):
-        if owners.is_tracked(field):
+        if content_objects.is_tracked(field):
             _note_unknown_files(instance, field, using)
         elif not raw and (update_fields is None or field.name in update_fields):
             restore_record(instance, field)
@@ -103,7 +103,9 @@ def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
     tracking.remember_given_key(instance, field.name)
     change = tracking.get_change(instance, field.name)
     if change is not None and change.previous_paths and not change.is_written:
-        data = owners.get_owner_data(instance, field, using, field.storage.meta_backend)
+        data = content_objects.get_content_object_data(
+            instance, field, using, field.storage.meta_backend
+        )
         tracking.remember_assigned_path(instance, field.name, data)
 
 
@@ -124,7 +126,7 @@ def restore_record(instance: Model, field: Any) -> None:
         value.name = restored
     else:
         instance.__dict__[field.attname] = restored
-    if owners.is_tracked(field):
+    if content_objects.is_tracked(field):
         # The record has no content object, since the row that was to have it is gone.
         tracking.remember_new_path(instance, field.name, restored)
 
@@ -146,7 +148,7 @@ def write_content_objects(
     """
     saves = [
         _FieldSave(instance, field, using, created)
-        for field in owners.get_file_fields(sender)
+        for field in content_objects.get_file_fields(sender)
         if (update_fields is None or field.name in update_fields)
         and field.attname in instance.__dict__
     ]
@@ -284,7 +286,7 @@ class _FieldSave:
                 others = frozenset() if is_new_row else self._find_other_paths()
             # A new file gets a content object only if it does not have one: it may have been
             # deleted, and another file may have its path by now.
-            if not meta_backend.set_owner(data, path, released) and path is not None:
+            if not meta_backend.set_content_object(data, path, released) and path is not None:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
             elif path is not None:
                 released_files.assign(path, data)
@@ -314,20 +316,20 @@ class _FieldSave:
         def write() -> None:
             if released_files.pop(path, data) and _reassign(meta_backend, path, data):
                 others = self._find_other_paths()
-                meta_backend.set_owner(data, path, None)
+                meta_backend.set_content_object(data, path, None)
                 released_files.add(others, data)
 
         _run(write, meta_backend, self.using)
 
     def _get_data(self) -> dict[str, Any]:
-        return owners.get_owner_data(
+        return content_objects.get_content_object_data(
             self.instance, self.field, self.using, self.field.storage.meta_backend
         )
 
 
 def _reassign(meta_backend: MetaBackendBase, path: str, data: Mapping[str, Any]) -> bool:
     """Undo the release of a file by this very content object; return whether it was done."""
-    former = {owners.FORMER_KEYS[key]: value for key, value in data.items()}
+    former = {content_objects.FORMER_KEYS[key]: value for key, value in data.items()}
     if not meta_backend.can_hold(*former):
         return False
     try:
@@ -347,11 +349,11 @@ def release_content_object(sender: type[Model], instance: Model, using: str, **k
     Receiver of ``post_delete``; one query for each field. A parent's row of a multi-table
     child is deleted with a signal of its own.
     """
-    for field in owners.get_file_fields(sender):
+    for field in content_objects.get_file_fields(sender):
         if field.model._meta.concrete_model is not sender._meta.concrete_model:
             continue
         meta_backend: MetaBackendBase = field.storage.meta_backend
-        data = owners.get_owner_data(instance, field, using, meta_backend)
+        data = content_objects.get_content_object_data(instance, field, using, meta_backend)
         records = _find_files(data, field) if field.delete_with_content_object else []
         _release(meta_backend, data, records, using)
 
@@ -362,7 +364,7 @@ def _release(
     records: list[MetaBackendObject],
     using: str,
 ) -> None:
-    _run(lambda: meta_backend.set_owner(data, None, None), meta_backend, using)
+    _run(lambda: meta_backend.set_content_object(data, None, None), meta_backend, using)
     for record in records:
         after_commit(partial(_delete_file, record))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from proxy_storage.management.part import CommandPart
+from proxy_storage.management.subcommand import Subcommand
 from proxy_storage.serverconf import WEB_SERVERS, Options, get_configuration
 from proxy_storage.serverconf.base import SITE
 
@@ -25,7 +25,7 @@ _FOR = {
 _OPTIONS = {"resolvers": "resolver", "headers": "header"}
 
 
-class ServerconfPart(CommandPart):
+class ServerconfPart(Subcommand):
     """Print what the settings need of a web server."""
 
     summary = "print the configuration that a web server needs"

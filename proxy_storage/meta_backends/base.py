@@ -13,7 +13,8 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 
-from proxy_storage import owners, registry
+from proxy_storage import content_objects, registry
+from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
@@ -21,9 +22,8 @@ from proxy_storage.exceptions import (
     MetaBackendObjectDoesNotExist,
     MetaBackendUnavailable,
 )
-from proxy_storage.meta_backends.comparisons import KINDS
+from proxy_storage.meta_backends.queries import KINDS
 from proxy_storage.meta_backends.selecting import SelectingBase
-from proxy_storage.owners import FORMER_KEYS, RELEASED_KEY
 from proxy_storage.paths import is_literal_path
 from proxy_storage.scopes import SCOPE_KEY
 
@@ -96,7 +96,7 @@ class MetaBackendObject(dict[str, Any]):
             ``None`` for a file that nobody owns, or whose owner has been deleted.
         """
         if not self.has_fetched_content_object:
-            self.set_content_object(owners.get_content_object(self))
+            self.set_content_object(content_objects.get_content_object(self))
         return self._content_object
 
     def set_content_object(self, instance: Model | None) -> None:
@@ -143,7 +143,7 @@ class MetaBackendBase(SelectingBase):
                     f"The record was refused: the key {key!r} is missing. Add it, with text as "
                     "its value.",
                     path=data.get("path"),
-                    is_certain=True,
+                    nothing_written=True,
                 )
         self._check_values(data)
         return self._make_object(self._create(dict(data)))
@@ -226,7 +226,7 @@ class MetaBackendBase(SelectingBase):
         """Give out all records."""
         return self.filter()
 
-    def set_owner(
+    def set_content_object(
         self,
         owner: Mapping[str, Any],
         path: str | None = None,
@@ -237,7 +237,7 @@ class MetaBackendBase(SelectingBase):
         A file that has another content object keeps it and is not released.
 
         Args:
-            owner: the values of `proxy_storage.owners.get_owner_data`.
+            owner: the values of `proxy_storage.content_objects.get_content_object_data`.
             path: the path of the file that gets the content object, if any.
             released: paths of the files that lose it; ``None`` for all but ``path``.
 
@@ -255,7 +255,7 @@ class MetaBackendBase(SelectingBase):
                 owner[SCOPE_KEY],
             )
             return False
-        return self._set_owner(assigned, path, released)
+        return self._set_content_object(assigned, path, released)
 
     def get_assigned_values(self, owner: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that a record gets with its content object."""
@@ -372,10 +372,10 @@ class MetaBackendBase(SelectingBase):
     def _delete(self, criteria: dict[str, Any]) -> bool:
         """Delete the record that has all these values; return whether there was one."""
 
-    def _set_owner(
+    def _set_content_object(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
-        """Do what `set_owner` says. Override it where it can be done in one query."""
+        """Do what `set_content_object` says. Override it where it can be done in one query."""
         changed = path is not None and self._update(
             {"path": path, "content_type_id": None}, self.get_assigned_values(owner)
         )
@@ -388,7 +388,7 @@ class MetaBackendBase(SelectingBase):
         return changed
 
     def _make_objects(self, data: list[dict[str, Any]]) -> list[MetaBackendObject]:
-        owners.restore_object_ids(data)
+        content_objects.restore_object_ids(data)
         return [self._remember_meta_backend(MetaBackendObject(one)) for one in data]
 
     def _remember_meta_backend(self, record: MetaBackendObject) -> MetaBackendObject:
@@ -407,7 +407,7 @@ class MetaBackendBase(SelectingBase):
                     f"The record was refused: {key} must be text without NUL that is not empty, "
                     f"and is {data[key]!r}.",
                     path=data.get("path"),
-                    is_certain=True,
+                    nothing_written=True,
                 )
 
     def _check_path(self, path: Any) -> str:

@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from proxy_storage.db.columns import LiteralCharField
+from proxy_storage.db.collation import LiteralCharField
 from proxy_storage.paths import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 
 
@@ -76,8 +76,8 @@ class OriginalStorageNameMixin(models.Model):
         abstract = True
 
 
-class FileFactsMixin(models.Model):
-    """Fields for what `FileFactsProxyStorageMixin` records of a file.
+class FileMetadataMixin(models.Model):
+    """Fields for what `FileMetadataProxyStorageMixin` records of a file.
 
     They may be empty, for records from before it was used.
     """
@@ -136,3 +136,7 @@ class LinkVersionMixin(models.Model):
 
     class Meta:
         abstract = True
+
+
+#: the former name of `FileMetadataMixin`
+FileFactsMixin = FileMetadataMixin

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
+from proxy_storage.content_objects import RELEASED_KEY
 from proxy_storage.exceptions import (
     MetaBackendError,
     MetaBackendObjectAlreadyExists,
     MetaBackendUnavailable,
 )
-from proxy_storage.meta_backends.base import REQUIRED_KEYS, MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition
-from proxy_storage.meta_backends.mongo_documents import read_document
-from proxy_storage.meta_backends.mongo_query import (
-    ORDER_PREFIX,
-    get_comparisons,
-    get_criteria,
-    get_query,
-    get_range,
-    get_sort,
-    get_sort_stages,
-    get_well_formed,
+from proxy_storage.meta_backends.base import (
+    REQUIRED_KEYS,
+    MetaBackendBase,
+    MetaBackendObject,
+    is_required_text,
 )
-from proxy_storage.meta_backends.ordering import Order
-from proxy_storage.mongo import (
+from proxy_storage.meta_backends.queries import (
+    KINDS,
+    LARGEST,
+    OBJECT_ID_KEY,
+    ORDERED_LOOKUPS,
+    SMALLEST,
+    Comparison,
+    Condition,
+    Order,
+    build,
+    get_kind,
+    get_prefix_range,
+)
+from proxy_storage.mongodb import (
     AnyDatabase,
     DatabaseUserMixin,
+    Decimal128,
     LazyDatabase,
     NetworkTimeout,
     UpdateMany,
@@ -41,7 +51,257 @@ from proxy_storage.mongo import (
     mapped_errors,
     timeout,
 )
-from proxy_storage.owners import RELEASED_KEY
+
+# JOINED Documents of MongoDB as records.
+#
+# A collection has no schema: other programs, and former versions of a project, may have written
+# documents that are not records, or values of another type than a key has. A document that
+# lacks one of `REQUIRED_KEYS`, or has something there that `MetaBackendBase.create` refuses, such
+# as a number or empty text, does not count as a record. A known key whose value has a wrong type
+# counts as a key without value. Queries follow the same rules: see
+# `proxy_storage.meta_backends.mongo`.
+#
+
+logger = logging.getLogger("proxy_storage")
+
+# The ranges of the values that count, by kind. A time that is less than a day away from the ends
+# of Python's calendar cannot be given in every time zone.
+BOUNDS: Mapping[str, tuple[Any, Any]] = {
+    "number": (SMALLEST, LARGEST),
+    "datetime": (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)),
+}
+OPTIONAL_KEYS = tuple(key for key in (*KINDS, OBJECT_ID_KEY) if key not in REQUIRED_KEYS)
+
+
+def read_document(document: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the record that a document holds, without values of a wrong type.
+
+    What is left out is logged, in one line for the document.
+
+    Args:
+        document: a document, or the part of it that a projection gives; it is changed.
+
+    Returns:
+        ``None`` for a document that is not a record.
+    """
+    missing = [key for key in REQUIRED_KEYS if not is_required_text(document.get(key))]
+    if missing:
+        logger.warning(
+            "The document %r with the path %r does not count as a record: %s must be text "
+            "without NUL that is not empty.",
+            document.get("_id"),
+            document.get("path"),
+            " and ".join(missing),
+        )
+        return None
+    wrong = []
+    for key in OPTIONAL_KEYS:
+        value = document.get(key)
+        if value is None:
+            continue
+        document[key] = number = _to_number(value)
+        if not _is_valid(key, number):
+            del document[key]
+            wrong.append(f"{key} is of the type {type(value).__name__}")
+    if wrong:
+        logger.warning(
+            "The record of %r counts as one without the values of a wrong type: %s.",
+            document["path"],
+            ", ".join(wrong),
+        )
+    return document
+
+
+def _to_number(value: Any) -> Any:
+    """Return the ``int`` for a number that another program has written as a decimal or a float."""
+    if isinstance(value, Decimal128):
+        value = float(value.to_decimal())
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_valid(key: str, value: Any) -> bool:
+    kind = get_kind(value)
+    if key == OBJECT_ID_KEY:
+        # Keys are of every type, but Django's integer fields read True as 1.
+        return kind not in (None, "bool")
+    if kind != KINDS[key]:
+        return False
+    # Django's integer fields read the key 2.5 as 2.
+    if key == "content_type_id" and isinstance(value, float):
+        return False
+    lowest, highest = BOUNDS.get(kind, (value, value))
+    return bool(lowest <= value <= highest)
+
+
+# JOINED Conditions and orders of records as queries of MongoDB.
+#
+# A value of a wrong type counts as none, as in `proxy_storage.meta_backends.mongo`.
+# Comparisons of MongoDB leave such values out by themselves, except for arrays, which it compares
+# by their elements; some servers of its protocol compare values of all types. So the type of a
+# known key is part of each query.
+#
+
+# MongoDB keeps times to the millisecond
+PRECISION = 1000
+JOINS = {Q.AND: "$and", Q.OR: "$or"}
+# The values that count, by kind: for find(), and as names of types for aggregate().
+FOUND: Mapping[str, dict[str, Any]] = {
+    "text": {"$type": "string"},
+    "number": {"$type": "number"},
+    # The bounds are enough, and not every server of the protocol supports the name of the type.
+    "datetime": {},
+}
+TYPES: Mapping[str, list[str]] = {
+    "text": ["string"],
+    "number": ["int", "long", "double", "decimal"],
+    # The last one is the name that nx-27017 has for times.
+    "datetime": ["date", "unknown"],
+}
+HAS_NUL: Mapping[str, str] = {"$regex": r"\x00"}
+ORDER_PREFIX = "_order_by_"
+
+
+def get_query(condition: Condition) -> dict[str, Any]:
+    """Return the query for the documents that fulfil a condition."""
+    query: dict[str, Any] | bool = build(condition, _compare, _join)
+    if isinstance(query, bool):
+        return {} if query else {"path": {"$in": []}}
+    return query
+
+
+def get_well_formed(*queries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the query for the documents that count as records, and fulfil these queries."""
+    well_formed = ({key: {**FOUND[KINDS[key]], "$gt": ""}} for key in REQUIRED_KEYS)
+    # A pattern cannot have a NUL in it, so it is escaped.
+    wrong = [{key: found} for key in REQUIRED_KEYS for found in ({"$type": "array"}, HAS_NUL)]
+    # The queries come first: a server may evaluate the parts of $and one after the other.
+    return {"$and": [*filter(None, queries), *well_formed, {"$nor": wrong}]}
+
+
+def get_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the query for the records that have all these values."""
+    return get_well_formed(*get_comparisons(criteria))
+
+
+def get_comparisons(criteria: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a query for each of some values, which are compared as they are.
+
+    An object with operators, or a pattern, is not taken for a query.
+    """
+    comparisons: list[dict[str, Any]] = []
+    for key, value in criteria.items():
+        has_value = _has_value(key)
+        if value is not None:
+            comparisons.append({key: {"$eq": value}})
+        if has_value is not None:
+            comparisons.append({"$nor": [has_value]} if value is None else has_value)
+        elif value is None:
+            comparisons.append({key: {"$eq": None}})
+    return comparisons
+
+
+def _has_value(key: str) -> dict[str, Any] | None:
+    """Return the query for the documents whose value of a key counts.
+
+    ``None`` for keys that this package does not know, and for those that every record has.
+    """
+    if key == OBJECT_ID_KEY:
+        wrong = [{key: {"$type": name}} for name in ("array", "object", "bool", "null")]
+        return {"$and": [{key: {"$ne": None}}, {"$nor": wrong}]}
+    if key in REQUIRED_KEYS or key not in KINDS:
+        return None
+    found = dict(FOUND[KINDS[key]])
+    if KINDS[key] in BOUNDS:
+        found["$gte"], found["$lte"] = BOUNDS[KINDS[key]]
+    return {"$and": [{key: found}, {"$nor": [{key: {"$type": "array"}}]}]}
+
+
+def get_sort(order: Order) -> list[tuple[str, int]]:
+    """Return an order as MongoDB takes it; there nothing comes before all that is."""
+    return [(key, -1 if is_descending else 1) for key, is_descending in order.items()]
+
+
+def get_sort_stages(order: Order) -> list[dict[str, Any]]:
+    """Return an order as stages of an aggregation, where a value of a wrong type counts as none.
+
+    Returns:
+        An empty list for an order that `get_sort` gives as well: values of the keys that every
+        record has are text, and the types of other keys are not known.
+    """
+    computed = {
+        key: f"{ORDER_PREFIX}{key}" for key in order if key in KINDS and key not in REQUIRED_KEYS
+    }
+    if not computed:
+        return []
+    values = {name: {"$cond": [_counts(key), f"${key}", None]} for key, name in computed.items()}
+    sort = {computed.get(key, key): direction for key, direction in get_sort(order)}
+    return [{"$addFields": values}, {"$sort": sort}]
+
+
+def _counts(key: str) -> dict[str, Any]:
+    kind = KINDS[key]
+    has_type = {"$in": [{"$type": f"${key}"}, TYPES[kind]]}
+    if kind not in BOUNDS:
+        return has_type
+    lowest, highest = BOUNDS[kind]
+    return {"$and": [has_type, {"$gte": [f"${key}", lowest]}, {"$lte": [f"${key}", highest]}]}
+
+
+def get_range(prefix: str) -> dict[str, str]:
+    """Return what all texts with a prefix fulfil; no regular expression is made of it."""
+    first, following = get_prefix_range(prefix)
+    return {"$gte": first} if following is None else {"$gte": first, "$lt": following}
+
+
+def _join(connector: str, queries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {JOINS[connector]: queries}
+
+
+def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
+    value = comparison.value
+    has_value = _has_value(comparison.key)
+    found: dict[str, Any]
+    if comparison.lookup == "isnull":
+        if has_value is not None:
+            return {"$nor": [has_value]} if is_true else has_value
+        found = {"$eq": None}  # a key that is not there, too
+    elif comparison.lookup == "startswith":
+        found = get_range(value)
+    elif comparison.lookup == "icontains":
+        found = {"$regex": re.escape(value), "$options": "is"}
+    elif comparison.lookup in ("exact", "in"):
+        values = [_to_mongo_value(value) for value in comparison.values if _is_kept(value)]
+        if not values:
+            return not is_true
+        found = {"$in": values}
+    else:
+        lookup = comparison.lookup
+        if not _is_kept(value):
+            # the time that is kept in its place comes before it
+            lookup = {"gte": "gt", "lt": "lte"}.get(lookup, lookup)
+        found = {f"${lookup}": _to_mongo_value(value)}
+    query: dict[str, Any] = {comparison.key: found}
+    if has_value is not None:
+        query = {"$and": [query, has_value]}
+    if is_true:
+        return query
+    negation = {"$nor": [query]}
+    if comparison.lookup in ORDERED_LOOKUPS:
+        # what has no value fulfils it, which some servers of its protocol do not see
+        return {"$or": [negation, {comparison.key: {"$eq": None}}]}
+    return negation
+
+
+def _is_kept(value: Any) -> bool:
+    """Tell whether a document can have exactly this value."""
+    return not isinstance(value, datetime) or value.microsecond % PRECISION == 0
+
+
+def _to_mongo_value(value: Any) -> Any:
+    """Make a time without a zone aware of the one that it is in: MongoDB takes it for UTC."""
+    is_naive = isinstance(value, datetime) and timezone.is_naive(value)
+    return timezone.make_aware(value) if is_naive else value
+
 
 # The lock of a record while its file is deleted: a random token, and the time at which the lock
 # ends, in seconds since 1970. Records do not show these keys.
@@ -67,7 +327,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
-            of such a callable; see `proxy_storage.mongo.LazyDatabase`. Migrations can write
+            of such a callable; see `proxy_storage.mongodb.LazyDatabase`. Migrations can write
             down only the latter two.
         collection: the collection's name.
     """
@@ -147,7 +407,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
                     f"seconds. Try again; the lock of a process that was killed ends after "
                     f"{CLAIM_SECONDS:g} seconds.",
                     path=path,
-                    is_certain=True,
+                    nothing_written=True,
                 )
             ends_at = found.get(CLAIMED_UNTIL)
             if _is_locked(ends_at, now):
@@ -180,7 +440,9 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
                     raise
                 refused = error
         raise MetaBackendError(
-            f"The record of {path!r} was refused: {refused.__cause__}", path=path, is_certain=True
+            f"The record of {path!r} was refused: {refused.__cause__}",
+            path=path,
+            nothing_written=True,
         ) from refused.__cause__
 
     def _is_taken(self, path: str) -> bool:
@@ -254,7 +516,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         with mapped_errors(criteria["path"]):
             return bool(self._collection.delete_one(get_criteria(criteria)).deleted_count)
 
-    def _set_owner(
+    def _set_content_object(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
         writes: list[Any] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -31,23 +32,47 @@ from proxy_storage.exceptions import (
     MetaBackendUnavailable,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition
 from proxy_storage.meta_backends.models import (
     ContentObjectFieldMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
-from proxy_storage.meta_backends.ordering import Order
 from proxy_storage.meta_backends.orm_query import RowQuery
-from proxy_storage.meta_backends.schema_errors import is_schema_error
+from proxy_storage.meta_backends.queries import Condition, Order
 from proxy_storage.scopes import get_tenant
 from proxy_storage.transactions import savepoint
 
+CODES = (
+    # PostgreSQL: undefined_column, undefined_table and invalid_schema_name
+    *("42703", "42P01", "3F000"),
+    # MariaDB and MySQL: ER_BAD_FIELD_ERROR and ER_NO_SUCH_TABLE
+    *(1054, 1146),
+)
+# SQLite has one error code for everything that is wrong with a statement.
+SQLITE_MESSAGE = re.compile(r"no such (table|column): |table \S+ has no column named ")
+
+
+def is_schema_error(error: BaseException) -> bool:
+    """Tell whether a statement failed because a table or a column does not exist.
+
+    Args:
+        error: Django's error, whose cause is the error of the driver.
+
+    Source: https://www.postgresql.org/docs/current/errcodes-appendix.html,
+    https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference,
+    https://www.sqlite.org/rescode.html#error
+    """
+    # psycopg has the code in the one attribute, psycopg2 in the other
+    states = [getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode")]
+    is_known = any(code in CODES for code in (*states, *error.args[:1]))
+    return is_known or SQLITE_MESSAGE.match(str(error)) is not None
+
+
 __all__ = [
     "ContentObjectFieldMixin",
-    "FileFactsMixin",
+    "FileMetadataMixin",
     "LinkVersionMixin",
     "ORMMetaBackend",
     "OriginalStorageNameMixin",
@@ -137,7 +162,7 @@ class ORMMetaBackend(MetaBackendBase):
                     f"{self.model._meta.label} has no field {key!r}. Mix "
                     "ContentObjectFieldMixin (content_type, object_id, field, "
                     "content_object_scope), OriginalStorageNameMixin (original_storage_name) or "
-                    "FileFactsMixin (size, mime_type, checksum, created_at, released_at) into "
+                    "FileMetadataMixin (size, mime_type, checksum, created_at, released_at) into "
                     "the model, or add the field, and make a migration."
                 ) from error
 
@@ -232,7 +257,7 @@ class ORMMetaBackend(MetaBackendBase):
             raise self._refused(data["path"], error) from error
         except MetaBackendError as error:
             # a database that still answers has refused; a transaction goes with its connection
-            error.is_certain = self._connection.in_atomic_block or self._is_answering()
+            error.nothing_written = self._connection.in_atomic_block or self._is_answering()
             raise
 
     def _check_finds_bytes(self, data: dict[str, Any], existing: dict[str, Any]) -> None:
@@ -247,7 +272,7 @@ class ORMMetaBackend(MetaBackendBase):
                 f"the column {key!r} does not exist yet. The data migration must depend on the "
                 f"migration that adds it to {self.model._meta.label}.",
                 path=data["path"],
-                is_certain=True,
+                nothing_written=True,
             )
 
     def _get(self, path: str) -> dict[str, Any] | None:
@@ -297,7 +322,7 @@ class ORMMetaBackend(MetaBackendBase):
         with self._mapped_errors(criteria["path"]):
             return bool(self._find(criteria).delete()[0])
 
-    def _set_owner(
+    def _set_content_object(
         self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
     ) -> bool:
         self.check_keys(owner)
@@ -322,7 +347,7 @@ class ORMMetaBackend(MetaBackendBase):
         if is_taken:
             return MetaBackendObjectAlreadyExists(f"A record has the path {path!r}.", path=path)
         return MetaBackendError(
-            f"The record of {path!r} was refused: {error}", path=path, is_certain=True
+            f"The record of {path!r} was refused: {error}", path=path, nothing_written=True
         )
 
     @property
@@ -355,7 +380,7 @@ class ORMMetaBackend(MetaBackendBase):
                 f"{self.get_transaction_alias()!r}: {reason}. Run manage.py migrate. A data "
                 f"migration must depend on the migration that creates the table of {label}.",
                 path=path,
-                is_certain=True,
+                nothing_written=True,
             )
         if isinstance(error, OperationalError | InterfaceError):
             message = f"The database of {label} did not answer: {error}"

@@ -25,10 +25,16 @@ from django.db.models import (
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Collate, Lower
 
-from proxy_storage.db.columns import POSTGRESQL_COLLATION, LiteralCharField
-from proxy_storage.meta_backends.comparisons import ORDERED_LOOKUPS, Comparison, localize
-from proxy_storage.meta_backends.conditions import Condition, build
-from proxy_storage.meta_backends.ordering import Order, get_prefix_range
+from proxy_storage.db.collation import POSTGRESQL_COLLATION, LiteralCharField
+from proxy_storage.meta_backends.queries import (
+    ORDERED_LOOKUPS,
+    Comparison,
+    Condition,
+    Order,
+    build,
+    get_prefix_range,
+    localize,
+)
 from proxy_storage.meta_backends.querysets import (
     get_literal_collation,
     get_subquery,

@@ -19,7 +19,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Collate, Concat, Substr
 
-from proxy_storage.db.columns import MARIADB_COLLATION, MYSQL_COLLATION, LiteralCharField
+from proxy_storage.db.collation import MARIADB_COLLATION, MYSQL_COLLATION, LiteralCharField
 from proxy_storage.exceptions import ConfigurationError
 
 TEXT = (CharField, TextField)

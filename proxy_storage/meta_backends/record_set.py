@@ -10,10 +10,16 @@ from typing import Any, Self, overload
 
 from django.db.models import Q
 
-from proxy_storage import owners
+from proxy_storage import content_objects
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.conditions import Condition, all_of, read_once
-from proxy_storage.meta_backends.ordering import get_following, get_sort_key, parse_order
+from proxy_storage.meta_backends.queries import (
+    Condition,
+    all_of,
+    get_following,
+    get_sort_key,
+    parse_order,
+    read_once,
+)
 
 # records that are read, and decided on, at once
 CHUNK_SIZE = 200
@@ -43,7 +49,7 @@ class RecordSet:
 
     Args:
         meta_backends: where the records live. Those of several are merged.
-        condition: what they fulfil; see `proxy_storage.meta_backends.conditions`.
+        condition: what they fulfil; see `proxy_storage.meta_backends.queries`.
         ordering: keys, with ``-`` before those that are in descending order.
         check: what decides on each of the records on its own, where the condition does not
             say all; the owners have been fetched by then, those of many with one query. Only
@@ -97,7 +103,7 @@ class RecordSet:
         while limit > 0:
             wanted = min(CHUNK_SIZE, limit)
             chunk = list(islice(candidates, wanted))
-            owners.fetch_content_objects(chunk)
+            content_objects.fetch_content_objects(chunk)
             for place, last in enumerate(chunk, 1):
                 if self.check is None or self.check(last):
                     passed.append(last)
@@ -172,7 +178,7 @@ class RecordSet:
                 chunk = list(islice(self._candidates, CHUNK_SIZE))
                 if not chunk:
                     break
-                owners.fetch_content_objects(chunk)
+                content_objects.fetch_content_objects(chunk)
                 self._passed += filter(self.check, chunk)
         except BaseException:
             # or else those that were not decided on would be left out from now on

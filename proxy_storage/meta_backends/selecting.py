@@ -6,8 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from proxy_storage.meta_backends.conditions import Condition, all_of, get_test, localize_scopes
-from proxy_storage.meta_backends.ordering import Order, get_sort_key, parse_order
+from proxy_storage.meta_backends.queries import (
+    Condition,
+    Order,
+    all_of,
+    get_sort_key,
+    get_test,
+    localize_scopes,
+    parse_order,
+)
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendObject
@@ -30,7 +37,7 @@ class SelectingBase(ABC):
         """Return the records that fulfil a condition, or a part of them; one query.
 
         Args:
-            condition: see `proxy_storage.meta_backends.conditions`.
+            condition: see `proxy_storage.meta_backends.queries`.
             order_by: keys, with ``-`` before those that are in descending order. No value is
                 first in ascending order, and last in descending. What is equal is ordered
                 by path.

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from proxy_storage.serverconf.plan import (
-    InternalFolder,
-    InternalHost,
+    AliasLocation,
     ListedFolder,
     NoFolder,
     Plan,
+    ProxyPassLocation,
 )
 
 SITE = "127.0.0.1:8000"
 
 _AUDIENCE: dict[type[Any], str] = {
-    InternalFolder: "nginx and Caddy",
-    InternalHost: (
+    AliasLocation: "nginx and Caddy",
+    ProxyPassLocation: (
         "nginx, which alone is told how to fetch presigned URLs. RedirectServer and "
         "StreamingServer need nothing of a web server"
     ),

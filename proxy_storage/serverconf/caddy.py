@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf.base import Options, WebServer, comment
-from proxy_storage.serverconf.plan import InternalFolder, Plan
+from proxy_storage.serverconf.plan import AliasLocation, Plan
 
 INTRODUCTION = """\
 For Caddy 2.6 or newer. Import this file into the block of the site.
@@ -58,14 +58,14 @@ handle_response @proxy_storage_{number} {{
 class Caddy(WebServer):
     """Caddy delivers from folders."""
 
-    kinds = (InternalFolder,)
+    kinds = (AliasLocation,)
     server = "XAccelRedirectServer"
 
     def get_blocks(self, plan: Plan, options: Options) -> Iterator[str]:
         """Yield the fragment that hands requests on to the site, with all folders."""
         yield comment(INTRODUCTION)
         # a location within another one goes first
-        folders = sorted(plan.of(InternalFolder).items(), key=lambda item: item[0].location)
+        folders = sorted(plan.of(AliasLocation).items(), key=lambda item: item[0].location)
         blocks = [
             FOLDER.format(
                 number=number,

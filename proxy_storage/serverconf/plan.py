@@ -13,7 +13,7 @@ from django.core.files.storage import Storage
 
 from proxy_storage import registry
 from proxy_storage.exceptions import ConfigurationError, ServingError
-from proxy_storage.presigned import get_presigned_url
+from proxy_storage.original_storages.presigned import get_presigned_url
 from proxy_storage.serving import (
     RedirectServer,
     SendfileServer,
@@ -22,9 +22,9 @@ from proxy_storage.serving import (
     XAccelRedirectServer,
     XSendfileServer,
 )
-from proxy_storage.serving.choice import get_configured_server
 from proxy_storage.serving.local import get_local_problem
 from proxy_storage.serving.sendfile import get_setting
+from proxy_storage.serving.servers import get_configured_server
 from proxy_storage.serving.x_accel import is_plain_location
 from proxy_storage.settings import SETTING
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin
@@ -35,7 +35,7 @@ _SENDFILE_BACKENDS = "django_sendfile.backends."
 
 
 @dataclass(frozen=True)
-class InternalFolder:
+class AliasLocation:
     """A folder that the site names by an internal location: ``X-Accel-Redirect``.
 
     Args:
@@ -48,7 +48,7 @@ class InternalFolder:
 
 
 @dataclass(frozen=True)
-class InternalHost:
+class ProxyPassLocation:
     """A host that presigned URLs lead to, behind an internal location.
 
     Args:
@@ -88,8 +88,8 @@ class NoFolder:
     is_known: bool
 
 
-Delivery = InternalFolder | InternalHost | ListedFolder | NoFolder
-_Delivery = TypeVar("_Delivery", InternalFolder, InternalHost, ListedFolder, NoFolder)
+Delivery = AliasLocation | ProxyPassLocation | ListedFolder | NoFolder
+_Delivery = TypeVar("_Delivery", AliasLocation, ProxyPassLocation, ListedFolder, NoFolder)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _get_delivery(server: ServerBase, original: Storage) -> Delivery:
     if isinstance(server, XAccelRedirectServer):
         # the server itself prefers the folder where there are both
         if get_local_problem(original) is None:
-            return InternalFolder(server.location, get_root(original.path("")))
+            return AliasLocation(server.location, get_root(original.path("")))
         return _get_host(server, original)
     if isinstance(server, XSendfileServer):
         return ListedFolder(get_root(original.path("")), server.escape)
@@ -174,7 +174,7 @@ def _get_sendfile_delivery() -> Delivery:
     if backend == f"{_SENDFILE_BACKENDS}nginx":
         location = "/".join(["", *filter(None, str(get_setting("SENDFILE_URL")).split("/")), ""])
         _check_location(location)
-        return InternalFolder(location, get_root(root))
+        return AliasLocation(location, get_root(root))
     if backend == f"{_SENDFILE_BACKENDS}xsendfile":
         return ListedFolder(get_root(root), escape=False)
     by_python = backend in (f"{_SENDFILE_BACKENDS}{kind}" for kind in ("simple", "development"))
@@ -195,7 +195,7 @@ def get_root(path: str | os.PathLike[str]) -> str:
     return root
 
 
-def _get_host(server: XAccelRedirectServer, original: Storage) -> InternalHost:
+def _get_host(server: XAccelRedirectServer, original: Storage) -> ProxyPassLocation:
     first, second = (urlsplit(_sign(original, dummy)) for dummy in ("a file", "another file"))
     if first.scheme not in ("http", "https") or not re.fullmatch(
         r"[\w.-]+(:\d+)?|\[[\da-f:]+\](:\d+)?", first.netloc, re.ASCII | re.IGNORECASE
@@ -204,7 +204,7 @@ def _get_host(server: XAccelRedirectServer, original: Storage) -> InternalHost:
             f"nginx cannot fetch presigned URLs of {first.scheme}://{first.netloc}."
         )
     is_told_by_path = first.path != second.path
-    return InternalHost(server.location, first.scheme, first.netloc, is_told_by_path)
+    return ProxyPassLocation(server.location, first.scheme, first.netloc, is_told_by_path)
 
 
 def _sign(original: Storage, name: str) -> str:
@@ -224,9 +224,9 @@ def _check_location(location: str) -> None:
 
 
 def _check_locations(plan: Plan) -> None:
-    found: list[tuple[InternalFolder | InternalHost, tuple[str, ...]]] = [
-        *plan.of(InternalFolder).items(),
-        *plan.of(InternalHost).items(),
+    found: list[tuple[AliasLocation | ProxyPassLocation, tuple[str, ...]]] = [
+        *plan.of(AliasLocation).items(),
+        *plan.of(ProxyPassLocation).items(),
     ]
     for number, (delivery, keys) in enumerate(found):
         for other, other_keys in found[number + 1 :]:
@@ -241,16 +241,16 @@ def _check_locations(plan: Plan) -> None:
 
 
 def _is_same_place(
-    outer: InternalFolder | InternalHost, inner: InternalFolder | InternalHost
+    outer: AliasLocation | ProxyPassLocation, inner: AliasLocation | ProxyPassLocation
 ) -> bool:
     """Tell whether a URI below both locations means one file."""
-    if not (isinstance(outer, InternalFolder) and isinstance(inner, InternalFolder)):
+    if not (isinstance(outer, AliasLocation) and isinstance(inner, AliasLocation)):
         return False
     rest = inner.location.removeprefix(outer.location)
     return f"{outer.root}/{rest}" == f"{inner.root}/"
 
 
-def _get_place(delivery: InternalFolder | InternalHost) -> str:
-    if isinstance(delivery, InternalFolder):
+def _get_place(delivery: AliasLocation | ProxyPassLocation) -> str:
+    if isinstance(delivery, AliasLocation):
         return repr(delivery.root or "/")
     return f"{delivery.scheme}://{delivery.host}"

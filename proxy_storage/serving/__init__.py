@@ -12,9 +12,9 @@ The caller decides who may have the file before it calls `serve`; `serve` asks n
 """
 
 from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.choice import get_server, serve
 from proxy_storage.serving.redirect import RedirectServer
 from proxy_storage.serving.sendfile import SendfileServer
+from proxy_storage.serving.servers import get_server, serve
 from proxy_storage.serving.streaming import StreamingServer
 from proxy_storage.serving.x_accel import XAccelRedirectServer
 from proxy_storage.serving.x_sendfile import XSendfileServer

@@ -12,10 +12,9 @@ from urllib.parse import quote
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header
 
-from proxy_storage.charsets import UTF_8
-from proxy_storage.content_types import UNKNOWN_CONTENT_TYPE, guess_content_type
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.mime_types import DEFAULT_MIME_TYPE, UTF_8, guess_mime_type
 from proxy_storage.paths import strip_control_characters
 from proxy_storage.settings import SETTING, cached, get_for_storage, proxy_storage_settings
 
@@ -261,9 +260,9 @@ def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
     Source: RFC 2046 section 4.1.2 (charset), WHATWG MIME Sniffing.
     """
     recorded: Any = meta_backend_obj.get("mime_type")
-    content_type = str(recorded) if recorded else guess_content_type(meta_backend_obj["path"])
+    content_type = str(recorded) if recorded else guess_mime_type(meta_backend_obj["path"])
     if not is_valid_content_type(content_type) or _PART_OF_A_PAGE.match(content_type):
-        return UNKNOWN_CONTENT_TYPE
+        return DEFAULT_MIME_TYPE
     charset = meta_backend_obj.get("charset")
     if charset == UTF_8 and _TEXT_WITHOUT_CHARSET.fullmatch(content_type):
         return f"{content_type}; charset={charset}"

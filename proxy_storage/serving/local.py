@@ -13,8 +13,15 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError, UnsafePathError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.originals import get_local_path
-from proxy_storage.sources import Readable, Source, go_to, make_etag
+from proxy_storage.original_storages.inspect import get_local_path
+from proxy_storage.original_storages.s3 import S3Source, is_s3
+from proxy_storage.original_storages.sources import (
+    Readable,
+    Source,
+    StorageSource,
+    go_to,
+    make_etag,
+)
 
 
 class LocalFile(Source):
@@ -158,3 +165,39 @@ def gone(meta_backend_obj: MetaBackendObject) -> ProxyFileNotFoundError:
     """Return the error for a record whose bytes are gone."""
     path = meta_backend_obj["path"]
     return ProxyFileNotFoundError(f"The bytes of {path!r} are gone.", path=path)
+
+
+def get_source(meta_backend_obj: MetaBackendObject) -> Source:
+    """Return the bytes of a file, found but not opened.
+
+    Raises:
+        UnsafePathError: the path or a link leads out of the original storage.
+        FileNotFoundError: the file is gone from this machine.
+    """
+    original: Any = meta_backend_obj.get_original_storage()
+    name = meta_backend_obj["original_storage_path"]
+    file = get_local_file(meta_backend_obj)  # raises where a link leads out
+    if hasattr(original, "get_source"):
+        source: Source = original.get_source(name)
+        return source
+    if reads_files_as_they_are(original):
+        if file is None:
+            raise FileNotFoundError(name)
+        return file
+    return S3Source(original, name) if is_s3(original) else StorageSource(original, name)
+
+
+def require_deliverable(meta_backend_obj: MetaBackendObject) -> None:
+    """Raise an error if a file cannot be delivered, by checks that need no request.
+
+    Of files on this machine it is known, and of those in storages that have ``get_source``.
+
+    Raises:
+        UnsafePathError: the path or a link leads out of the original storage.
+        FileNotFoundError: the file is gone.
+    """
+    original = meta_backend_obj.get_original_storage()
+    if hasattr(original, "get_source") or reads_files_as_they_are(original):
+        _ = get_source(meta_backend_obj).size
+    else:
+        get_local_file(meta_backend_obj)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.presigned import get_presigned_url, get_signing_problem
+from proxy_storage.original_storages.presigned import get_presigned_url, get_signing_problem
 from proxy_storage.serving.base import ServerBase
 
 

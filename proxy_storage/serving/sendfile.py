@@ -16,15 +16,14 @@ from django.http.response import HttpResponseBase
 
 from proxy_storage.exceptions import ConfigurationError, ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.front import require_front
+from proxy_storage.serving.base import ServerBase, require_front
+from proxy_storage.serving.conditional import get_validators
 from proxy_storage.serving.local import (
     get_local_file,
     get_local_problem,
     require_local_file,
 )
 from proxy_storage.serving.streaming import STREAMING
-from proxy_storage.serving.validators import get_validators
 from proxy_storage.serving.x_sendfile import XSendfileServer
 
 # these two have Python deliver, one without ranges and with the whole file in memory

@@ -13,17 +13,17 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.original_storages.sources import Body, FileBody, Source
 from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.finding import get_source
-from proxy_storage.serving.local import LocalFile, gone
-from proxy_storage.serving.ranges import (
+from proxy_storage.serving.conditional import (
     Part,
     RangeNotSatisfiable,
+    answer_without_file,
+    get_validators,
     get_wanted_part,
     refuse_range,
 )
-from proxy_storage.serving.validators import answer_without_file, get_validators
-from proxy_storage.sources import Body, FileBody, Source
+from proxy_storage.serving.local import LocalFile, get_source, gone
 
 BLOCK_SIZE = 64 * 1024  # bytes
 # each block is read in a thread, which costs more than the reading

@@ -15,9 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.presigned import get_presigned_url, get_signing_problem
-from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.front import require_front
+from proxy_storage.original_storages.presigned import get_presigned_url, get_signing_problem
+from proxy_storage.serving.base import ServerBase, require_front
 from proxy_storage.serving.local import get_local_problem, require_local_file
 
 HEADER = "X-Accel-Redirect"

@@ -15,12 +15,16 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.front import require_front
+from proxy_storage.serving.base import ServerBase, require_front
+from proxy_storage.serving.conditional import (
+    RangeNotSatisfiable,
+    answer_without_file,
+    get_validators,
+    get_wanted_part,
+    refuse_range,
+)
 from proxy_storage.serving.local import LocalFile, get_local_problem, require_local_file
-from proxy_storage.serving.ranges import RangeNotSatisfiable, get_wanted_part, refuse_range
 from proxy_storage.serving.streaming import STREAMING
-from proxy_storage.serving.validators import answer_without_file, get_validators
 
 HEADER = "X-Sendfile"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,12 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import registry
+from proxy_storage.endpoint import get_file_url
 from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.originals import Original, get_full_path
+from proxy_storage.original_storages.inspect import NamedStorage, get_full_path
 from proxy_storage.paths import (
     MAX_PATH_LENGTH,
     clean_path,
@@ -27,13 +28,12 @@ from proxy_storage.paths import (
     normalize_name,
     validate_name,
 )
+from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages import lookup, saving
 from proxy_storage.storages.deleting import DeleteOperation
-from proxy_storage.storages.listing import list_folder
+from proxy_storage.storages.lookup import get_original_url, get_roots
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
-from proxy_storage.storages.original_urls import get_original_url
-from proxy_storage.storages.recording import Recording
-from proxy_storage.urls import get_file_url
+from proxy_storage.storages.saving import Recording
 
 __all__ = ["MultipleOriginalStoragesMixin", "ProxyStorageBase"]
 
@@ -46,7 +46,7 @@ OWN_ATTRIBUTES = frozenset(
         "meta_backend",
         "original_storage",
         "original_storages",
-        "saves_exclusively",
+        "supports_exclusive_create",
     }
 )
 
@@ -105,9 +105,9 @@ class ProxyStorageBase(Storage):
         """Return the name of the storage that holds the bytes of a record, if it has a name."""
         return meta_backend_obj.get("original_storage_name") or None
 
-    def get_originals(self) -> Sequence[Original]:
+    def get_originals(self) -> Sequence[NamedStorage]:
         """Return the original storages that a save tries, one after the other."""
-        return [Original(self.get_original_storage())]
+        return [NamedStorage(self.get_original_storage())]
 
     @classmethod
     def get_record_keys(cls) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ class ProxyStorageBase(Storage):
 
     def _save_to(
         self,
-        originals: Sequence[Original],
+        originals: Sequence[NamedStorage],
         name: Any,
         content: Any,
         max_length: int | None,
@@ -428,3 +428,50 @@ class ProxyStorageBase(Storage):
         """Return the original storage of a file, and its path there."""
         record = self.get_meta_backend_obj(name)
         return self.get_original_storage(record), record["original_storage_path"]
+
+
+def list_folder(storage: ProxyStorageBase, path: str) -> tuple[list[str], list[str]]:
+    """Return the names of folders and of files right below a path, both sorted.
+
+    Raises:
+        ProxyFileNotFoundError: the storage has no record below this path.
+    """
+    if not is_literal_path(path):
+        raise ProxyFileNotFoundError(f"A path must be text, not {path!r}.", path=path)
+    is_absolute = path.startswith(("/", "\\"))
+    folder = clean_path(path) if is_absolute else normalize_name(path)
+    folders: set[str] = set()
+    files: set[str] = set()
+    for name in _get_names(storage, folder):
+        first, slash, _rest = name.partition("/")
+        (folders if slash else files).add(first)
+    if folder not in ("/", ".") and not folders and not files:
+        raise ProxyFileNotFoundError(f"No record has a path below {folder!r}.", path=path)
+    return sorted(folders), sorted(files)
+
+
+def _get_names(storage: ProxyStorageBase, folder: str) -> Iterator[str]:
+    """Return what follows a folder in the paths of the records below it."""
+    where = {"proxy_storage_name": get_proxy_storage_name(storage)}
+    if folder == ".":
+        roots = get_roots(storage)
+        for record in storage.meta_backend.filter(where):
+            yield from _get_relative_name(record["path"], roots)
+        return
+    beginnings = [f"{folder.rstrip('/')}/"]
+    if not folder.startswith("/"):
+        beginnings += [f"{root}{folder}/" for root in get_roots(storage)]
+    for beginning in dict.fromkeys(beginnings):
+        for record in storage.meta_backend.filter(where, path_prefix=beginning):
+            yield record["path"].removeprefix(beginning)
+
+
+def _get_relative_name(path: str, roots: list[str]) -> Iterator[str]:
+    """Return a path relative to the storage, if it is one of its usual paths."""
+    if not path.startswith("/"):
+        yield path
+        return
+    for root in roots:
+        if root and path.startswith(root):
+            yield path.removeprefix(root)
+            return

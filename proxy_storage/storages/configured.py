@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage, storages
 from django.utils.deconstruct import deconstructible
 
-from proxy_storage.configuration import build
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.settings import build
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 

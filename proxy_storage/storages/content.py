@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.core.files.base import File
+from django.core.files.uploadedfile import UploadedFile
 
-from proxy_storage.charsets import Utf8Check
 from proxy_storage.exceptions import ContentError
-from proxy_storage.storages.uploaded_names import get_uploaded_name
+from proxy_storage.mime_types import Utf8Check
+from proxy_storage.paths import MAX_EXTENSION_BYTES, MAX_NAME_LENGTH, strip_control_characters
 
 if TYPE_CHECKING:
     AnyFile = File[Any]
@@ -191,13 +193,13 @@ class _Meter:
         self.digest = None if self._algorithm is None else hashlib.new(self._algorithm)
         self.length = 0  # bytes measured so far, all from the first on
         self.utf8 = Utf8Check()
-        self.touched = False
+        self.was_read = False
         self.complete = False
         self._position = 0
 
     def start(self) -> None:
         """Begin a pass over the content from its first byte."""
-        self.touched = True
+        self.was_read = True
         self._position = 0
 
     def note(self, data: bytes | str) -> bytes:
@@ -217,7 +219,7 @@ class _Meter:
 
     def read(self, size: int | None = -1) -> Any:
         """Read, and measure what came."""
-        self.touched = True
+        self.was_read = True
         size = -1 if size is None else size
         pieces: list[bytes] = []
         length = 0
@@ -232,7 +234,7 @@ class _Meter:
 
     def readline(self, size: int = -1) -> Any:
         """Read a line, and measure it."""
-        self.touched = True
+        self.was_read = True
         return self.note(self._content.readline(size))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -368,13 +370,13 @@ class MeasuredFile(AnyFile):
         """Leave the content open."""
 
     @property
-    def touched(self) -> bool:
+    def was_read(self) -> bool:
         """Whether anything has been read yet."""
-        return bool(self.file.touched)
+        return bool(self.file.was_read)
 
     def rewind(self) -> bool:
         """Get ready to be read once more; return whether the first byte can be had."""
-        if not self.touched:
+        if not self.was_read:
             return True
         if self._chunks is not None and not self._chunks.has_failed:
             self._chunks.seek(0)  # The content itself is in the middle of its chunks.
@@ -396,3 +398,54 @@ class MeasuredFile(AnyFile):
             self.seek(self.length)
             while self.read(self.DEFAULT_CHUNK_SIZE):
                 pass
+
+
+# The file that is being saved, and the name that a field's caller has given to it.
+_named: ContextVar[tuple[Any, str] | None] = ContextVar("named", default=None)
+
+
+@contextmanager
+def uploaded_as(content: Any, name: str) -> Iterator[None]:
+    """Save a file under this name for downloads, whatever name its bytes get.
+
+    Args:
+        content: the file. Other files that are saved meanwhile have names of their own.
+        name: the name before ``upload_to`` and the storage change it.
+    """
+    token = _named.set((content, name))
+    try:
+        yield
+    finally:
+        _named.reset(token)
+
+
+def get_uploaded_name(content: Any, name: str) -> str:
+    """Return the name that a file has for the person who uploaded it.
+
+    Args:
+        content: the file. An uploaded file has the name that the browser has sent.
+        name: the name that ``save`` was called with.
+
+    Returns:
+        The last part of the name, at most `MAX_NAME_LENGTH` characters, without control
+        characters.
+    """
+    named = _named.get()
+    is_named = named is not None and named[0] is content
+    name = named[1] if named and is_named else get_own_name(content) or name
+    name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    # No database can hold a lone surrogate.
+    name = strip_control_characters(name).encode(errors="ignore").decode()
+    if len(name) <= MAX_NAME_LENGTH:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    ending = dot + extension if stem and len(extension) < MAX_EXTENSION_BYTES else ""
+    return name[: MAX_NAME_LENGTH - len(ending)] + ending
+
+
+def get_own_name(content: Any) -> str | None:
+    """Return the name of an uploaded file, or ``None`` for other files.
+
+    The name of any other file may be a place on this machine.
+    """
+    return content.name if isinstance(content, UploadedFile) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from proxy_storage.originals import Original
+from proxy_storage.original_storages.inspect import NamedStorage
 from proxy_storage.storages.lookup import get_all_originals
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
 
@@ -29,6 +29,6 @@ class FallbackProxyStorageMixin(MultipleOriginalStoragesMixin):
     the first one.
     """
 
-    def get_originals(self) -> Sequence[Original]:
+    def get_originals(self) -> Sequence[NamedStorage]:
         """Return all original storages."""
         return get_all_originals(self)

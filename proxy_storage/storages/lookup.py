@@ -12,8 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    SuspiciousFileOperation,
+    SuspiciousOperation,
+    SynchronousOnlyOperation,
+)
 from django.core.files.storage import Storage
 from django.utils.functional import LazyObject
 
@@ -25,7 +31,11 @@ from proxy_storage.exceptions import (
     MetaBackendError,
     MetaBackendObjectDoesNotExist,
 )
-from proxy_storage.originals import Original, get_full_path, saves_exclusively
+from proxy_storage.original_storages.inspect import (
+    NamedStorage,
+    get_full_path,
+    supports_exclusive_create,
+)
 from proxy_storage.paths import (
     SHORT_TOKEN_LENGTH,
     clean_path,
@@ -35,6 +45,7 @@ from proxy_storage.paths import (
     strip_token,
     validate_name,
 )
+from proxy_storage.storages import lookup
 from proxy_storage.transactions import savepoint
 
 if TYPE_CHECKING:
@@ -103,16 +114,16 @@ def check_path_kind(storage: ProxyStorageBase) -> None:
 def uses_unique_names(storage: ProxyStorageBase, original: Storage) -> bool:
     """Tell whether bytes get a name of their own, which their path does not show."""
     return get_path_kind(storage) == RELATIVE and (
-        storage.unique_original_names or not saves_exclusively(original)
+        storage.unique_original_names or not supports_exclusive_create(original)
     )
 
 
-def get_all_originals(storage: Any) -> list[Original]:
+def get_all_originals(storage: Any) -> list[NamedStorage]:
     """Return all original storages, also those that a save does not try."""
     if hasattr(storage, "get_original_storages"):
         named = storage.get_original_storages()
-        return [Original(original, name) for name, original in named.items()]
-    return [Original(storage.get_original_storage())]
+        return [NamedStorage(original, name) for name, original in named.items()]
+    return [NamedStorage(storage.get_original_storage())]
 
 
 def get_root(storage: ProxyStorageBase, original: Storage) -> str | None:
@@ -146,7 +157,7 @@ def get_roots(storage: ProxyStorageBase) -> list[str]:
     return sorted((root for root in roots if root is not None), key=len, reverse=True)
 
 
-def split_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Original, str]]:
+def split_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[NamedStorage, str]]:
     """Return where the bytes of a path lie, by the path alone: the inverse of ``get_path``.
 
     Returns:
@@ -215,7 +226,7 @@ def _find_by_local_path(storage: ProxyStorageBase, path: str) -> MetaBackendObje
     return None
 
 
-def split_local_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Original, str]]:
+def split_local_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[NamedStorage, str]]:
     """Return where the bytes at a path on the local disk lie.
 
     Args:
@@ -233,7 +244,7 @@ def split_local_path(storage: ProxyStorageBase, path: str) -> Iterator[tuple[Ori
 
 
 def _find_by_bytes(
-    storage: ProxyStorageBase, original: Original, original_storage_path: str
+    storage: ProxyStorageBase, original: NamedStorage, original_storage_path: str
 ) -> MetaBackendObject | None:
     where = {
         "proxy_storage_name": registry.get_proxy_storage_name(storage),
@@ -392,3 +403,62 @@ def _get_places(storage: ProxyStorageBase, name: str) -> Iterator[tuple[Storage,
         split_local_path(storage, clean_path(name)), split_path(storage, name)
     ):
         yield original.storage, plain
+
+
+# JOINED The URL of a file where a project has no download endpoint: the original storage's own.
+#
+# Pages list many files, and one of them must not take the page down. Django's admin does not
+# catch errors of ``url()`` in its lists.
+#
+
+# no record, no database, no event loop that may wait for one, no URLs, not a valid name
+NO_URL = (
+    ConfigurationError,
+    FileNotFoundError,
+    MetaBackendError,
+    NotImplementedError,
+    SuspiciousOperation,
+    SynchronousOnlyOperation,
+    ValueError,
+)
+
+
+def get_original_url(storage: ProxyStorageBase, name: str | None) -> str:
+    """Return the URL that the original storage has for a file.
+
+    The path alone decides wherever it shows the name of the bytes. A record is read for
+    relative paths, whose bytes have another name.
+
+    Returns:
+        ``#`` and the name, if the original storage does not have a URL for it.
+    """
+    try:
+        original, original_name = _locate(storage, name)
+        return original.url(original_name)
+    except NO_URL:
+        return f"#{quote(_get_shown_name(storage, str(name or '')), errors='replace')}"
+
+
+def _locate(storage: ProxyStorageBase, name: str | None) -> tuple[Storage, str | None]:
+    originals = [original for original, _name in lookup.get_all_originals(storage)]
+    if not name:
+        return originals[0], name
+    if not any(lookup.uses_unique_names(storage, original) for original in originals):
+        # the shorter the name, the longer the root that the path begins with
+        places = sorted(lookup.split_path(storage, name), key=lambda place: len(place[1]))
+        if not places and len(originals) == 1 and not name.startswith("/"):
+            return originals[0], name
+        if len(places) == 1 or (places and len(places[0][1]) < len(places[1][1])):
+            original, original_name = places[0]
+            return original.storage, original_name
+    record = storage.get_meta_backend_obj(name)
+    return storage.get_original_storage(record), record["original_storage_path"]
+
+
+def _get_shown_name(storage: ProxyStorageBase, name: str) -> str:
+    """Return a name as it is inside of the original storage: no URL shows a local folder."""
+    if not name.startswith("/"):
+        return name
+    for _original, plain in lookup.split_path(storage, name):
+        return plain
+    return posixpath.basename(name)

@@ -9,7 +9,7 @@ from django.core.files.storage import Storage
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.originals import Original
+from proxy_storage.original_storages.inspect import NamedStorage
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -83,10 +83,10 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         name: str | None = meta_backend_obj.get("original_storage_name")
         return name or next(iter(self.get_original_storages()))
 
-    def get_originals(self) -> Sequence[Original]:
+    def get_originals(self) -> Sequence[NamedStorage]:
         """Return the first original storage."""
         name, storage = next(iter(self.get_original_storages().items()))
-        return [Original(storage, name)]
+        return [NamedStorage(storage, name)]
 
     @classmethod
     def get_record_keys(cls) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         """
         originals = self.get_originals()
         if using is not None:
-            originals = [Original(self._get_named(using), using)]
+            originals = [NamedStorage(self._get_named(using), using)]
         return self._save_to(originals, name, content, max_length, original_storage_path)
 
     def _get_named(self, name: Any) -> Storage:

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
+from proxy_storage.content_objects import CONTENT_OBJECT_KEYS
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.owners import OWNER_KEYS
 from proxy_storage.testing.records import PATH, RECORD, MetaBackendCases, RecordCases
 from proxy_storage.testing.selecting import SelectCases
 
@@ -92,14 +92,14 @@ class OwnerCases(MetaBackendCases):
         return [
             record["path"]
             for record in backend
-            if all(record.get(key) == owner[key] for key in OWNER_KEYS)
+            if all(record.get(key) == owner[key] for key in CONTENT_OBJECT_KEYS)
         ]
 
     def test_comes_back_as_an_instance(self, backend: MetaBackendBase) -> None:
         owner = self.get_owner()
         backend.create({**RECORD, **owner})
         record = backend.get(PATH)
-        assert {key: record[key] for key in OWNER_KEYS} == owner
+        assert {key: record[key] for key in CONTENT_OBJECT_KEYS} == owner
         assert record.get_content_object() == ContentType.objects.get_for_model(ContentType)
         assert get_paths(backend, owner) == [PATH]
 
@@ -111,19 +111,19 @@ class OwnerCases(MetaBackendCases):
 
     def test_is_given_where_there_is_none(self, backend: MetaBackendBase) -> None:
         self.create(backend, "/a", "/b")
-        assert backend.set_owner(self.get_owner(), "/a")
+        assert backend.set_content_object(self.get_owner(), "/a")
         assert self.get_owned(backend, self.get_owner()) == ["/a"]
 
     def test_is_not_taken_from_another(self, backend: MetaBackendBase) -> None:
         self.create(backend, "/a", **self.get_owner())
-        assert not backend.set_owner(self.get_owner(key=999), "/a")
-        assert not backend.set_owner(self.get_owner(field="other"), None, released=["/a"])
-        assert not backend.set_owner(self.get_owner(key=999), None, released=None)
+        assert not backend.set_content_object(self.get_owner(key=999), "/a")
+        assert not backend.set_content_object(self.get_owner(field="other"), None, released=["/a"])
+        assert not backend.set_content_object(self.get_owner(key=999), None, released=None)
         assert self.get_owned(backend, self.get_owner()) == ["/a"]
 
     def test_is_taken_from_a_file_that_was_left(self, backend: MetaBackendBase) -> None:
         self.create(backend, "/a", "/b", **self.get_owner())
-        assert backend.set_owner(self.get_owner(), None, released=["/a", "/nowhere"])
+        assert backend.set_content_object(self.get_owner(), None, released=["/a", "/nowhere"])
         assert self.get_owned(backend, self.get_owner()) == ["/b"]
         assert backend.get("/a").get("object_id") is None
         assert backend.get("/a").get("field") is None
@@ -132,7 +132,7 @@ class OwnerCases(MetaBackendCases):
         self.create(backend, "/old", "/kept", **self.get_owner())
         self.create(backend, "/others", **self.get_owner(field="other"))
         self.create(backend, "/new")
-        assert backend.set_owner(self.get_owner(), "/new", released=["/old", "/others"])
+        assert backend.set_content_object(self.get_owner(), "/new", released=["/old", "/others"])
         assert self.get_owned(backend, self.get_owner()) == ["/kept", "/new"]
         assert self.get_owned(backend, self.get_owner(field="other")) == ["/others"]
         assert backend.get("/old").get("content_type_id") is None
@@ -141,13 +141,13 @@ class OwnerCases(MetaBackendCases):
         self.create(backend, "/old", "/older", **self.get_owner())
         self.create(backend, "/others", **self.get_owner(key=999))
         self.create(backend, "/new", "/nobodys")
-        assert backend.set_owner(self.get_owner(), "/new", released=None)
+        assert backend.set_content_object(self.get_owner(), "/new", released=None)
         assert self.get_owned(backend, self.get_owner()) == ["/new"]
         assert self.get_owned(backend, self.get_owner(key=999)) == ["/others"]
 
     def test_does_not_change_where_nothing_is_named(self, backend: MetaBackendBase) -> None:
         self.create(backend, "/a", **self.get_owner())
-        assert not backend.set_owner(self.get_owner())
+        assert not backend.set_content_object(self.get_owner())
         assert self.get_owned(backend, self.get_owner()) == ["/a"]
 
 

@@ -11,8 +11,7 @@ from django.db.models import Q, QuerySet
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.comparisons import localize
-from proxy_storage.meta_backends.conditions import Condition, matches, negate
+from proxy_storage.meta_backends.queries import Condition, localize, matches, negate
 from proxy_storage.testing.records import RECORD, MetaBackendCases
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from django.core.files.storage import (
 )
 from storages.backends.s3 import S3Storage
 
-from tests import servers
+from tests import programs
 from tests.applications.files import read_all
 from tests.applications.models import StoredFile
 from tests.applications.settings import ORIGINAL_ALIASES
@@ -21,7 +21,7 @@ S3_OPTIONS = {"access_key": "tests", "secret_key": "tests", "region_name": "us-e
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory):
     """Run an S3 server; return its URL."""
-    with servers.running_s3(tmp_path_factory.mktemp("s3")) as url:
+    with programs.running_s3(tmp_path_factory.mktemp("s3")) as url:
         yield url
 
 

@@ -16,7 +16,7 @@ MIGRATION = """
 from django.core.files.base import ContentFile
 from django.db import migrations, models
 
-import proxy_storage.db.columns
+import proxy_storage.db.collation
 import proxy_storage.db.fields
 from proxy_storage.db.operations import UpgradeRecords
 from tests.archive.storages import ArchiveStorage

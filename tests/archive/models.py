@@ -5,7 +5,7 @@ from django.db import models
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
@@ -16,7 +16,7 @@ from tests.archive.storages import ArchiveStorage
 class StoredFile(
     ContentObjectFieldMixin,
     OriginalStorageNameMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     ProxyStorageModelBase,
 ):

@@ -168,7 +168,7 @@ def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):
 
     meta_backend = getattr(instance, field).storage.meta_backend
     with monkeypatch.context() as patch:
-        patch.setattr(meta_backend, "set_owner", fail)
+        patch.setattr(meta_backend, "set_content_object", fail)
         with pytest.raises(MetaBackendUnavailable):
             instance.save()
     instance.save()

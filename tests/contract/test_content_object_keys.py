@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-from proxy_storage.exceptions import OwnerError
+from proxy_storage.exceptions import ContentObjectError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.scopes import SCOPE_KEY
 from tests.contract.owners import get_owner, save_file
@@ -147,7 +147,7 @@ class TestTwoDatabases:
         setattr(bert, field, getattr(in_default, field).name)
         with pytest.raises(FileNotFoundError):
             getattr(bert, field).open()
-        with pytest.raises(OwnerError):
+        with pytest.raises(ContentObjectError):
             getattr(bert, field).claim()
         assert self.get_record(in_default, field).get_content_object() == in_default
 

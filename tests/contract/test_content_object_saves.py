@@ -9,7 +9,7 @@ from django.core import serializers
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from proxy_storage.exceptions import MetaBackendUnavailable, OwnerError
+from proxy_storage.exceptions import ContentObjectError, MetaBackendUnavailable
 from tests.contract.owners import get_owner, owner_of, save_file
 from tests.testapp.models import (
     Document,
@@ -226,7 +226,9 @@ class TestRawSave:
         def fail(*args):
             raise MetaBackendUnavailable("gone")
 
-        monkeypatch.setattr(getattr(document, field).storage.meta_backend, "set_owner", fail)
+        monkeypatch.setattr(
+            getattr(document, field).storage.meta_backend, "set_content_object", fail
+        )
         Document(pk=document.pk, title="raw").save_base(raw=True)
         assert Document.objects.get(pk=document.pk).title == "raw"
         assert "gone" in caplog.text
@@ -338,7 +340,7 @@ class TestClaim:
         document, other = Document(), Document()
         own = save_file(document, field)
         setattr(document, field, save_file(other, field))
-        with pytest.raises(OwnerError):
+        with pytest.raises(ContentObjectError):
             getattr(document, field).claim()
         assert get_owner(other, field, getattr(other, field).name) == owner_of(other, field)
         assert get_owner(document, field, own) is None or own

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage_api import phantoms
-from proxy_storage_api.phantoms import get_phantoms
+from proxy_storage_api import hidden
+from proxy_storage_api.hidden import get_missing_records
 from proxy_storage_permissions import FieldPermissions, FilePermission, IsOwner
 from tests.contract.requests import FILES, RULES, WHO, World
 from tests.testapp.models import (
@@ -144,8 +144,8 @@ def test_phantom_of_a_field_whose_storage_is_not_registered(monkeypatch):
     field = Document._meta.get_field("orm_file")
     for storage in (FileSystemStorage(), field.storage):
         monkeypatch.setattr(field, "storage", storage)
-        monkeypatch.setattr(phantoms, "get_proxy_storage_name", refuse)
-        found = [one for one in get_phantoms("/x") if one["field"] == "orm_file"]
+        monkeypatch.setattr(hidden, "get_proxy_storage_name", refuse)
+        found = [one for one in get_missing_records("/x") if one["field"] == "orm_file"]
         assert {one["proxy_storage_name"] for one in found} == {""}
 
 
@@ -154,7 +154,10 @@ def refuse(storage):
 
 
 def test_phantoms_have_keys_of_the_right_kind(db):
-    keys = {(one["content_type_id"], type(one["object_id"]).__name__) for one in get_phantoms("/x")}
+    keys = {
+        (one["content_type_id"], type(one["object_id"]).__name__)
+        for one in get_missing_records("/x")
+    }
     for model, kind in (
         (Document, "int"),
         (KeyedDocument, "UUID"),
@@ -169,18 +172,18 @@ def test_phantoms_have_keys_of_the_right_kind(db):
     [(DateField(), date), (DateTimeField(), datetime), (AutoField(), int), (CharField(), str)],
 )
 def test_key_that_no_row_has(key, expected):
-    assert type(phantoms._get_unused_key(key)) is expected
+    assert type(hidden._get_unused_key(key)) is expected
 
 
 def test_key_that_is_a_relation():
     key = ScannedDocument._meta.pk
     assert key.remote_field is not None
-    assert phantoms._get_unused_key(key) == -1
+    assert hidden._get_unused_key(key) == -1
 
 
 @pytest.mark.parametrize("name", ["orm_file", "mongo_file", "orm_image", "mongo_image"])
 def test_there_is_a_phantom_for_files_and_for_images(db, name):
-    assert name in {phantom["field"] for phantom in get_phantoms("/nothing.txt")}
+    assert name in {phantom["field"] for phantom in get_missing_records("/nothing.txt")}
 
 
 def test_without_it_a_refusal_says_what_it_is(world, settings):

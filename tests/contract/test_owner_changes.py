@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 
-from proxy_storage.owners import OWNER_KEYS
+from proxy_storage.content_objects import CONTENT_OBJECT_KEYS
 from tests.contract.owners import get_owner, owner_of, save_file
 from tests.testapp.models import (
     Case,
@@ -119,8 +119,8 @@ class TestFileThatIsLeft:
     def test_set_to_its_own_path_while_it_was_deferred(self, document, field):
         old = getattr(document, field).name
         other = document._meta.get_field(field).storage.save("other.txt", ContentFile(b""))
-        getattr(document, field).storage.meta_backend.set_owner(
-            dict(zip(OWNER_KEYS, owner_of(document, field), strict=True)), other
+        getattr(document, field).storage.meta_backend.set_content_object(
+            dict(zip(CONTENT_OBJECT_KEYS, owner_of(document, field), strict=True)), other
         )
         deferred = Document.objects.defer(field).get(pk=document.pk)
         setattr(deferred, field, old)

@@ -6,7 +6,7 @@ import pytest
 from django.core import serializers
 from django.core.files.base import ContentFile
 
-from proxy_storage.exceptions import OwnerError
+from proxy_storage.exceptions import ContentObjectError
 from tests.contract.owners import get_owner, owner_of, save_file
 from tests.testapp.models import DiskDocument, Document
 
@@ -120,7 +120,9 @@ class TestClaim:
     def test_file_of_another(self, document, field):
         other = Document.objects.create()
         setattr(other, field, getattr(document, field).name)
-        with pytest.raises(OwnerError, match="no such file without content object") as caught:
+        with pytest.raises(
+            ContentObjectError, match="no such file without content object"
+        ) as caught:
             getattr(other, field).claim()
         assert caught.value.path == getattr(document, field).name
         assert get_owner(document, field, caught.value.path) == owner_of(document, field)
@@ -129,16 +131,16 @@ class TestClaim:
         own = getattr(document, field).name
         other = save_file(Document(), field, "other.txt")
         setattr(document, field, other)
-        with pytest.raises(OwnerError):
+        with pytest.raises(ContentObjectError):
             getattr(document, field).claim()
         assert get_owner(document, field, own) == owner_of(document, field)
 
     def test_by_an_instance_without_row(self, document, field):
-        with pytest.raises(OwnerError, match="save it first"):
+        with pytest.raises(ContentObjectError, match="save it first"):
             getattr(Document(), field).claim()
 
     @pytest.mark.parametrize("path", ["/nowhere.txt", ""])
     def test_file_that_is_not_there(self, document, field, path):
         setattr(document, field, path)
-        with pytest.raises(OwnerError):
+        with pytest.raises(ContentObjectError):
             getattr(document, field).claim()

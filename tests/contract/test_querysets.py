@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db.models import Max, Q
 from django.db.models.functions import Lower
 
-from proxy_storage.meta_backends.conditions import matches
 from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.meta_backends.queries import matches
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.models import (
     Document,

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from proxy_storage.owners import FORMER_KEYS, RELEASED_KEY
+from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY
 from tests.contract.owners import owner_of, save_file
 from tests.testapp.models import Document, ShortLivedDocument
 

@@ -8,8 +8,14 @@ from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy_storage.meta_backends.conditions import all_of, any_of, matches, negate
-from proxy_storage.meta_backends.ordering import get_sort_key, parse_order
+from proxy_storage.meta_backends.queries import (
+    all_of,
+    any_of,
+    get_sort_key,
+    matches,
+    negate,
+    parse_order,
+)
 
 KEY = uuid.UUID("0123456789ab4cde8123456789abcdef")
 TIME = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)

@@ -39,7 +39,7 @@ class CustomData(ProxyStorageBase):
 
 @pytest.fixture
 def record_model():
-    """It has the fields by `FileFactsMixin`."""
+    """It has the fields by `FileMetadataMixin`."""
     return StoredFile
 
 

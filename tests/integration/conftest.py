@@ -6,7 +6,7 @@ import shutil
 import pytest
 from django.conf import settings
 
-from tests.servers import new_bucket
+from tests.programs import new_bucket
 from tests.site.checks import CONTENT
 from tests.site.client import get_url
 from tests.site.running import FRONTS, STORAGES, WEB_SERVERS, running_site

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests import servers
+from tests import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 # the rest asks Django's fields and forms, not the database
@@ -35,8 +35,8 @@ FILES = [
 CHOICE = "mongo_file or not (mongo or s3 or test_migrations)"
 # Django's name of the database -> the program and what runs it
 SERVERS = {
-    "postgresql": ("postgres", servers.running_postgresql),
-    "mysql": ("mariadbd", servers.running_mariadb),
+    "postgresql": ("postgres", programs.running_postgresql),
+    "mysql": ("mariadbd", programs.running_mariadb),
 }
 
 

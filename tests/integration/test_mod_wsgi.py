@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from demo.services import find_web_server
-from tests import servers
+from tests import programs
 from tests.site.checks import CONTENT
 from tests.site.client import ask, get_url
 from tests.site.running import running_site
@@ -18,11 +18,11 @@ from tests.site.running import running_site
 @pytest.fixture(scope="module")
 def mod_wsgi(mongodb_uri, s3_endpoint, tmp_path_factory):
     """The site in Apache, and a file of it."""
-    if find_web_server("apache2") is None or not servers.MOD_WSGI.exists():
-        packages = servers.DEBIAN_PACKAGES["mod_wsgi"]
+    if find_web_server("apache2") is None or not programs.MOD_WSGI.exists():
+        packages = programs.DEBIAN_PACKAGES["mod_wsgi"]
         message = f"mod_wsgi is missing. On Debian: apt-get install {packages}"
         (pytest.fail if "CI" in os.environ else pytest.skip)(message)
-    version = servers.get_python_of_mod_wsgi()
+    version = programs.get_python_of_mod_wsgi()
     if not platform.python_version().startswith(f"{version}."):
         pytest.skip(f"The mod_wsgi of this machine runs Python {version}.")
     with ExitStack() as stack:
@@ -34,7 +34,7 @@ def mod_wsgi(mongodb_uri, s3_endpoint, tmp_path_factory):
         # Apache started by root answers as another user.
         subprocess.run(["chmod", "-R", "a+rwX", site.folder], check=True)
         env = {**site.env, "MONGODB_URI": mongodb_uri}
-        yield stack.enter_context(servers.running_mod_wsgi(folder, env)), get_url(path)
+        yield stack.enter_context(programs.running_mod_wsgi(folder, env)), get_url(path)
 
 
 def test_whole_files_arrive_again_and_again(mod_wsgi):

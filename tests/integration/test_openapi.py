@@ -13,7 +13,7 @@ from django.conf import settings
 from pymongo import MongoClient
 
 from demo import services
-from tests.servers import ROOT
+from tests.programs import ROOT
 
 EXAMPLES = 8  # for each operation, beside those that schemathesis is sure to make
 SEED = 6

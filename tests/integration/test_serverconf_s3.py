@@ -28,7 +28,7 @@ from tests.integration.serverconf_fronts import (
     print_configuration,
     running_program,
 )
-from tests.servers import new_bucket
+from tests.programs import new_bucket
 from tests.site.nginx import write_nginx
 
 CONTENT = b"0123456789" * 10

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from tests import servers
+from tests import programs
 from tests.site.client import TIMEOUT, get_url
 from tests.site.running import running_site
 
@@ -29,7 +29,7 @@ def postgresql(need_database):
     with (
         # not pytest's own folder, which a server of another user may not enter
         TemporaryDirectory(prefix="proxy-storage-slow-") as folder,
-        servers.running_postgresql(Path(folder)) as url,
+        programs.running_postgresql(Path(folder)) as url,
     ):
         yield url
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from demo import services
-from tests.servers import ROOT
+from tests.programs import ROOT
 from tests.site.client import get_url
 from tests.site.running import WEB_SERVERS, Front
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.programs import ROOT
 from tests.redbot.conftest import DELIVERED
-from tests.servers import ROOT
 from tests.site.checks import CONTENT
 from tests.site.client import get_url
 from tests.site.permissions import COOKIE

@@ -99,7 +99,7 @@ class TestLockOfAKilledProcess:
         assert WAIT <= seconds < WAIT + MARGIN
         for error in errors:
             assert isinstance(error, MetaBackendUnavailable)
-            assert error.is_certain
+            assert error.nothing_written
             assert error.path == path
             assert repr(path) in str(error)
         assert read(storage, path) == b"world"

@@ -1,5 +1,5 @@
-from proxy_storage.meta_backends.orm import FileFactsMixin, ProxyStorageModelBase
+from proxy_storage.meta_backends.orm import FileMetadataMixin, ProxyStorageModelBase
 
 
-class StoredFile(FileFactsMixin, ProxyStorageModelBase):
+class StoredFile(FileMetadataMixin, ProxyStorageModelBase):
     """Records of all files of the site."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pymongo import MongoClient
 
 from demo import services
-from tests import servers
+from tests import programs
 from tests.site.client import ask
 from tests.site.nginx import write_nginx
 from tests.site.relay import running_relay
@@ -134,7 +134,7 @@ class Site:
         run_dir = self.folder / name
         run_dir.mkdir(exist_ok=True)
         if name in ("gunicorn", "uvicorn"):
-            run = servers.running_gunicorn if name == "gunicorn" else servers.running_uvicorn
+            run = programs.running_gunicorn if name == "gunicorn" else programs.running_uvicorn
             return Front(name, *self._stack.enter_context(run(run_dir, self.env)))
         port = services.free_port()
         upstream = self.get_front("gunicorn").address
@@ -142,7 +142,7 @@ class Site:
             printed = _manage(["proxystorage", "serverconf", "nginx"], self.env)
             conf = run_dir / "nginx.conf"
             conf.write_text(write_nginx(run_dir, (port, upstream, printed)))
-            self._stack.enter_context(servers.running_nginx(conf, run_dir, port))
+            self._stack.enter_context(programs.running_nginx(conf, run_dir, port))
         else:
             program = services.running_web_server(
                 WEB_SERVERS[name], run_dir, upstream, self.files_root, port
@@ -173,7 +173,7 @@ def running_site(mongodb_uri, mongodb_name, s3_url, **variables):
         relayed = f"{credentials}{at}127.0.0.1:{relays['mongo'].port}"
         env = {
             "DJANGO_SETTINGS_MODULE": "tests.site.settings",
-            "PYTHONPATH": str(servers.ROOT),
+            "PYTHONPATH": str(programs.ROOT),
             "SITE_FOLDER": str(folder),
             "SITE_MONGODB_URI": urlunsplit(mongo._replace(netloc=relayed)),
             "SITE_MONGODB_NAME": mongodb_name,
@@ -188,7 +188,7 @@ def running_site(mongodb_uri, mongodb_name, s3_url, **variables):
 def _manage(command, env):
     done = subprocess.run(
         [sys.executable, "-m", "django", *command],
-        cwd=servers.ROOT,
+        cwd=programs.ROOT,
         env={**os.environ, **env},
         capture_output=True,
         text=True,

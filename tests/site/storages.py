@@ -6,7 +6,7 @@ from django.conf import settings
 from pymongo import MongoClient
 
 from proxy_storage.storages import ProxyStorage
-from proxy_storage.storages.facts import FileFactsProxyStorageMixin
+from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
 
 
 @cache
@@ -14,5 +14,5 @@ def get_mongo_db():
     return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)[settings.MONGODB_NAME]
 
 
-class FactsStorage(FileFactsProxyStorageMixin, ProxyStorage):
+class FactsStorage(FileMetadataProxyStorageMixin, ProxyStorage):
     """Records what it knows of a file."""

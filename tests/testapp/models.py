@@ -8,7 +8,7 @@ from django.db import models
 from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageField
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
@@ -25,7 +25,7 @@ from tests.testapp.storages import (
 class StoredFile(
     ContentObjectFieldMixin,
     OriginalStorageNameMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     ProxyStorageModelBase,
 ):

@@ -11,12 +11,12 @@ from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.storages import ProxyStorage
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
-from proxy_storage.storages.facts import FileFactsProxyStorageMixin
 from proxy_storage.storages.fallback import (
     FallbackProxyStorageMixin,
     OriginalStorageFallbackMixin,
 )
 from proxy_storage.storages.gridfs import GridFSStorage
+from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
 
 
 @cache
@@ -49,7 +49,7 @@ class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
         raise OSError(f"no space for {name}")
 
 
-class FactsStorage(FileFactsProxyStorageMixin, ProxyStorage):
+class FactsStorage(FileMetadataProxyStorageMixin, ProxyStorage):
     """Records what it knows of a file."""
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from demo import services
-from tests import servers
+from tests import programs
 from tests.torture.relay import Relay, running_relay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class World:
     Args:
         name: one of `WORLDS`.
         folder: everything that the processes write.
-        env: variables that lead to the servers.
+        env: variables that lead to the programs.
         relay: what stands in front of the server that has the records, if it is one.
     """
 
@@ -117,14 +117,14 @@ def running_world(name: str, s3: bool = False, folder: Path | None = None) -> It
         if name == "postgresql":
             database = folder / "postgresql"
             database.mkdir()
-            stack.enter_context(servers.running_postgresql(database))
+            stack.enter_context(programs.running_postgresql(database))
             relay = stack.enter_context(running_relay(str(database / ".s.PGSQL.5432")))
             env["TEST_DATABASE_URL"] = f"postgresql://tests@127.0.0.1:{relay.port}/postgres"
         env["MONGODB_URI"] = uri
         if s3:
             s3_folder = folder / "s3"
             s3_folder.mkdir()
-            env["TEST_S3_ENDPOINT_URL"] = stack.enter_context(servers.running_s3(s3_folder))
+            env["TEST_S3_ENDPOINT_URL"] = stack.enter_context(programs.running_s3(s3_folder))
         world = World(name, folder, env, relay)
         world.run("prepare", s3=s3)
         try:

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from proxy_storage.exceptions import ProxyStorageError
-from proxy_storage.management.part import CommandPart
 from proxy_storage.management.serverconf import ServerconfPart
+from proxy_storage.management.subcommand import Subcommand
 
 #: what can be asked for
-PARTS: dict[str, CommandPart] = {
+PARTS: dict[str, Subcommand] = {
     "serverconf": ServerconfPart(),
 }
 

@@ -10,14 +10,14 @@ from string import Template
 from urllib.parse import quote
 
 from demo.services import DEPLOY_DIR, free_port
-from tests import servers
+from tests import programs
 from tests.integration.serverconf_fronts import running_program
 from tests.site.client import ask, ask_raw
 
 # web server -> its configuration, the header that the site goes by, and who runs the site
 FRONTS = {
-    "nginx": ("nginx-authorize.conf", "X-Original-URI", servers.running_gunicorn),
-    "caddy": ("authorize.caddyfile", "X-Forwarded-Uri", servers.running_uvicorn),
+    "nginx": ("nginx-authorize.conf", "X-Original-URI", programs.running_gunicorn),
+    "caddy": ("authorize.caddyfile", "X-Forwarded-Uri", programs.running_uvicorn),
 }
 
 
@@ -39,7 +39,7 @@ class AskedSite:
     def get_env(self, front):
         return {
             "DJANGO_SETTINGS_MODULE": "tests.site.authorize_settings",
-            "PYTHONPATH": str(servers.ROOT),
+            "PYTHONPATH": str(programs.ROOT),
             "SITE_FOLDER": str(self.folder),
             "SITE_URI_HEADER": FRONTS[front][1],
         }
@@ -56,7 +56,7 @@ class AskedSite:
     def migrate(self):
         subprocess.run(
             [sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"],
-            cwd=servers.ROOT,
+            cwd=programs.ROOT,
             env={**os.environ, **self.get_env("nginx")},
             check=True,
         )

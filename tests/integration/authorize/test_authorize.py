@@ -4,7 +4,7 @@ import pytest
 
 from demo.services import free_port
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
-from tests import servers
+from tests import programs
 from tests.integration.authorize.fronts import FRONTS, running_front
 from tests.integration.authorize.targets import SECRET, TARGETS
 from tests.integration.serverconf_fronts import answering
@@ -213,7 +213,7 @@ def test_site_is_given_one_target(site, name):
     for requested in (lines, lines[::-1]):
         answer = ask_site(site, name, *requested)
         assert (answer.status, answer.body) == (400, b"")
-    if FRONTS[name][2] is servers.running_uvicorn:  # gunicorn keeps these to itself
+    if FRONTS[name][2] is programs.running_uvicorn:  # gunicorn keeps these to itself
         for spelling in (header.replace(b"-", b"_"), b"X-Forwarded_Uri", b"x_forwarded-uri"):
             answer = ask_site(site, name, lines[0], lines[1].replace(header, spelling))
             assert (answer.status, answer.body) == (400, b"")

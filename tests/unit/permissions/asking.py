@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
+from proxy_storage.content_objects import get_content_object_data
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.owners import get_owner_data
 from proxy_storage_permissions import FilePermission, decide, get_readable, owned_by
 from tests.testapp.models import Document
 
@@ -38,7 +38,7 @@ def ask(user):
 
 def own(instance, name, /, **changes):
     """The record of a file that an instance owns by a field."""
-    data = get_owner_data(instance, instance._meta.get_field(name))
+    data = get_content_object_data(instance, instance._meta.get_field(name))
     return MetaBackendObject({"path": "/x", **data, **changes})
 
 

@@ -84,7 +84,7 @@ def test_is_not_asked_for_where_another_answer_settles_it(people):
     assert decide((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
 
 
-@pytest.mark.parametrize("name", ["has_object_permission", "get_filter", "get_bounds"])
+@pytest.mark.parametrize("name", ["has_object_permission", "get_filter", "get_permission_filter"])
 def test_coroutine_functions_are_refused_when_the_class_is_made(name):
     async def method(self, *arguments):
         return False

@@ -4,9 +4,9 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from rest_framework.permissions import AllowAny, IsAdminUser
 
+from proxy_storage.content_objects import get_content_object_models
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import get_test, matches
-from proxy_storage.owners import get_owner_models
+from proxy_storage.meta_backends.queries import get_test, matches
 from proxy_storage_permissions import DenyAll, IsOwner
 from tests.testapp.models import (
     Document,
@@ -74,5 +74,5 @@ def test_are_those_of_models_that_are_not_named(people):
 
 
 def test_are_all_but_those_that_declare_a_field_for_files():
-    assert {Document, KeyedDocument, Picture} <= set(get_owner_models())
-    assert not {ScannedDocument, ProxyDocument, Team} & set(get_owner_models())
+    assert {Document, KeyedDocument, Picture} <= set(get_content_object_models())
+    assert not {ScannedDocument, ProxyDocument, Team} & set(get_content_object_models())

@@ -19,7 +19,7 @@ from rest_framework.permissions import (
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import get_test, matches
+from proxy_storage.meta_backends.queries import get_test, matches
 from proxy_storage_permissions import (
     DenyAll,
     FieldPermissions,

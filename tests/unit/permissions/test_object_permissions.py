@@ -8,7 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from guardian.backends import ObjectPermissionBackend
 from guardian.shortcuts import assign_perm
 
-from proxy_storage.meta_backends.conditions import matches
+from proxy_storage.meta_backends.queries import matches
 from proxy_storage_permissions import HasObjectPermission, get_readable
 from tests.testapp.models import Document, KeyedDocument, NamedDocument
 from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own

@@ -6,7 +6,7 @@ from django.test.utils import isolate_apps
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import get_test, matches
+from proxy_storage.meta_backends.queries import get_test, matches
 from proxy_storage_permissions import owned_by
 from tests.testapp.models import (
     Document,

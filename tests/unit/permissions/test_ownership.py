@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.meta_backends.conditions import matches
+from proxy_storage.meta_backends.queries import matches
 from proxy_storage_permissions import IsOwner, get_readable
 from tests.testapp.models import (
     Document,

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.test.utils import isolate_apps
 from django.utils.functional import SimpleLazyObject
 
-from proxy_storage.meta_backends.conditions import matches
+from proxy_storage.meta_backends.queries import matches
 from proxy_storage_permissions import (
     HasModelPermission,
     HasObjectPermission,
@@ -18,7 +18,7 @@ from proxy_storage_permissions import (
     get_signed_url,
 )
 from proxy_storage_permissions.links import is_valid_link
-from proxy_storage_permissions.requesters import (
+from proxy_storage_permissions.ownership import (
     get_key,
     get_model_label,
     is_logged_in,

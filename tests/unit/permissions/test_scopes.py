@@ -6,9 +6,9 @@ from django.contrib.contenttypes.models import ContentType
 from guardian.shortcuts import assign_perm
 from rest_framework.permissions import AllowAny
 
+from proxy_storage.content_objects import get_content_object_data
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage.owners import get_owner_data
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage_permissions import (
     CanReadFile,
@@ -68,7 +68,9 @@ def records(people, backend):
     for name, using in (("anna", "default"), ("bert", "other")):
         row = ShardDocument(pk=1, user_id=people[name].pk)
         row.save(using=using)
-        data = get_owner_data(row, ShardDocument._meta.get_field("orm_file"), using, backend)
+        data = get_content_object_data(
+            row, ShardDocument._meta.get_field("orm_file"), using, backend
+        )
         made[name] = backend.create(
             {
                 "path": f"/{name}",

@@ -11,10 +11,9 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
-from proxy_storage.owners import get_owner_data
+from proxy_storage.content_objects import get_content_object_data
 from proxy_storage_permissions import FieldPermissions, IsOwner, decide
-from proxy_storage_permissions.links import get_signed_url, revoke_links
-from proxy_storage_permissions.signed import HasValidSignature
+from proxy_storage_permissions.links import HasValidSignature, get_signed_url, revoke_links
 from tests.testapp.models import Document
 from tests.unit.permissions.links import EVERYBODY, save
 
@@ -104,7 +103,7 @@ def test_it_may_be_the_rule_of_a_field(storage, people):
 
     owner = Document.objects.create(user=people["stranger"])
     record = save(storage)
-    storage.meta_backend.set_owner(get_owner_data(owner, FIELD), record["path"])
+    storage.meta_backend.set_content_object(get_content_object_data(owner, FIELD), record["path"])
     record = storage.get_meta_backend_obj(record["path"])
     for url, expected in ((get_signed_url(record).url, set(people)), ("/files/", {"stranger"})):
         allowed = {
@@ -193,7 +192,7 @@ def test_view_of_the_project_asks_as_for_any_permission(record, url):
 class TestEndpoint:
     @pytest.fixture(autouse=True)
     def only_by_link(self, settings):
-        path = "proxy_storage_permissions.signed.HasValidSignature"
+        path = "proxy_storage_permissions.links.HasValidSignature"
         settings.PROXY_STORAGE = {
             **settings.PROXY_STORAGE,
             "DEFAULT_PERMISSION_CLASSES": [path],

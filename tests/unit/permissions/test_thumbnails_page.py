@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.files.base import ContentFile
 
-from proxy_storage.meta_backends.conditions import get_test
-from proxy_storage.owners import get_owner_data
+from proxy_storage.content_objects import get_content_object_data
+from proxy_storage.meta_backends.queries import get_test
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.models import Document
 from tests.unit.permissions.asking import EVERYBODY, allowed, get_list
@@ -50,7 +50,7 @@ def storage():
 def picture(storage, people):
     document = Document.objects.create(user=people["owner"])
     path = storage.save("pics/cat.png", ContentFile(b"picture"))
-    owner = get_owner_data(document, Document._meta.get_field("orm_file"))
+    owner = get_content_object_data(document, Document._meta.get_field("orm_file"))
     storage.meta_backend.update(path, owner)
     return storage.meta_backend.get(path)
 
@@ -94,7 +94,7 @@ def test_other_files_without_content_object_stay_closed(page, people, storage, p
 def test_file_of_an_instance_is_not_a_thumbnail(page, people, storage, picture):
     other = Document.objects.create(user=people["stranger"])
     thumbnail = save(storage, "thumbs/pics/cat.png.100x100_q85.png")
-    owner = get_owner_data(other, Document._meta.get_field("orm_file"))
+    owner = get_content_object_data(other, Document._meta.get_field("orm_file"))
     storage.meta_backend.update(thumbnail["path"], owner)
     thumbnail = storage.meta_backend.get(thumbnail["path"])
     assert allowed(page["GalleryFiles"], people, thumbnail) == {"stranger"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy_storage.charsets import Utf8Check
+from proxy_storage.mime_types import Utf8Check
 
 TEXT = "Grüße aus Köln, 日本語 🎉\n"
 UTF_8 = [

@@ -15,8 +15,8 @@ from proxy_storage.meta_backends.orm import (
 )
 from proxy_storage.scopes import SCOPE_KEY
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
-from proxy_storage.storages.facts import FileFactsProxyStorageMixin
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
+from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
 from proxy_storage_api.checks import check_permission_classes
 from tests.testapp import storages as tests_storages
 from tests.testapp.storages import OrmDiskStorage
@@ -47,7 +47,7 @@ class WithoutOwner(OrmDiskStorage):
     meta_backend = ORMMetaBackend("testapp.PlainStoredFile")
 
 
-class WithoutFacts(FileFactsProxyStorageMixin, WithoutOwner):
+class WithoutFacts(FileMetadataProxyStorageMixin, WithoutOwner):
     """Its records have no place for the facts."""
 
 
@@ -379,7 +379,7 @@ def test_field_keeps_its_max_length_in_migrations(max_length):
 
 
 class Exclusive(S3Storage):
-    saves_exclusively = True
+    supports_exclusive_create = True
 
 
 class Overwriting(FileSystemStorage):
@@ -390,7 +390,7 @@ class Overwriting(FileSystemStorage):
 @pytest.mark.parametrize(
     ("original", "words"),
     [
-        (Overwriting("/var/files"), "saves_exclusively = True on Overwriting"),
+        (Overwriting("/var/files"), "supports_exclusive_create = True on Overwriting"),
         (S3Storage(bucket_name="files"), "paths = 'relative'"),
         (Exclusive(bucket_name="files"), None),
         (FileSystemStorage("/var/files"), None),

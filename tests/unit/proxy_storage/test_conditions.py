@@ -8,14 +8,14 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, F, Q, Value
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.conditions import (
+from proxy_storage.meta_backends.queries import (
     all_of,
     any_of,
+    get_kind,
     get_test,
     matches,
     negate,
 )
-from proxy_storage.meta_backends.values import get_kind
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 KEY = uuid.UUID("0123456789abcdef0123456789abcdef")

@@ -185,9 +185,9 @@ def test_what_the_chunks_give_is_measured():
 def test_rewind_starts_again():
     file = MeasuredFile(ContentFile(DATA), "a.bin", "sha256")
     file.read(100)
-    assert file.touched
+    assert file.was_read
     assert file.rewind()
-    assert not file.touched
+    assert not file.was_read
     assert file.length == 0
     assert file.read() == DATA
     assert file.checksum == hashlib.sha256(DATA).hexdigest()

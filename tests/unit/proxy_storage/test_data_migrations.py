@@ -41,7 +41,7 @@ RECORDS = """
             "StoredFile",
             [
                 ("id", models.BigAutoField(primary_key=True)),
-                ("path", proxy_storage.db.columns.LiteralCharField(max_length=500, unique=True)),
+                ("path", proxy_storage.db.collation.LiteralCharField(max_length=500, unique=True)),
                 ("proxy_storage_name", models.CharField(max_length=255)),
                 ("original_storage_path", models.CharField(max_length=500)),
                 (
@@ -267,7 +267,7 @@ SET_SCOPE = """
     assert meta_backend.can_hold("object_id", "field")
     assert not meta_backend.can_hold("object_id", "content_object_scope")
     owner = {"content_type_id": 1, "object_id": "1", "field": "scan"}
-    assert not meta_backend.set_owner({**owner, "content_object_scope": "other"}, path)
+    assert not meta_backend.set_content_object({**owner, "content_object_scope": "other"}, path)
     assert meta_backend.get(path)["object_id"] is None
 """
 
@@ -318,7 +318,7 @@ def test_code_before_its_migration(archive):
             ask()
         assert not isinstance(caught.value, MetaBackendUnavailable), name
         assert caught.value.__cause__ is not None
-        assert caught.value.is_certain
+        assert caught.value.nothing_written
         assert "manage.py migrate" in str(caught.value)
         assert any(name in str(caught.value) for name in later)
     assert get_names_on_disk() == []

@@ -9,13 +9,13 @@ from django.test.utils import isolate_apps
 
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
 
-MIXINS = [ContentObjectFieldMixin, FileFactsMixin, LinkVersionMixin, OriginalStorageNameMixin]
+MIXINS = [ContentObjectFieldMixin, FileMetadataMixin, LinkVersionMixin, OriginalStorageNameMixin]
 
 
 def make_old_model(new, mixin, missing):

@@ -5,7 +5,7 @@ from django.core.servers.basehttp import WSGIRequestHandler
 from django.test import AsyncRequestFactory, RequestFactory
 
 from proxy_storage.exceptions import ServingError
-from proxy_storage.serving.front import require_front
+from proxy_storage.serving.base import require_front
 
 # what the server of runserver says of itself
 DEVELOPMENT = WSGIRequestHandler.server_version

@@ -16,7 +16,7 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
 )
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
-from proxy_storage.mongo import LazyDatabase, ObjectId, PyMongoError
+from proxy_storage.mongodb import LazyDatabase, ObjectId, PyMongoError
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.gridfs import GridFSStorage
 from tests.testapp.models import Document

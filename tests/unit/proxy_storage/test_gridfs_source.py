@@ -7,9 +7,8 @@ from gridfs import GridFSBucket
 from pymongo import monitoring
 
 from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError
-from proxy_storage.sources import Body
-from proxy_storage.storages.gridfs import GridFSStorage
-from proxy_storage.storages.gridfs_source import CHUNKS_AT_A_TIME
+from proxy_storage.original_storages.sources import Body
+from proxy_storage.storages.gridfs import CHUNKS_AT_A_TIME, GridFSStorage
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = pytest.mark.usefixtures("empty_storages")

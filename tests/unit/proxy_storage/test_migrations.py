@@ -47,7 +47,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.storages import ProxyStorage
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
-from proxy_storage.storages.facts import FileFactsProxyStorageMixin
+from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
 
 
 class ScanStorage(ProxyStorageBase):
@@ -55,7 +55,7 @@ class ScanStorage(ProxyStorageBase):
     meta_backend = ORMMetaBackend(model="letters.StoredFile")
 
 
-class CopyStorage(FileFactsProxyStorageMixin, MultipleOriginalStoragesMixin, ProxyStorage):
+class CopyStorage(FileMetadataProxyStorageMixin, MultipleOriginalStoragesMixin, ProxyStorage):
     pass
 
 
@@ -76,14 +76,14 @@ from letters.storages import ScanStorage, choose_storage, get_folder
 from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageField
 from proxy_storage.meta_backends.orm import (
     ContentObjectFieldMixin,
-    FileFactsMixin,
+    FileMetadataMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
 )
 
 
 class StoredFile(
-    ContentObjectFieldMixin, OriginalStorageNameMixin, FileFactsMixin, ProxyStorageModelBase
+    ContentObjectFieldMixin, OriginalStorageNameMixin, FileMetadataMixin, ProxyStorageModelBase
 ):
     {record_field}
 

@@ -17,11 +17,10 @@ from proxy_storage.exceptions import (
     MetaBackendObjectDoesNotExist,
 )
 from proxy_storage.meta_backends import record_set
-from proxy_storage.meta_backends.conditions import matches, negate
-from proxy_storage.meta_backends.mongo_documents import read_document
-from proxy_storage.meta_backends.ordering import get_sort_key, parse_order
+from proxy_storage.meta_backends.mongo import read_document
+from proxy_storage.meta_backends.queries import get_sort_key, matches, negate, parse_order
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage.mongo import get_collection
+from proxy_storage.mongodb import get_collection
 from proxy_storage.registry import get_meta_backends, get_proxy_storage
 from proxy_storage.testing.selecting import CONDITIONS, ORDERS, RECORDS
 from proxy_storage_permissions import HasValidSignature
@@ -392,7 +391,7 @@ class TestRefusedData:
                 del data[key]
             with pytest.raises(MetaBackendError, match=key) as caught:
                 backend.create(data)
-            assert caught.value.is_certain
+            assert caught.value.nothing_written
         assert list(backend) == []
 
     @pytest.mark.parametrize("key", RECORD)

@@ -9,9 +9,8 @@ from pymongo import MongoClient, monitoring
 
 from demo.services import free_port
 from proxy_storage.exceptions import MetaBackendUnavailable
-from proxy_storage.meta_backends.mongo import MongoMetaBackend
-from proxy_storage.meta_backends.mongo_query import get_comparisons, get_query, get_sort
-from proxy_storage.meta_backends.ordering import parse_order
+from proxy_storage.meta_backends.mongo import MongoMetaBackend, get_comparisons, get_query, get_sort
+from proxy_storage.meta_backends.queries import parse_order
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 AFTER_NOON = NOON + timedelta(microseconds=400)

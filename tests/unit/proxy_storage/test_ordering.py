@@ -7,11 +7,11 @@ import pytest
 from django.db.models import Q
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.conditions import matches
-from proxy_storage.meta_backends.ordering import (
+from proxy_storage.meta_backends.queries import (
     get_following,
     get_prefix_range,
     get_sort_key,
+    matches,
     parse_order,
 )
 

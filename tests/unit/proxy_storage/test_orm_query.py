@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from proxy_storage.exceptions import MetaBackendError
 from proxy_storage.meta_backends import querysets
-from proxy_storage.meta_backends.ordering import parse_order
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.meta_backends.orm_query import RowQuery
+from proxy_storage.meta_backends.queries import parse_order
 from proxy_storage.meta_backends.querysets import get_literal_collation, get_subquery
 from tests.testapp.models import Document, KeyedDocument, NamedDocument, PlainStoredFile, StoredFile
 

@@ -183,7 +183,7 @@ class TestAttributesOfTheOriginal:
             "__wrapped__",
             "nonsense",
             "deconstructed",
-            "saves_exclusively",
+            "supports_exclusive_create",
             "fallback_exceptions",
             "get_source",
             "get_presigned_url",
@@ -191,8 +191,8 @@ class TestAttributesOfTheOriginal:
         ],
     )
     def test_methods_and_promises_are_its_own(self, name):
-        class Original(FileSystemStorage):
-            saves_exclusively = True
+        class NamedStorage(FileSystemStorage):
+            supports_exclusive_create = True
             fallback_exceptions = (OSError,)
 
             def own_method(self):
@@ -200,7 +200,7 @@ class TestAttributesOfTheOriginal:
 
             get_source = get_presigned_url = own_method
 
-        storage = ProxyStorage(**{**OPTIONS, "original_storage": Original("/var/files")})
+        storage = ProxyStorage(**{**OPTIONS, "original_storage": NamedStorage("/var/files")})
         assert not hasattr(storage, name)
         with pytest.raises(
             AttributeError, match=f"'ProxyStorage' object has no attribute '{name}'"
@@ -261,7 +261,7 @@ class TestNamesWithTokens:
         assert isinstance(warning, CheckWarning)
         assert "Careful" in warning.msg
         assert "'special'" in warning.msg
-        assert "saves_exclusively = True on Careful" in warning.hint
+        assert "supports_exclusive_create = True on Careful" in warning.hint
         assert "paths = 'relative'" in warning.hint
 
     @pytest.mark.parametrize(
@@ -275,14 +275,14 @@ class TestNamesWithTokens:
     def test_is_not_told_to_promise_what_it_cannot_keep(self, settings, original):
         (warning,) = self.get_warnings(original, settings)
         assert "paths = 'relative'" in warning.hint
-        assert "saves_exclusively" not in warning.hint
+        assert "supports_exclusive_create" not in warning.hint
 
     def test_is_left_alone_where_no_path_shows_it(self, settings):
         assert self.get_warnings(S3Storage(bucket_name="b"), settings, paths="relative") == []
 
     def test_is_left_alone_if_it_has_declared_it(self, settings):
         class Declared(Careful):
-            saves_exclusively = True
+            supports_exclusive_create = True
 
         assert self.get_warnings(Declared("/var/files"), settings) == []
         assert self.get_warnings(FileSystemStorage("/var/files"), settings) == []
@@ -290,7 +290,7 @@ class TestNamesWithTokens:
     @pytest.mark.usefixtures("empty_storages")
     def test_declaring_it_keeps_names(self, settings, tmp_path):
         class Declared(Careful):
-            saves_exclusively = True
+            supports_exclusive_create = True
 
         storage = put_in_front_of(Careful(tmp_path / "a"), "orm", settings)
         assert storage.save("a.txt", ContentFile(b"")) != f"{tmp_path}/a/a.txt"

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.presigned import get_signing_problem
+from proxy_storage.original_storages.presigned import get_signing_problem
+from proxy_storage.original_storages.s3 import S3Source
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage.s3 import S3Source
 from proxy_storage.serving import get_server, serve
 from tests.contract.special_storages import put_in_front_of
 

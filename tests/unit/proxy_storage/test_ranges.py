@@ -6,7 +6,7 @@ from django.utils.http import http_date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_storage.serving.ranges import RangeNotSatisfiable, allows_part, get_part
+from proxy_storage.serving.conditional import RangeNotSatisfiable, allows_part, get_part
 
 LONG_AGO = datetime(2020, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 DATE = http_date(LONG_AGO.timestamp())

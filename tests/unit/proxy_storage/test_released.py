@@ -2,12 +2,12 @@
 
 import pytest
 
-from proxy_storage.db import released
-from proxy_storage.db.released import ReleasedFiles
+from proxy_storage.db import tracking
+from proxy_storage.db.tracking import ReleasedFiles
 
 
 def test_only_the_latest_are_kept(monkeypatch):
-    monkeypatch.setattr(released, "MAX_PATHS", 2)
+    monkeypatch.setattr(tracking, "MAX_PATHS", 2)
     files, data = ReleasedFiles(), {"object_id": 1}
     files.add(["/a", "/b"], data)
     files.add(["/c"], data)
@@ -23,7 +23,7 @@ def test_only_the_former_content_object_takes_a_path_back(object_id, expected):
 
 
 def test_only_the_latest_assignments_are_kept(monkeypatch):
-    monkeypatch.setattr(released, "MAX_PATHS", 2)
+    monkeypatch.setattr(tracking, "MAX_PATHS", 2)
     files, owners = ReleasedFiles(), [{"object_id": number} for number in range(3)]
     for owner in owners:
         files.assign(f"/{owner['object_id']}", owner)

@@ -9,7 +9,7 @@ from guardian.models import GroupObjectPermission
 
 from proxy_storage import scopes
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.conditions import localize_scopes, matches
+from proxy_storage.meta_backends.queries import localize_scopes, matches
 from proxy_storage.scopes import Scopes, get_database, get_databases, get_scope, get_tenant
 from tests.testapp.models import Document, ElsewhereStoredFile, ShardDocument, Team
 

@@ -4,8 +4,8 @@ import pytest
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.serverconf import Options, get_configuration, nginx_host
-from proxy_storage.serverconf.nginx_headers import HIDDEN
+from proxy_storage.serverconf import Options, get_configuration, nginx
+from proxy_storage.serverconf.nginx import HIDDEN
 from proxy_storage.serving import XAccelRedirectServer
 from tests.project.conftest import ROOT
 from tests.unit.proxy_storage.serverconf_settings import SigningStorage, use_storages
@@ -15,7 +15,7 @@ from tests.unit.proxy_storage.serverconf_settings import SigningStorage, use_sto
 def resolv_conf(tmp_path, monkeypatch):
     path = tmp_path / "resolv.conf"
     path.write_text("search example\nnameserver 10.0.0.1\n")
-    monkeypatch.setattr(nginx_host, "RESOLV_CONF", path)
+    monkeypatch.setattr(nginx, "RESOLV_CONF", path)
     return path
 
 
@@ -59,7 +59,7 @@ def test_encrypted(write, monkeypatch, tmp_path, exists):
     ca_file = tmp_path / "ca.pem"
     if exists:
         ca_file.touch()
-    monkeypatch.setattr(nginx_host, "CA_FILES", ("/nowhere.pem", str(ca_file)))
+    monkeypatch.setattr(nginx, "CA_FILES", ("/nowhere.pem", str(ca_file)))
     text = write("https://files.example:9000/")
     assert 'proxy_ssl_name "files.example";\n' in text
     assert "proxy_ssl_verify on;\n" in text
@@ -139,7 +139,7 @@ def test_documentation_shows_what_is_printed(settings):
         ),
         notes=(InMemoryStorage(), None),
     )
-    options = Options(resolvers=("127.0.0.53",), ca_file=nginx_host.CA_FILES[0])
+    options = Options(resolvers=("127.0.0.53",), ca_file=nginx.CA_FILES[0])
     printed = get_configuration("nginx", options).text.splitlines()
     page = (ROOT / "docs" / "serverconf.md").read_text()
     shown = page.partition("```nginx\n")[2].partition("\n```")[0].splitlines()

@@ -6,10 +6,10 @@ from django.http import HttpResponse
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf.plan import (
-    InternalFolder,
-    InternalHost,
+    AliasLocation,
     ListedFolder,
     NoFolder,
+    ProxyPassLocation,
     make_plan,
 )
 from proxy_storage.serving import (
@@ -55,8 +55,8 @@ class TestDeliveries:
             own=(ROOT, OwnServer()),
         )
         assert found.deliveries == {
-            InternalFolder("/a/", "/srv/files"): ("accel",),
-            InternalHost("/s/", "https", "files.example", is_told_by_path=True): ("signed",),
+            AliasLocation("/a/", "/srv/files"): ("accel",),
+            ProxyPassLocation("/s/", "https", "files.example", is_told_by_path=True): ("signed",),
             ListedFolder("/srv/files", escape=False): ("listed",),
             ListedFolder("/srv/files", escape=True): ("escaped",),
             NoFolder(is_known=True): ("streamed", "redirected"),
@@ -71,7 +71,7 @@ class TestDeliveries:
     def test_one_folder_at_one_location_is_there_once(self, settings):
         server = XAccelRedirectServer("/a/")
         found = deliveries(settings, one=(ROOT, server), two=(ROOT, server))
-        assert found == {InternalFolder("/a/", "/srv/files"): ("one", "two")}
+        assert found == {AliasLocation("/a/", "/srv/files"): ("one", "two")}
 
     def test_each_original_storage_has_its_own(self, settings):
         use_storages(settings)
@@ -97,7 +97,7 @@ class TestDeliveries:
                 return os.path.join("/srv/both", name)
 
         found = deliveries(settings, both=(Both(), XAccelRedirectServer("/a/")))
-        assert list(found) == [InternalFolder("/a/", "/srv/both")]
+        assert list(found) == [AliasLocation("/a/", "/srv/both")]
 
     def test_the_whole_machine(self, settings):
         found = deliveries(settings, all=(FileSystemStorage("/"), XSendfileServer()))
@@ -127,7 +127,7 @@ class TestSendfile:
     @pytest.mark.parametrize(
         ("backend", "delivery"),
         [
-            ("nginx", InternalFolder("/sendfile/here/", "/srv/files")),
+            ("nginx", AliasLocation("/sendfile/here/", "/srv/files")),
             ("xsendfile", ListedFolder("/srv/files", escape=False)),
             ("simple", NoFolder(is_known=True)),
             ("development", NoFolder(is_known=True)),
@@ -193,7 +193,7 @@ class TestHosts:
             endpoint_url="https://nobody.invalid",
         )
         [found] = deliveries(settings, one=(s3, XAccelRedirectServer("/s/")))
-        assert found == InternalHost("/s/", "https", "nobody.invalid", is_told_by_path=True)
+        assert found == ProxyPassLocation("/s/", "https", "nobody.invalid", is_told_by_path=True)
 
 
 class TestLocations:

@@ -10,8 +10,8 @@ from django.test import RequestFactory
 
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.validators import answer_without_file, get_validators
-from proxy_storage.sources import Body, FileBody, Source, StorageSource, go_to
+from proxy_storage.original_storages.sources import Body, FileBody, Source, StorageSource, go_to
+from proxy_storage.serving.conditional import answer_without_file, get_validators
 
 
 class OneWay(io.RawIOBase):

@@ -11,13 +11,12 @@ from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncRequestFactory, RequestFactory
 
 from proxy_storage.exceptions import ProxyFileNotFoundError, ServingError
+from proxy_storage.original_storages.sources import StorageSource
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import serve
-from proxy_storage.serving.finding import get_source
-from proxy_storage.serving.local import LocalFile
+from proxy_storage.serving.local import LocalFile, get_source
 from proxy_storage.serving.streaming import release_connections
-from proxy_storage.sources import StorageSource
-from proxy_storage.storages import gridfs_source
+from proxy_storage.storages import gridfs
 from tests.contract.special_storages import put_in_front_of
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -61,7 +60,7 @@ class TestOpenFile:
     def test_nothing_is_opened_where_no_bytes_are_sent(self, storage, condition, monkeypatch):
         record = save(storage)
         monkeypatch.setattr(type(record.get_original_storage()), "_open", None)
-        monkeypatch.setattr(gridfs_source, "GridFSPart", None)
+        monkeypatch.setattr(gridfs, "GridFSPart", None)
         if condition == "HEAD":
             response = ask(record, "head")
             assert response["Content-Length"] == "1000"

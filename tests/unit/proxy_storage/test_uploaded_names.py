@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import serve
-from proxy_storage.storages.uploaded_names import get_uploaded_name, uploaded_as
+from proxy_storage.storages.content import get_uploaded_name, uploaded_as
 from tests.testapp.models import RelativeDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")

@@ -19,8 +19,7 @@ from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
-from proxy_storage_api.authorize import has_second_target, read_target
-from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_api.viewsets import FileViewSet, has_second_target, read_target
 from proxy_storage_permissions import HasValidSignature, get_signed_url
 
 pytestmark = [

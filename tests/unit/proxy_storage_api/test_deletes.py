@@ -8,10 +8,10 @@ from django.core.files.base import ContentFile
 from django.utils.http import http_date, parse_http_date
 from rest_framework.test import APIClient
 
-from proxy_storage.owners import clear_field
+from proxy_storage.content_objects import clear_field
+from proxy_storage.original_storages.sources import Source
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage.sources import Source
-from proxy_storage_api import removal
+from proxy_storage_api import viewsets
 from tests.contract.owners import get_owner, save_file
 from tests.testapp.models import Document, ShardDocument
 
@@ -209,7 +209,7 @@ class TestPreconditions:
         assert self.ask(admin, path, if_unmodified_since=http_date(0)).status_code == 204
 
     def test_nobody_is_asked_without_them(self, admin, path, monkeypatch):
-        monkeypatch.setattr(removal, "get_source", None)
+        monkeypatch.setattr(viewsets, "get_source", None)
         assert self.ask(admin, path, if_none_match='"x"').status_code == 204
 
     def test_refusal_comes_first(self, admin, path):
@@ -241,7 +241,7 @@ class Undated(Source):
 
 def test_file_without_validators(admin, monkeypatch):
     path = get_proxy_storage("orm-disk").save("a.txt", ContentFile(b"content"))
-    monkeypatch.setattr(removal, "get_source", lambda record: Undated())
+    monkeypatch.setattr(viewsets, "get_source", lambda record: Undated())
 
     def ask(**headers):
         return admin.delete("/files/", query_params={"path": path}, headers=headers).status_code

@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.routers import SimpleRouter
 
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage.serving.finding import require_deliverable
+from proxy_storage.serving.local import require_deliverable
 from proxy_storage_api.viewsets import FileViewSet
 
 pytestmark = [

@@ -13,7 +13,7 @@ from rest_framework.test import APIRequestFactory
 
 from jobs.models import JobApply
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import HasValidSignature, signed
+from proxy_storage_permissions import HasValidSignature, links
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -43,7 +43,7 @@ def ask(client, path, **body):
 def expired(admin, path, monkeypatch):
     """The URL of a link that has expired."""
     url = ask(admin, path, max_age=60).json()["url"]
-    monkeypatch.setattr(signed, "time", lambda: time() + 61)
+    monkeypatch.setattr(links, "time", lambda: time() + 61)
     return url
 
 

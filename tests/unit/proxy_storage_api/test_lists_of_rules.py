@@ -19,9 +19,8 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.test import APIRequestFactory
 
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage_api import records
-from proxy_storage_api.pagination import RecordPagination
-from proxy_storage_api.positions import seal, unseal
+from proxy_storage_api import viewsets
+from proxy_storage_api.pagination import RecordPagination, seal, unseal
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import FilePermission
 
@@ -289,7 +288,7 @@ class OnlyForRequests(BasePermission):
 class TestWarning:
     @pytest.fixture(autouse=True)
     def anew(self):
-        records.warn_of_rules.cache_clear()
+        viewsets.warn_of_rules.cache_clear()
 
     def warnings(self, caplog, *permissions):
         class View(Files):

@@ -174,7 +174,7 @@ class TestViewsets:
     @pytest.mark.parametrize("urls", [None, "", "nowhere.urls"])
     def test_without_urls(self, settings, urls):
         settings.ROOT_URLCONF = urls
-        from proxy_storage_api.rule_checks import find_views
+        from proxy_storage_api.checks import find_views
 
         assert find_views() == []
 
@@ -196,7 +196,7 @@ class TestUrl:
 
     def test_without_urls(self, settings):
         settings.ROOT_URLCONF = ""
-        from proxy_storage_api.rule_checks import check_url
+        from proxy_storage_api.checks import check_url
 
         assert check_url(None) == []
 

@@ -17,7 +17,7 @@ from rest_framework.permissions import (
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 
-from proxy_storage_api.access import FileAccess
+from proxy_storage_api.generics import FileAccess
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import FieldPermissions
 from tests.testapp.models import Document

@@ -11,9 +11,8 @@ from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticatedOrReadOnly
 from rest_framework.routers import DefaultRouter, SimpleRouter
 
-from proxy_storage_api.download import DownloadMixin
 from proxy_storage_api.serializers import RecordSerializer
-from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_api.viewsets import DownloadMixin, FileViewSet
 from proxy_storage_permissions import IsOwner
 from tests.unit.proxy_storage_api.documents import FILES, describe, get_names
 

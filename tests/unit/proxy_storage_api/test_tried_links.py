@@ -19,9 +19,8 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from jobs.models import JobApply
-from proxy_storage_api.links import make_request_by_link
 from proxy_storage_api.signals import file_refused
-from proxy_storage_api.viewsets import FileViewSet
+from proxy_storage_api.viewsets import FileViewSet, make_request_by_link
 from proxy_storage_permissions import FilePermission, HasValidSignature
 from tests.testapp.models import Team
 

@@ -11,9 +11,9 @@ from rest_framework.routers import DefaultRouter, SimpleRouter
 from rest_framework.test import APIRequestFactory
 from rest_framework.versioning import NamespaceVersioning, URLPathVersioning
 
+from proxy_storage.endpoint import get_file_url, get_url_kwargs
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage.urls import get_file_url, get_url_kwargs
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import HasValidSignature, get_signed_url
 

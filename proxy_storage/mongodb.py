@@ -1,0 +1,233 @@
+"""The connection to MongoDB: the one module that imports pymongo.
+
+Source: https://www.mongodb.com/docs/languages/python/pymongo-driver/current/
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from datetime import UTC
+from typing import Any, Self
+
+from django.utils.module_loading import import_string
+
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    MetaBackendError,
+    MetaBackendObjectAlreadyExists,
+    MetaBackendUnavailable,
+)
+
+try:
+    from bson import Decimal128, ObjectId
+    from bson.codec_options import DatetimeConversion
+    from bson.errors import BSONError
+    from gridfs import GridFSBucket, GridOut
+    from gridfs.errors import NoFile
+    from pymongo import UpdateMany, UpdateOne, timeout
+    from pymongo.database import Database
+    from pymongo.errors import (
+        ConnectionFailure,
+        DuplicateKeyError,
+        ExecutionTimeout,
+        NetworkTimeout,
+        PyMongoError,
+        ServerSelectionTimeoutError,
+    )
+except ImportError as error:  # pragma: no cover  (tests/project has an environment without it)
+    raise ConfigurationError(
+        'MongoDB needs pymongo. Install it with: pip install "django-proxy-storage[mongo]"'
+    ) from error
+
+__all__ = [
+    "AnyDatabase",
+    "DatabaseUserMixin",
+    "Decimal128",
+    "DuplicateKeyError",
+    "GridFSBucket",
+    "GridOut",
+    "LazyDatabase",
+    "NetworkTimeout",
+    "NoFile",
+    "ObjectId",
+    "PyMongoError",
+    "UpdateMany",
+    "UpdateOne",
+    "get_collection",
+    "mapped_errors",
+    "timeout",
+]
+
+AnyDatabase = Database[dict[str, Any]]
+
+
+# one for all: it is held for a moment, once in the life of a process
+_resolving = threading.Lock()
+# a fork may come while another thread holds it
+os.register_at_fork(after_in_child=lambda: globals().update(_resolving=threading.Lock()))
+
+
+class LazyDatabase:
+    """A MongoDB database that is looked up when it is first used.
+
+    Args:
+        database: a pymongo ``Database``, a callable that returns one, or the dotted path
+            of such a callable. A callable is called once in each process: nothing
+            connects at import, and a forked worker gets a client of its own.
+        prepare: called with the database before anybody else gets it, to make indexes;
+            by several threads at once, if they come at once: each of them waits for a
+            server that does not answer no longer than its own time.
+    """
+
+    def __init__(
+        self,
+        database: AnyDatabase | Callable[[], AnyDatabase] | str,
+        prepare: Callable[[AnyDatabase], object] | None = None,
+    ) -> None:
+        self.source = database
+        self._prepare = prepare
+        self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
+        self._prepared = 0
+
+    def check_has_name(self, action: str) -> None:
+        """Check that another process can find the source by its name.
+
+        Args:
+            action: the past participle of the action that needs the name, for the error
+                message: ``"pickled"``.
+
+        Raises:
+            TypeError: the source is a ``Database``, which has connections.
+        """
+        if isinstance(self.source, Database):
+            raise TypeError(
+                f"The pymongo Database {self.source.name!r} cannot be {action}. Instead of the "
+                "database, give a function that returns it, or the dotted path of the function."
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle; another process opens the database itself.
+
+        Raises:
+            TypeError: the source is a ``Database``, which has connections.
+        """
+        self.check_has_name("pickled")
+        return {**self.__dict__, "_resolved": (0, None), "_prepared": 0}
+
+    def __copy__(self) -> LazyDatabase:
+        """Return a copy of the same source."""
+        return LazyDatabase(self.source, self._prepare)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LazyDatabase:
+        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        copied = memo[id(self)] = LazyDatabase(self.source)
+        copied._prepare = deepcopy(self._prepare, memo)
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LazyDatabase) and other._identity == self._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> Any:
+        """The source, by its dotted path where it has one: both ways to name it are equal."""
+        name = getattr(self.source, "__qualname__", None)
+        if isinstance(self.source, Database) or name is None or "<" in name:
+            return self.source
+        return f"{self.source.__module__}.{name}"
+
+    def get(self) -> AnyDatabase:
+        """Return the database of this process.
+
+        Raises:
+            ConfigurationError: the source gives something else.
+        """
+        process = os.getpid()
+        if self._resolved[0] != process:
+            with _resolving:
+                if self._resolved[0] != process:
+                    self._resolved = (process, self._resolve())
+        database: AnyDatabase = self._resolved[1]
+        if self._prepared != process:
+            if self._prepare is not None:
+                self._prepare(database)
+            self._prepared = process
+        return database
+
+    def _resolve(self) -> AnyDatabase:
+        source = import_string(self.source) if isinstance(self.source, str) else self.source
+        # a Database answers callable() with True, since any attribute is a collection
+        database = source if isinstance(source, Database) else source()
+        if not isinstance(database, Database):
+            raise ConfigurationError(
+                f"database must be a pymongo Database or a callable that returns one, "
+                f"and {self.source!r} gave {type(database).__name__}."
+            )
+        return database
+
+
+class DatabaseUserMixin:
+    """Copy and pickle support for classes that have a `LazyDatabase` as ``_database``."""
+
+    _database: LazyDatabase
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle.
+
+        Raises:
+            TypeError: the object was made with a pymongo ``Database`` instead of a function that
+                returns one.
+        """
+        self._database.check_has_name("pickled")
+        return self.__dict__
+
+    def __copy__(self) -> Self:
+        """Return a copy, also of an object that cannot be pickled."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        copied = memo[id(self)] = copy(self)
+        # The arguments of the constructor have the source as well.
+        memo[id(self._database.source)] = self._database.source
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
+
+
+def get_collection(database: AnyDatabase, name: str) -> Any:
+    """Return a collection whose times are aware, independent of the client's ``tz_aware``.
+
+    A time that Python has no ``datetime`` for comes back as another type; it raises no error.
+    """
+    options = database.codec_options.with_options(
+        tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+    )
+    return database.get_collection(name, codec_options=options)
+
+
+@contextmanager
+def mapped_errors(path: str) -> Iterator[None]:
+    """Turn errors of pymongo into those of this package."""
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise MetaBackendObjectAlreadyExists(
+            f"A record has the path {path!r}.", path=path
+        ) from error
+    except (ConnectionFailure, ExecutionTimeout) as error:
+        # it was not even sent if there was no server to send it to
+        nothing_written = isinstance(error, ServerSelectionTimeoutError)
+        raise MetaBackendUnavailable(
+            f"MongoDB did not answer: {error}", path=path, nothing_written=nothing_written
+        ) from error
+    # ValueError: a UUID that no codec option says how to write, or half of a surrogate pair
+    except (PyMongoError, BSONError, OverflowError, ValueError) as error:
+        raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

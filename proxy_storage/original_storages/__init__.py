@@ -1,0 +1,1 @@
+"""Functions for original storages of any class."""

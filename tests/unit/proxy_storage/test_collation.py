@@ -1,0 +1,27 @@
+import pytest
+from django.db import connection
+
+from proxy_storage.db.collation import LiteralCharField
+from tests.testapp.models import StoredFile
+
+
+@pytest.mark.parametrize(
+    ("vendor", "is_mariadb", "expected"),
+    [
+        ("sqlite", False, None),
+        ("postgresql", False, "C"),
+        ("mysql", True, "utf8mb4_nopad_bin"),
+        ("mysql", False, "utf8mb4_0900_bin"),
+    ],
+)
+def test_collation(monkeypatch, vendor, is_mariadb, expected):
+    monkeypatch.setattr(connection, "vendor", vendor)
+    monkeypatch.setattr(connection, "mysql_is_mariadb", is_mariadb, raising=False)
+    parameters = LiteralCharField(max_length=10).db_parameters(connection)
+    assert parameters.get("collation") == expected
+
+
+def test_text_that_means_a_file_or_its_owner_is_literal():
+    names = ["path", "proxy_storage_name", "original_storage_path", "original_storage_name"]
+    for name in (*names, "object_id", "field"):
+        assert isinstance(StoredFile._meta.get_field(name), LiteralCharField)

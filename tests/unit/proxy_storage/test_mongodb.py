@@ -1,0 +1,72 @@
+"""The database of a process: looked up once, whoever comes at the same time."""
+
+import os
+import threading
+import uuid
+from contextlib import nullcontext
+
+import pytest
+
+from proxy_storage import mongodb
+from proxy_storage.exceptions import MetaBackendError
+from tests.testapp.storages import MongoStorage, get_mongo_db
+
+
+def test_threads_that_come_at_once_get_one_database():
+    calls, results = [], []
+    together = threading.Barrier(8)
+
+    def get_database():
+        calls.append(threading.get_ident())
+        return get_mongo_db()
+
+    database = mongodb.LazyDatabase(get_database)
+
+    def get():
+        together.wait()
+        results.append(database.get())
+
+    threads = [threading.Thread(target=get) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    assert results == [get_mongo_db()] * 8
+
+
+def test_thread_that_had_to_wait_finds_it_done(monkeypatch):
+    database = mongodb.LazyDatabase(lambda: 1 / 0)
+
+    class Waiting(nullcontext):
+        def __enter__(self):
+            """Another thread has been at work meanwhile."""
+            database._resolved = (os.getpid(), get_mongo_db())
+
+    monkeypatch.setattr(mongodb, "_resolving", Waiting())
+    assert database.get() == get_mongo_db()
+
+
+def test_forked_process_looks_again(monkeypatch):
+    calls = []
+    database = mongodb.LazyDatabase(lambda: calls.append(1) or get_mongo_db())
+    database.get()
+    database.get()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    database.get()
+    assert len(calls) == 2
+
+
+def test_value_that_a_document_cannot_have(empty_storages):
+    meta_backend = MongoStorage.meta_backend
+    with pytest.raises(MetaBackendError, match="refused"):
+        meta_backend.create(
+            {
+                "path": "/a",
+                "proxy_storage_name": "mongo_disk",
+                "original_storage_path": "a",
+                # pymongo writes none unless it is told how
+                "key": uuid.uuid4(),
+            }
+        )
+    assert not meta_backend.exists("/a")
