@@ -1,4 +1,4 @@
-"""The quick starts of the README, pasted into an empty folder."""
+"""Run the quick starts of the README in an empty folder."""
 
 import os
 import re
@@ -30,12 +30,14 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("empty")
 
 
-STORAGE, ENDPOINT = "Quick start: the storage", "Quick start: the download endpoint"
+STORAGE = "Quick start: a private file storage"
+ENDPOINT = "Quick start: the download endpoint"
+NGINX = "Serve the files through nginx"
 
 
 @pytest.fixture(scope="module")
 def printed(folder, new_environment, wheel):
-    """What each quick start has printed, pasted one after the other."""
+    """Return the output of each quick start. They run one after the other."""
     if shutil.which("curl") is None:
         if "CI" in os.environ:
             pytest.fail("curl is missing. On Debian: apt-get install curl")
@@ -46,31 +48,34 @@ def printed(folder, new_environment, wheel):
 
 
 @pytest.mark.parametrize("heading", [STORAGE, ENDPOINT])
-def test_quick_start_prints_what_it_says(printed, heading):
+def test_quick_start_prints_the_documented_output(printed, heading):
     assert printed[heading].endswith(get_block(heading, "text"))
 
 
 @pytest.mark.usefixtures("printed")
-def test_checks_find_nothing(folder, new_environment):
+def test_system_checks_find_no_problems(folder, new_environment):
     run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, env=new_environment)
 
 
 @pytest.mark.usefixtures("printed")
-def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp_path):
-    """The two blocks about nginx, added to what the quick starts have made."""
+def test_nginx_delivers_the_file(folder, new_environment, need_web_server, tmp_path):
+    """Follow the section about nginx in the project that the quick starts have created."""
     need_web_server("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
-        settings.write(f"\n{get_block(ENDPOINT, 'python')}\n")
-    location = get_block(ENDPOINT, "nginx").replace("/path/to/private/", f"{folder}/private/")
-    assert f"{folder}/private/" in location
+        settings.write(f"\n{get_block(NGINX, 'python')}\n")
+    paste(NGINX, folder, new_environment)
     site_port, nginx_port = free_port(), free_port()
+    server = get_block(NGINX, "nginx")
+    for documented, used in [
+        ("listen 80;", f"listen 127.0.0.1:{nginx_port};"),
+        ("/path/to/proxy-storage.conf", f"{folder}/proxy-storage.conf"),
+        ("127.0.0.1:8000", f"127.0.0.1:{site_port}"),
+    ]:
+        assert documented in server
+        server = server.replace(documented, used)
     conf = tmp_path / "nginx.conf"
-    conf.write_text(
-        f"pid {tmp_path}/pid; events {{}} http {{ access_log off; server {{"
-        f"listen 127.0.0.1:{nginx_port};"
-        f"location / {{ proxy_pass http://127.0.0.1:{site_port}; }} {location} }} }}"
-    )
-    # root's nginx would hand its work to a user who cannot read the folder
+    conf.write_text(f"pid {tmp_path}/pid; events {{}} http {{ access_log off; {server} }}")
+    # As root, nginx starts its workers as a user who cannot read the folder.
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
     nginx = [find_web_server("nginx"), "-c", conf, "-e", tmp_path / "log", "-g", directives]
     python = shutil.which("python", path=new_environment["PATH"])
@@ -89,11 +94,11 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp
         assert answer.body == b"Dear Anna"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in answer.headers["content-security-policy"]
-        # only nginx says this of a file
+        # nginx sends this header for files, the site does not.
         assert answer.headers["accept-ranges"] == "bytes"
         assert client.request(f"/internal/letters/{letter.name}").status == 404
 
 
-def test_places_that_it_names_are_there():
+def test_linked_files_exist():
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
