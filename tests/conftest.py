@@ -17,7 +17,7 @@ from pymongo import monitoring
 from demo import services
 from proxy_storage.registry import get_proxy_storage
 from tests import programs
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
@@ -150,7 +150,7 @@ def storage(request):
     changed_settings = request.getfixturevalue("settings")
     changed_settings.META_BACKENDS = {"simple": MemoryMetaBackend()}
     original = FileSystemStorage(settings.TEST_FILES_ROOT)
-    return put_in_front_of(original, "simple", changed_settings)
+    return configure_proxy_storage(original, "simple", changed_settings)
 
 
 @pytest.fixture(scope="session")

@@ -129,8 +129,8 @@ KINDS = {
         PROXY,
         {"original_storage": ORIGINAL_STORAGES["disk"], "path_prefix": "/private/"},
     ),
-    "facts": (
-        "tests.testapp.storages.FactsStorage",
+    "metadata": (
+        "tests.testapp.storages.MetadataStorage",
         {"original_storage": ORIGINAL_STORAGES["disk"], "paths": "full"},
     ),
     "multiple": (
@@ -141,8 +141,8 @@ KINDS = {
         "tests.testapp.storages.FallbackStorage",
         {"original_storages": FALLBACK, "paths": "full"},
     ),
-    "relative-facts": (
-        "tests.testapp.storages.FactsStorage",
+    "relative-metadata": (
+        "tests.testapp.storages.MetadataStorage",
         {"original_storage": ORIGINAL_STORAGES["disk"]},
     ),
     "relative-multiple": ("tests.testapp.storages.MultipleStorage", {"original_storages": SEVERAL}),

@@ -5,7 +5,7 @@ import pytest
 TEXT = "Grüße aus Köln, 日本語 🎉"
 
 
-def read(site, browser, content, storage="orm-facts"):
+def read(site, browser, content, storage="orm-metadata"):
     file = site.upload("text.txt", lambda token: content, storage_name=storage)
     browser.open(file.safe_url)
     return browser.run("return document.body.innerText").strip()

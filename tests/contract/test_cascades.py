@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from proxy_storage.db import cascades
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import read
+from tests.contract.reading import read
 from tests.testapp.models import Case, CaseFile, Document, StoredFile, Suspect, UrgentCase
 from tests.testapp.storages import CaseStorage
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.fields.files import FileDescriptor
 
 from proxy_storage.db.fields import ProxyStorageFieldFile
-from tests.contract.owners import get_owner, owner_of
+from tests.contract.content_objects import get_content_object_key, get_recorded_key
 from tests.testapp.models import DiskDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -118,7 +118,7 @@ class TestReading:
         file.instance.refresh_from_db()
         with getattr(file.instance, field).open() as reread:
             assert reread.read() == b"rewritten"
-        assert get_owner(DiskDocument, field, file.name) == owner_of(
+        assert get_recorded_key(DiskDocument, field, file.name) == get_content_object_key(
             file.instance, field, DiskDocument
         )
 
@@ -147,17 +147,17 @@ class TestEquality:
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         clone(document).save()
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
-            document, field, DiskDocument
-        )
-        assert get_owner(DiskDocument, field, old) is None
+        assert get_recorded_key(
+            DiskDocument, field, getattr(document, field).name
+        ) == get_content_object_key(document, field, DiskDocument)
+        assert get_recorded_key(DiskDocument, field, old) is None
 
     def test_unsaved_model(self, field):
         document = pickle.loads(pickle.dumps(DiskDocument()))
         getattr(document, field).save("hello.txt", ContentFile(b"x"))
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
-            document, field, DiskDocument
-        )
+        assert get_recorded_key(
+            DiskDocument, field, getattr(document, field).name
+        ) == get_content_object_key(document, field, DiskDocument)
 
 
 class TestAssigning:
@@ -182,12 +182,12 @@ class TestAssigning:
         with open(getattr(document, field).path, "rb") as source:
             other = DiskDocument.objects.create(**{field: File(source, name="copy.txt")})
         assert getattr(other, field).name != getattr(document, field).name
-        assert get_owner(DiskDocument, field, getattr(other, field).name) == owner_of(
-            other, field, DiskDocument
-        )
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
-            document, field, DiskDocument
-        )
+        assert get_recorded_key(
+            DiskDocument, field, getattr(other, field).name
+        ) == get_content_object_key(other, field, DiskDocument)
+        assert get_recorded_key(
+            DiskDocument, field, getattr(document, field).name
+        ) == get_content_object_key(document, field, DiskDocument)
 
     def test_file_without_name_is_an_error(self, field):
         document = DiskDocument(**{field: ContentFile(b"nameless")})
@@ -206,7 +206,7 @@ class TestAssigning:
         DiskDocument.objects.bulk_create([DiskDocument(**{field: upload})])
         file = getattr(DiskDocument.objects.get(), field)
         assert Path(file.path).read_bytes() == b"bulk"
-        assert get_owner(DiskDocument, field, file.name) is None
+        assert get_recorded_key(DiskDocument, field, file.name) is None
 
 
 class TestDeleting:
@@ -238,7 +238,7 @@ class TestDeleting:
             document.delete()
         assert storage.exists(path)
         assert Path(path).read_bytes() == b"hello world"
-        assert get_owner(DiskDocument, field, path) is None
+        assert get_recorded_key(DiskDocument, field, path) is None
 
     def test_model_saved_again_after_its_deletion(
         self, document, field, django_capture_on_commit_callbacks
@@ -249,5 +249,7 @@ class TestDeleting:
         getattr(document, field).save("hello.txt", ContentFile(b"again"))
         second = getattr(document, field).name
         assert first != second
-        assert get_owner(DiskDocument, field, first) is None
-        assert get_owner(DiskDocument, field, second) == owner_of(document, field, DiskDocument)
+        assert get_recorded_key(DiskDocument, field, first) is None
+        assert get_recorded_key(DiskDocument, field, second) == get_content_object_key(
+            document, field, DiskDocument
+        )

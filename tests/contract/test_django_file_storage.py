@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import MetaBackendObjectDoesNotExist
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
-from tests.contract.proxy_storages import read
+from tests.contract.reading import read
 from tests.testapp.storages import MongoDiskStorage, OrmDiskStorage
 
 ODD_NAMES = [
@@ -45,7 +45,7 @@ class TestDeconstruction:
         [
             ("orm-disk", "proxy_storage.storages.ProxyStorage"),
             ("mongo-disk", "proxy_storage.storages.ProxyStorage"),
-            ("orm-facts", "tests.testapp.storages.FactsStorage"),
+            ("orm-metadata", "tests.testapp.storages.MetadataStorage"),
         ],
     )
     def test_alias_is_named_with_its_options(self, alias, path, settings):

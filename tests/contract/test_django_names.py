@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
 
 # what Django or we put between stem and extension
 RANDOM = "_[A-Za-z0-9]{7,16}"
@@ -26,7 +26,7 @@ def storage(request, empty_storages):
 @pytest.fixture
 def in_front_of(empty_storages, meta_backend_name, settings):
     def put(original):
-        return put_in_front_of(original, meta_backend_name, settings)
+        return configure_proxy_storage(original, meta_backend_name, settings)
 
     return put
 

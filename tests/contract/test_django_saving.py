@@ -20,8 +20,8 @@ from django.core.files.uploadedfile import (
 )
 
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
 
 TEXT = "straße\n" * 3
 
@@ -235,7 +235,7 @@ class TestPermissions:
         original = FileSystemStorage(
             tmp_path / "files", file_permissions_mode=0o640, directory_permissions_mode=0o710
         )
-        storage = put_in_front_of(original, meta_backend_name, settings)
+        storage = configure_proxy_storage(original, meta_backend_name, settings)
         for content in (ContentFile(b"x"), make_temporary_upload()):
             path = Path(storage.save("path/to/a.txt", content))
             content.close()

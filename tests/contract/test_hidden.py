@@ -14,7 +14,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage_api import hidden
 from proxy_storage_api.hidden import get_missing_records
 from proxy_storage_permissions import FieldPermissions, FilePermission, IsOwner
-from tests.contract.requests import FILES, RULES, WHO, World
+from tests.contract.request_matrix import FILES, RULES, WHO, World
 from tests.testapp.models import (
     DatedDocument,
     Document,
@@ -29,7 +29,7 @@ pytestmark = [
 ]
 SWITCHED_ON = {
     "HIDE_FORBIDDEN": True,
-    "DELETE_PERMISSION_CLASSES": ["tests.contract.requests.DocumentFiles"],
+    "DELETE_PERMISSION_CLASSES": ["tests.contract.request_matrix.DocumentFiles"],
 }
 REQUESTS = [
     ("get", "/files/"),

@@ -13,8 +13,8 @@ from django.core.files.storage import FileSystemStorage
 from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.paths import MAX_PART_BYTES, MAX_PATH_LENGTH
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
@@ -108,7 +108,7 @@ def test_name_that_is_found_in_a_race_is_cut(empty_storages):
 
 
 def test_name_of_a_file_without_record_is_cut(meta_backend_name, settings, tmp_path):
-    storage = put_in_front_of(FileSystemStorage(tmp_path), meta_backend_name, settings)
+    storage = configure_proxy_storage(FileSystemStorage(tmp_path), meta_backend_name, settings)
     name = "n" * (MAX_PART_BYTES - 4) + ".txt"
     (tmp_path / name).write_bytes(b"another's")
     path = storage.save(name, ContentFile(b"mine"))

@@ -17,8 +17,8 @@ from proxy_storage.exceptions import InvalidNameError, LocalPathError, ProxyFile
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.gridfs import GridFSStorage
 from proxy_storage_api.viewsets import FileViewSet
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.models import Document
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
@@ -98,7 +98,7 @@ class TestRelativeName:
 
     @pytest.mark.parametrize("storage", ["orm-prefix"], indirect=True)
     def test_does_not_lead_out_of_the_prefix(self, storage):
-        other = get_proxy_storage("orm-facts")
+        other = get_proxy_storage("orm-metadata")
         outside = {"proxy_storage_name": "orm-prefix", "original_storage_path": "x", "path": "/x"}
         storage.meta_backend.create(outside)
         assert storage.exists("/x")
@@ -129,7 +129,7 @@ class TestPathlib:
     """Names as ``pathlib`` has them, which Django's storages take as well."""
 
     @pytest.mark.parametrize(
-        "storage", [*FULL, *RELATIVE, "orm-plain-disk", "orm-facts"], indirect=True
+        "storage", [*FULL, *RELATIVE, "orm-plain-disk", "orm-metadata"], indirect=True
     )
     def test_means_what_its_text_means(self, storage):
         path = save(storage)
@@ -175,7 +175,7 @@ class TestRecordsFromBefore:
         original = FileSystemStorage(tmp_path) if request.param == "disk" else MemoryStorage()
 
         def switch(paths):
-            return put_in_front_of(original, meta_backend_name, settings, paths=paths)
+            return configure_proxy_storage(original, meta_backend_name, settings, paths=paths)
 
         return switch
 
@@ -234,7 +234,7 @@ class TestListing:
         assert storage.listdir("") == (["letters"], [])
 
     def test_paths_of_a_form_of_its_own(self, meta_backend_name, settings, tmp_path, monkeypatch):
-        storage = put_in_front_of(FileSystemStorage(tmp_path), meta_backend_name, settings)
+        storage = configure_proxy_storage(FileSystemStorage(tmp_path), meta_backend_name, settings)
         monkeypatch.setattr(storage, "get_path", lambda original, name: f"/p/{name}.d")
         assert save(storage, "a.txt") == "/p/a.txt.d"
         assert storage.listdir("") == ([], [])
@@ -326,7 +326,7 @@ class TestLocalPath:
 class TestPathWithoutRecord:
     @pytest.mark.parametrize(
         "storage",
-        ["orm-disk", "orm-prefix", "orm-relative-disk", "orm-facts"],
+        ["orm-disk", "orm-prefix", "orm-relative-disk", "orm-metadata"],
         indirect=True,
     )
     def test_is_where_the_file_would_be(self, storage):
@@ -348,7 +348,7 @@ class TestPathWithoutRecord:
 
     def test_of_a_prefix_that_every_path_has(self, meta_backend_name, settings, tmp_path):
         original, options = FileSystemStorage(tmp_path), {"paths": None, "path_prefix": "/"}
-        storage = put_in_front_of(original, meta_backend_name, settings, **options)
+        storage = configure_proxy_storage(original, meta_backend_name, settings, **options)
         for name in (storage.path(""), storage.location, f"{tmp_path}/", ""):
             assert storage.path(name) == str(tmp_path)
         for name in ("a/b.txt", "/a/b.txt", f"{tmp_path}/a/b.txt"):
@@ -512,7 +512,7 @@ def test_original_that_refuses_its_own_folder(meta_backend_name, settings, tmp_p
             return super().path(name)
 
     options = {"paths": "relative"}
-    storage = put_in_front_of(Names(tmp_path), meta_backend_name, settings, **options)
+    storage = configure_proxy_storage(Names(tmp_path), meta_backend_name, settings, **options)
     path = save(storage)
     assert not storage.exists(f"{tmp_path}/letters/a.txt")
     assert read(storage, path) == b"mine"
@@ -522,6 +522,6 @@ def test_original_that_refuses_its_own_folder(meta_backend_name, settings, tmp_p
 
 def test_gridfs_in_front_of_relative_paths_has_no_local_root(meta_backend_name, settings):
     original = GridFSStorage(database=get_mongo_db)
-    storage = put_in_front_of(original, meta_backend_name, settings, paths="relative")
+    storage = configure_proxy_storage(original, meta_backend_name, settings, paths="relative")
     save(storage)
     assert not storage.exists("/letters/b.txt")

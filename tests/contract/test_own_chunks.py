@@ -12,8 +12,8 @@ from proxy_storage.exceptions import ContentError
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.content import MeasuredFile, has_own_chunks
 from proxy_storage.storages.fallback import OriginalStorageFallbackMixin
-from tests.contract.proxy_storages import read
-from tests.safety.contents import STORAGES
+from tests.contract.reading import read
+from tests.safety.content_checks import STORAGES
 from tests.testapp.storages import MemoryStorage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from proxy_storage.meta_backends.record_set import RecordSet
 from proxy_storage_permissions import decide, get_readable
-from tests.contract.readers import BACKENDS, MODELS, PERMISSIONS, World, ask
-from tests.safety.names import EXAMPLES
+from tests.contract.permission_matrix import BACKENDS, MODELS, PERMISSIONS, World, ask
+from tests.safety.name_strategies import EXAMPLES
 
 # as of a list that asks each record, where it has to
 VIEW = SimpleNamespace(asks_for_one_file=True)

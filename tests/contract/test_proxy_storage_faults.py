@@ -12,7 +12,7 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.saving import SaveOperation
-from tests.contract.proxy_storages import is_in_original, read
+from tests.contract.reading import is_in_original, read
 
 
 @pytest.fixture(params=settings.ORIGINAL_STORAGES)

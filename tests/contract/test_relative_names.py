@@ -19,8 +19,8 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.paths import MAX_PATH_LENGTH, strip_token
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.storages import MemoryStorage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -48,7 +48,7 @@ def lose_bytes(storage, path):
 @pytest.fixture
 def in_front_of(meta_backend_name, settings):
     def put(original):
-        return put_in_front_of(original, meta_backend_name, settings, paths="relative")
+        return configure_proxy_storage(original, meta_backend_name, settings, paths="relative")
 
     return put
 

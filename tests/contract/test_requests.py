@@ -4,7 +4,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from tests.contract.requests import CONTENT, FILES, READERS, RULES, WHO, World
+from tests.contract.request_matrix import CONTENT, FILES, READERS, RULES, WHO, World
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),

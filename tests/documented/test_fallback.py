@@ -17,7 +17,7 @@ from proxy_storage.storages.fallback import (
     OriginalStorageFallbackMixin,
 )
 from proxy_storage.storages.gridfs import GridFSStorage
-from tests.documented.reading import read
+from tests.contract.reading import read
 from tests.testapp.models import NamedStoredFile
 from tests.testapp.storages import get_mongo_db
 

@@ -6,7 +6,7 @@ from django.core.files.storage import FileSystemStorage
 
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.gridfs import GridFSStorage
-from tests.documented.reading import read
+from tests.contract.reading import read
 from tests.testapp.models import NamedStoredFile
 from tests.testapp.storages import get_mongo_db
 

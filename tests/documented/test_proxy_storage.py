@@ -6,7 +6,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObjectDoesNotExist
 from proxy_storage.storages.base import ProxyStorageBase
-from tests.documented.reading import read
+from tests.contract.reading import read
 
 
 class TestProxyStorage:

@@ -9,7 +9,7 @@ from django.test import Client
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
-from tests.documented.reading import read
+from tests.contract.reading import read
 
 
 class TestDjangoProxyStorage:

@@ -18,7 +18,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "letters": {
-        "BACKEND": "tests.site.storages.FactsStorage",
+        "BACKEND": "tests.site.storages.MetadataStorage",
         "OPTIONS": {
             "original_storage": {
                 "BACKEND": "django.core.files.storage.FileSystemStorage",

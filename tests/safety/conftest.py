@@ -1,6 +1,6 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.safety.contents", "tests.safety.leftovers")
+pytest.register_assert_rewrite("tests.safety.content_checks", "tests.safety.stored_files")
 
 
 @pytest.fixture(autouse=True)

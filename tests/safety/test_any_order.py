@@ -20,9 +20,9 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.paths import clean_path
 from proxy_storage.storages.lookup import get_all_originals
-from tests.contract.proxy_storages import read
-from tests.safety.leftovers import get_names, get_paths
-from tests.safety.names import EXAMPLES
+from tests.contract.reading import read
+from tests.safety.name_strategies import EXAMPLES
+from tests.safety.stored_files import get_original_names, get_record_paths
 
 # they differ for us; some of them do not for a database or for who cleans up names
 NAMES = [
@@ -163,9 +163,9 @@ class Files(RuleBasedStateMachine):
 
     @invariant()
     def nothing_else_is_anywhere(self):
-        assert sorted(get_paths(self.storage)) == sorted(self.files)
+        assert sorted(get_record_paths(self.storage)) == sorted(self.files)
         there = [self.places[path] for path, content in self.files.items() if content is not None]
-        assert get_names(self.storage) == sorted([*there, *self.strangers])
+        assert get_original_names(self.storage) == sorted([*there, *self.strangers])
         for known, content in self.strangers.items():
             with self.original.open(known) as file:
                 assert file.read() == content
@@ -175,7 +175,7 @@ class Files(RuleBasedStateMachine):
             self.storage.delete(path)
         for known in self.strangers:
             self.original.delete(known)
-        assert get_paths(self.storage) == get_names(self.storage) == []
+        assert get_record_paths(self.storage) == get_original_names(self.storage) == []
 
 
 @pytest.mark.django_db

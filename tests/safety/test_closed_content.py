@@ -10,8 +10,8 @@ from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db.models.fields.files import FieldFile
 
-from tests.contract.proxy_storages import read
-from tests.safety.contents import STORAGES, check_is_refused
+from tests.contract.reading import read
+from tests.safety.content_checks import STORAGES, check_is_refused
 from tests.testapp.models import PlainDocument
 
 pytestmark = [

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
-from tests.safety.contents import STORAGES, check_is_refused, check_is_saved
+from tests.safety.content_checks import STORAGES, check_is_refused, check_is_saved
 from tests.testapp.storages import FallbackStorage
 
 pytestmark = [

@@ -13,8 +13,8 @@ from proxy_storage.exceptions import InvalidNameError, MetaBackendError, MetaBac
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.fallback import OriginalStorageFallbackMixin
 from proxy_storage.storages.gridfs import GridFSStorage
-from tests.contract.proxy_storages import read
-from tests.safety.originals import get_files
+from tests.contract.reading import read
+from tests.safety.stored_files import get_original_files
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -166,7 +166,7 @@ class TestAttemptThatFails:
             assert file.read() == DATA
         assert saved_by(storage, path) == "number 2"
         assert read(storage, path) == DATA
-        assert get_files(first) == []
+        assert get_original_files(first) == []
 
     def test_upload_stays_where_it_is(self, chain, tmp_path):
         with TemporaryUploadedFile("upload.bin", "application/x-upload", 5, None) as upload:
@@ -175,7 +175,7 @@ class TestAttemptThatFails:
             path = storage.save("hello.bin", upload)
             assert os.path.exists(upload.temporary_file_path())
         assert read(storage, path) == b"world"
-        assert [str(file) for file in get_files(Disk(tmp_path))] == [path]
+        assert [str(file) for file in get_original_files(Disk(tmp_path))] == [path]
 
     def test_is_the_last_one_for_content_without_seek(self, chain, first):
         stream = (Stream if first.fails_by_itself else BreakingStream)(DATA)
@@ -184,7 +184,7 @@ class TestAttemptThatFails:
         with pytest.raises(OSError) as caught:
             storage.save("hello.bin", stream)
         assert "cannot be read again" in caught.value.__notes__[-1]
-        assert get_files(first) == get_files(second) == []
+        assert get_original_files(first) == get_original_files(second) == []
         assert list(storage.meta_backend) == []
 
     def test_content_without_seek_that_nobody_has_read_goes_on(self, chain, tmp_path):
@@ -206,7 +206,7 @@ class TestErrorThatIsRaised:
             "The original storage 'number 2' failed before: "
             "OSError('connection lost after 50 bytes')",
         ]
-        assert [get_files(original) for original in originals] == [[], [], []]
+        assert [get_original_files(original) for original in originals] == [[], [], []]
 
     def test_has_notes_where_no_name_is_found_for_the_next_one(self, chain, tmp_path):
         storage = chain(Interrupted(100), Disk(tmp_path))
@@ -233,7 +233,7 @@ class TestErrorOfTheMetaBackend:
         monkeypatch.setattr(storage.meta_backend, "exists", fail)
         with pytest.raises(MetaBackendUnavailable):
             storage.save("hello.bin", ContentFile(DATA))
-        assert [get_files(original) for original in originals] == [[], []]
+        assert [get_original_files(original) for original in originals] == [[], []]
 
     def test_after_they_were_written(self, chain, originals, monkeypatch):
         storage, tried = chain(*originals), []
@@ -248,4 +248,4 @@ class TestErrorOfTheMetaBackend:
         with pytest.raises(MetaBackendError, match="refused"):
             storage.save("hello.bin", ContentFile(DATA))
         assert len(tried) == 1
-        assert [get_files(original) for original in originals] == [[], []]
+        assert [get_original_files(original) for original in originals] == [[], []]

@@ -11,8 +11,8 @@ from proxy_storage.exceptions import (
     MetaBackendObjectAlreadyExists,
 )
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import is_in_original, read
-from tests.safety.originals import ORIGINALS, get_files
+from tests.contract.reading import is_in_original, read
+from tests.safety.stored_files import ORIGINALS, get_original_files
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = [
@@ -93,14 +93,14 @@ class TestTableThatRefuses:
 
     def test_bytes_are_removed_and_the_cause_comes_through(self, storage, refusal):
         path = storage.save("hello.txt", ContentFile(b"first"))
-        before = get_files(storage.original_storage)
+        before = get_original_files(storage.original_storage)
 
         with pytest.raises(MetaBackendError) as caught:
             storage.save("hello.txt", Upload(b"second", refusal.begin))
 
         assert isinstance(caught.value.__cause__, DatabaseError)
         assert not isinstance(caught.value, MetaBackendObjectAlreadyExists)
-        assert get_files(storage.original_storage) == before
+        assert get_original_files(storage.original_storage) == before
         refusal.end()
         assert read(storage, path) == b"first"
         assert read(storage, storage.save("hello.txt", ContentFile(b"third"))) == b"third"
@@ -127,7 +127,7 @@ class TestDocumentThatIsRefused:
         with pytest.raises(MetaBackendError, match="refused") as caught:
             storage.save("hello.txt", ContentFile(b"world"))
         assert isinstance(caught.value.__cause__, InvalidDocument)
-        assert get_files(storage.original_storage) == []
+        assert get_original_files(storage.original_storage) == []
 
     def test_bytes_that_were_there_before_stay(self, storage):
         assert is_in_original(storage, save_known(storage))
@@ -135,7 +135,7 @@ class TestDocumentThatIsRefused:
 
 def test_document_that_breaks_an_index_of_the_project(monkeypatch):
     """To try other paths would never come to an end."""
-    storage, tries = get_proxy_storage("mongo-facts"), []
+    storage, tries = get_proxy_storage("mongo-metadata"), []
     create = storage.meta_backend.create
 
     def create_a_few_times(data):
@@ -153,7 +153,7 @@ def test_document_that_breaks_an_index_of_the_project(monkeypatch):
         get_mongo_db()["records"].drop_index(index)
     assert not isinstance(caught.value, MetaBackendObjectAlreadyExists)
     assert isinstance(caught.value.__cause__, DuplicateKeyError)
-    assert [str(file) for file in get_files(storage.original_storage)] == [path]
+    assert [str(file) for file in get_original_files(storage.original_storage)] == [path]
 
 
 @pytest.mark.parametrize("storage", ["orm-disk", "mongo-disk", "simple"], indirect=True)
@@ -172,7 +172,7 @@ class TestSaveThatIsInterrupted:
     def save(self, storage):
         with pytest.raises(KeyboardInterrupt):
             storage.save("hello.txt", ContentFile(b"world"))
-        return get_files(storage.original_storage)
+        return get_original_files(storage.original_storage)
 
     def test_bytes_of_a_record_that_is_there_stay(self, storage, monkeypatch):
         self.interrupt(monkeypatch, storage, lambda create, data: create(data))

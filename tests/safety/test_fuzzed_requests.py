@@ -7,7 +7,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.requests import RULES, World
+from tests.contract.request_matrix import RULES, World
 from tests.hostile_names import HOSTILE_NAMES
 
 pytestmark = [

@@ -19,7 +19,7 @@ def count_handles():
     return len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.parametrize("name", ["orm-facts", "mongo-disk", "mongo-gridfs", "orm-fallback"])
+@pytest.mark.parametrize("name", ["orm-metadata", "mongo-disk", "mongo-gridfs", "orm-fallback"])
 def test_no_handle_stays_open(name, empty_storages):
     storage = get_proxy_storage(name)
 

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy_storage.exceptions import ProxyStorageError
-from tests.contract.proxy_storages import read
-from tests.safety.leftovers import get_files, get_names, get_paths
-from tests.safety.names import EXAMPLES, Somewhere, names, no_names
+from tests.contract.reading import read
+from tests.safety.name_strategies import EXAMPLES, Somewhere, names, no_names
+from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
 pytestmark = pytest.mark.django_db
 
@@ -33,12 +33,12 @@ class TestNothingThere:
     )
     @example(known="/etc/hostname")
     def test_is_recorded(self, storage, known):
-        files_before = get_files()
+        files_before = get_local_files()
         with pytest.raises(ProxyStorageError) as caught:
             storage.save("a.txt", None, original_storage_path=known)
         assert isinstance(caught.value, (SuspiciousFileOperation, FileNotFoundError))
-        assert get_names(storage) == get_paths(storage) == []
-        assert get_files() == files_before
+        assert get_original_names(storage) == get_record_paths(storage) == []
+        assert get_local_files() == files_before
 
 
 class TestSpelling:
@@ -54,11 +54,11 @@ class TestSpelling:
 
     def check_one_record(self, storage, known):
         path = storage.save("a.txt", None, original_storage_path=known)
-        paths = sorted(get_paths(storage))
+        paths = sorted(get_record_paths(storage))
         for spelled in self.spell(storage, known):
             with pytest.raises(ProxyStorageError):
                 storage.save("a.txt", None, original_storage_path=spelled)
-            assert sorted(get_paths(storage)) == paths
+            assert sorted(get_record_paths(storage)) == paths
         assert read(storage, path) == b"there"
 
     def test_makes_no_second_record(self, storage):

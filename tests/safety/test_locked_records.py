@@ -18,7 +18,7 @@ from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.meta_backends import mongo
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api.viewsets import FileViewSet
-from tests.contract.proxy_storages import read
+from tests.contract.reading import read
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = pytest.mark.usefixtures("empty_storages")

@@ -17,7 +17,7 @@ from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.deleting import DeleteOperation
 from proxy_storage.storages.gridfs import GridFSStorage
 from proxy_storage.storages.saving import SaveOperation
-from tests.contract.proxy_storages import read
+from tests.contract.reading import read
 from tests.testapp.storages import get_mongo_db
 
 pytestmark = pytest.mark.usefixtures("empty_storages")

@@ -12,9 +12,9 @@ from proxy_storage.exceptions import MetaBackendObjectAlreadyExists
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.storages.gridfs import GridFSStorage
 from proxy_storage.storages.saving import SaveOperation
-from tests.contract.proxy_storages import read
-from tests.contract.special_storages import put_in_front_of
-from tests.safety.originals import get_files
+from tests.contract.reading import read
+from tests.contract.temporary_storages import configure_proxy_storage
+from tests.safety.stored_files import get_original_files
 from tests.testapp.storages import MemoryStorage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -159,7 +159,7 @@ class TestPlaceOfVanishedBytes:
         with pytest.raises(MetaBackendObjectAlreadyExists) as caught:
             storage.save("same.txt", Stream())
         assert caught.value.path == path
-        assert get_files(storage.original_storage) == []
+        assert get_original_files(storage.original_storage) == []
 
 
 @pytest.mark.parametrize("meta_backend_name", settings.META_BACKENDS)
@@ -170,7 +170,7 @@ def test_two_files_in_one_object_are_one_file(meta_backend_name, settings):
         def _save(self, name, content):
             return super()._save("object", content)
 
-    storage = put_in_front_of(OneObject(), meta_backend_name, settings)
+    storage = configure_proxy_storage(OneObject(), meta_backend_name, settings)
     path = save(storage, b"first")
     with pytest.raises(MetaBackendObjectAlreadyExists):
         save(storage, b"other")

@@ -20,9 +20,8 @@ from proxy_storage.paths import (
     validate_name,
     validate_original_storage_path,
 )
-from tests.contract.proxy_storages import read
-from tests.safety.leftovers import get_files, get_names, get_paths
-from tests.safety.names import (
+from tests.contract.reading import read
+from tests.safety.name_strategies import (
     EXAMPLES,
     VARIATIONS,
     Somewhere,
@@ -31,6 +30,7 @@ from tests.safety.names import (
     names,
     no_names,
 )
+from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
 ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
@@ -150,7 +150,7 @@ def lies_outside(storage, name):
 
 
 def look(storage):
-    return get_names(storage), get_paths(storage), get_files()
+    return get_original_names(storage), get_record_paths(storage), get_local_files()
 
 
 def save(storage, name, content):
@@ -164,15 +164,15 @@ def save(storage, name, content):
         assert lies_outside(storage, name) is outside_before
         return None
     record = storage.meta_backend.get(path)
-    assert sorted([*paths_before, path]) == sorted(get_paths(storage))
-    assert sorted([*names_before, record["original_storage_path"]]) == get_names(storage)
+    assert sorted([*paths_before, path]) == sorted(get_record_paths(storage))
+    assert sorted([*names_before, record["original_storage_path"]]) == get_original_names(storage)
     original, new_files = storage.get_original_storage(), []
     if isinstance(original, FileSystemStorage):
         new_files = [Path(storage.path(path))]
         assert Path(os.path.realpath(new_files[0])).is_relative_to(
             os.path.realpath(original.location)
         )
-    assert sorted([*files_before, *new_files]) == get_files()
+    assert sorted([*files_before, *new_files]) == get_local_files()
     assert storage.exists(path)
     return path
 

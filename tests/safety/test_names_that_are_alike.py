@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from django.core.files.base import ContentFile
 
-from tests.contract.proxy_storages import read
+from tests.contract.reading import read
 
 pytestmark = pytest.mark.django_db
 

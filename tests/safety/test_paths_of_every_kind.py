@@ -18,8 +18,8 @@ from proxy_storage.exceptions import (
     ProxyFileNotFoundError,
     ProxyStorageError,
 )
-from tests.contract.proxy_storages import read
-from tests.safety.names import EXAMPLES, names
+from tests.contract.reading import read
+from tests.safety.name_strategies import EXAMPLES, names
 
 OPERATORS = ["$ne", "$gt", "$gte", "$lt", "$in", "$nin", "$regex", "$exists", "$not", "$where"]
 NAMES = ["a.txt", "b.txt", "sub/a.txt"]

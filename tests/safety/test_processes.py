@@ -125,7 +125,7 @@ def test_fork_while_threads_save(world):
 def test_large_file_takes_no_memory(world):
     if world.name != "sqlite":
         pytest.skip("a matter of the bytes, which no record has")
-    grown = world.run("save_and_open", storage="orm-facts", size=1 << 30)
+    grown = world.run("save_and_open", storage="orm-metadata", size=1 << 30)
     assert grown["is_whole"]
     assert max(grown["save"], grown["open"]) < 32 << 20
 

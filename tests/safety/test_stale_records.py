@@ -6,7 +6,7 @@ from django.core.files.base import ContentFile
 
 from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.proxy_storages import is_in_original
+from tests.contract.reading import is_in_original
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 

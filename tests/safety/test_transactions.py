@@ -18,9 +18,9 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.saving import SaveOperation
-from tests.contract.proxy_storages import is_in_original, read
-from tests.contract.special_storages import put_in_front_of
-from tests.safety.originals import ORIGINALS
+from tests.contract.reading import is_in_original, read
+from tests.contract.temporary_storages import configure_proxy_storage
+from tests.safety.stored_files import ORIGINALS
 from tests.testapp.models import Document
 
 pytestmark = [
@@ -278,7 +278,7 @@ def test_original_that_knows_of_no_such_file_keeps_no_record(
             raise FileNotFoundError(name)
 
     original = Strict(settings.TEST_FILES_ROOT / "strict")
-    storage = put_in_front_of(original, meta_backend_name, settings)
+    storage = configure_proxy_storage(original, meta_backend_name, settings)
     path = storage.save("hello.txt", ContentFile(b"world"))
     with transaction.atomic() if is_inside else nullcontext():
         storage.delete(path)

@@ -55,7 +55,7 @@ LOGGING = {
 
 STORAGES = {
     "avatars": {
-        "BACKEND": "tests.site.storages.FactsStorage",
+        "BACKEND": "tests.site.storages.MetadataStorage",
         "OPTIONS": {
             "original_storage": {
                 "BACKEND": "django.core.files.storage.FileSystemStorage",

@@ -83,7 +83,7 @@ S3 = {
     },
 }
 PLAIN = "proxy_storage.storages.ProxyStorage"
-FACTS = "tests.site.storages.FactsStorage"
+FACTS = "tests.site.storages.MetadataStorage"
 SERVING = "proxy_storage.serving"
 # name -> the class, where the bytes are, and who delivers them
 PROXY_STORAGES = {

@@ -14,5 +14,5 @@ def get_mongo_db():
     return MongoClient(settings.MONGODB_URI, serverSelectionTimeoutMS=5000)[settings.MONGODB_NAME]
 
 
-class FactsStorage(FileMetadataProxyStorageMixin, ProxyStorage):
+class MetadataStorage(FileMetadataProxyStorageMixin, ProxyStorage):
     """Records what it knows of a file."""

@@ -49,7 +49,7 @@ class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
         raise OSError(f"no space for {name}")
 
 
-class FactsStorage(FileMetadataProxyStorageMixin, ProxyStorage):
+class MetadataStorage(FileMetadataProxyStorageMixin, ProxyStorage):
     """Records what it knows of a file."""
 
 

@@ -5,7 +5,7 @@ import pytest
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage_permissions.links import get_signed_url, revoke_links
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.models import PlainStoredFile
 from tests.unit.permissions.links import is_good, save, save_again
 
@@ -74,7 +74,7 @@ class TestRevoking:
 @pytest.mark.parametrize("storage", ["orm-memory"], indirect=True)
 def test_records_without_version_have_links_that_cannot_be_revoked(storage, settings):
     settings.META_BACKENDS = {"plain": ORMMetaBackend(model=PlainStoredFile)}
-    plain = put_in_front_of(storage.original_storage, "plain", settings)
+    plain = configure_proxy_storage(storage.original_storage, "plain", settings)
     record = save(plain)
     link = get_signed_url(record)
     assert is_good(link, record)

@@ -136,8 +136,8 @@ def test_types_that_are_shown_in_place(settings, types):
         ({"CONTENT_OBJECT_DATABASES": 5}, ["proxy_storage.E010"]),
         ({"CONTENT_OBJECT_DATABASES": [["other"]]}, ["proxy_storage.E010"]),
         ({"CONTENT_OBJECT_DATABASES": ["other"]}, []),
-        ({"GET_TENANT": "tests.broken.get_tenant"}, ["proxy_storage.E011"]),
-        ({"FILE_URL_KWARGS": "tests.broken.get_arguments"}, ["proxy_storage.E014"]),
+        ({"GET_TENANT": "tests.broken_module.get_tenant"}, ["proxy_storage.E011"]),
+        ({"FILE_URL_KWARGS": "tests.broken_module.get_arguments"}, ["proxy_storage.E014"]),
         ({"DEFAULT_PERMISSION_CLASSES": []}, []),
     ],
 )

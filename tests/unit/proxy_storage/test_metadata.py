@@ -23,7 +23,7 @@ CONTENT = b"\x00facts" * 50_000
 
 @pytest.fixture(params=settings.META_BACKENDS)
 def storage(request):
-    return get_proxy_storage(f"{request.param}-facts")
+    return get_proxy_storage(f"{request.param}-metadata")
 
 
 @pytest.fixture
@@ -226,4 +226,4 @@ def test_time_of_a_record_from_a_time_without_zones(storage, monkeypatch):
 
 def test_model_of_records_has_the_fields():
     names = {field.name for field in StoredFile._meta.get_fields()}
-    assert names >= set(get_proxy_storage("orm-facts").get_record_keys())
+    assert names >= set(get_proxy_storage("orm-metadata").get_record_keys())

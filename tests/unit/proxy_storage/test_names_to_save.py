@@ -11,7 +11,7 @@ from proxy_storage.exceptions import InvalidNameError, MetaBackendUnavailable
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.lookup import get_returned_name
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.models import Document
 
@@ -146,7 +146,9 @@ def test_name_that_the_file_system_does_not_take(settings, tmp_path):
     location = tmp_path
     while len(str(location)) < 3900:
         location /= "d" * 100
-    storage = put_in_front_of(FileSystemStorage(location), "orm", settings, paths="relative")
+    storage = configure_proxy_storage(
+        FileSystemStorage(location), "orm", settings, paths="relative"
+    )
     with pytest.raises(InvalidNameError, match="is longer than the original storage allows"):
         save(storage, f"{'x' * 200}/a.txt")
     assert list(storage.meta_backend.filter({})) == []

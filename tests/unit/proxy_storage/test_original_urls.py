@@ -14,7 +14,7 @@ from storages.backends.s3 import S3Storage
 
 from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.models import Document
 from tests.testapp.storages import MemoryStorage
 
@@ -31,7 +31,7 @@ def no_endpoint(settings):
 def put(no_endpoint, settings, tmp_path):
     def put(original=None, meta_backend="orm", **options):
         original = original or FileSystemStorage(tmp_path, base_url="/media/")
-        return put_in_front_of(original, meta_backend, settings, **options)
+        return configure_proxy_storage(original, meta_backend, settings, **options)
 
     return put
 

@@ -16,7 +16,7 @@ from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages import ProxyStorage
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.lookup import check_path_kind, get_path_kind, split_path
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.storages import OrmDiskStorage, OrmStorage
 
 OPTIONS = {
@@ -249,7 +249,7 @@ class TestNamesWithTokens:
     """An original that has not declared that it creates files exclusively."""
 
     def get_warnings(self, original, settings, **options):
-        put_in_front_of(original, "orm", settings, **options)
+        configure_proxy_storage(original, "orm", settings, **options)
         settings.STORAGES = {"special": settings.STORAGES["special"]}
         settings.PROXY_STORAGE = {}
         found = check_settings(None)
@@ -292,9 +292,9 @@ class TestNamesWithTokens:
         class Declared(Careful):
             supports_exclusive_create = True
 
-        storage = put_in_front_of(Careful(tmp_path / "a"), "orm", settings)
+        storage = configure_proxy_storage(Careful(tmp_path / "a"), "orm", settings)
         assert storage.save("a.txt", ContentFile(b"")) != f"{tmp_path}/a/a.txt"
-        storage = put_in_front_of(Declared(tmp_path / "b"), "orm", settings)
+        storage = configure_proxy_storage(Declared(tmp_path / "b"), "orm", settings)
         assert storage.save("a.txt", ContentFile(b"")) == f"{tmp_path}/b/a.txt"
 
 

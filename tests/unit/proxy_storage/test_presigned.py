@@ -15,7 +15,7 @@ from proxy_storage.original_storages.presigned import get_signing_problem
 from proxy_storage.original_storages.s3 import S3Source
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import get_server, serve
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 
 pytestmark = pytest.mark.usefixtures("s3_endpoint", "empty_storages")
 
@@ -177,7 +177,7 @@ class TestOriginals:
 
     def test_storage_that_signs_itself(self, tmp_path, settings):
         use_server(settings, "RedirectServer", expires_in=5)
-        storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
+        storage = configure_proxy_storage(WithUrls(tmp_path), "orm", settings)
         record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
         assert ask(record)["Location"] == "https://files.example/a.txt?GET&5&text/plain"
 
@@ -199,7 +199,7 @@ class TestOriginals:
 
         monkeypatch.setattr(WithUrls, "get_presigned_url", get_presigned_url)
         use_server(settings, "RedirectServer")
-        storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
+        storage = configure_proxy_storage(WithUrls(tmp_path), "orm", settings)
         record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
         with pytest.raises(ServingError, match=r"signed no URL.*no credentials"):
             ask(record)

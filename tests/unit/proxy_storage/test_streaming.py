@@ -17,7 +17,7 @@ from proxy_storage.serving import serve
 from proxy_storage.serving.local import LocalFile, get_source
 from proxy_storage.serving.streaming import release_connections
 from proxy_storage.storages import gridfs
-from tests.contract.special_storages import put_in_front_of
+from tests.contract.temporary_storages import configure_proxy_storage
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
@@ -200,14 +200,14 @@ class TestMiddlewareThatPacks:
 
 class TestRecordedFacts:
     def test_checksum_is_the_tag_and_creation_the_time(self):
-        record = save("orm-facts")
+        record = save("orm-metadata")
         response = ask(record, "head")
         assert response["ETag"] == f'"{record["checksum"]}"'
         created = record["created_at"].strftime("%a, %d %b %Y %H:%M:%S GMT")
         assert response["Last-Modified"] == created
 
     def test_facts_of_other_bytes_do_not_count(self):
-        record = save("orm-facts")
+        record = save("orm-metadata")
         path = record.get_original_storage_full_path()
         with open(path, "ab") as file:
             file.write(b"more")
@@ -220,7 +220,7 @@ class TestRecordedFacts:
 
     def test_time_without_a_zone(self, settings):
         settings.USE_TZ = False
-        record = save("orm-facts")
+        record = save("orm-metadata")
         modified = ask(record, "head")["Last-Modified"]
         assert ask(record, If_Modified_Since=modified).status_code == 304
 
@@ -262,13 +262,13 @@ class TestFinding:
         assert isinstance(get_source(save()), LocalFile)
 
     def test_storage_that_changes_the_bytes_is_read_through(self, tmp_path, settings):
-        record = save(put_in_front_of(Reversing(tmp_path), "orm", settings))
+        record = save(configure_proxy_storage(Reversing(tmp_path), "orm", settings))
         response = ask(record, Range="bytes=0-3")
         assert b"".join(response) == b"9876"
         response.close()
 
     def test_storage_that_gives_more_than_is_on_the_disk(self, tmp_path, settings):
-        record = save(put_in_front_of(Unpacking(tmp_path), "orm", settings))
+        record = save(configure_proxy_storage(Unpacking(tmp_path), "orm", settings))
         response = ask(record)
         assert response["Content-Length"] == "3000"
         assert b"".join(response) == CONTENT * 3
@@ -276,7 +276,7 @@ class TestFinding:
         assert ask(record, "head")["Content-Length"] == "3000"
 
     def test_storage_that_has_a_source_of_its_own(self, tmp_path, settings):
-        record = save(put_in_front_of(WithSource(tmp_path), "orm", settings))
+        record = save(configure_proxy_storage(WithSource(tmp_path), "orm", settings))
         assert isinstance(get_source(record), StorageSource)
         response = ask(record, Range="bytes=0-3")
         assert b"".join(response) == b"0123"

@@ -52,10 +52,10 @@ class TestName:
 
 @pytest.fixture(params=["orm", "mongo"])
 def storage(request):
-    return get_proxy_storage(f"{request.param}-facts")
+    return get_proxy_storage(f"{request.param}-metadata")
 
 
-@pytest.fixture(params=["orm-relative-facts", "mongo-relative-facts"])
+@pytest.fixture(params=["orm-relative-metadata", "mongo-relative-metadata"])
 def relative_storage(request):
     return get_proxy_storage(request.param)
 
@@ -94,14 +94,14 @@ class TestStorage:
 
     def test_records_without_the_key(self, settings, tmp_path):
         """Tables of projects may be without the column; the path names the file then."""
-        options = settings.STORAGES["orm-facts"]["OPTIONS"]
+        options = settings.STORAGES["orm-metadata"]["OPTIONS"]
         options = options | {
             "original_storage": FileSystemStorage(tmp_path),
             "meta_backend": MetaBackendWithoutNames("testapp.StoredFile"),
         }
         settings.STORAGES = {
             **settings.STORAGES,
-            "nameless": {"BACKEND": "tests.testapp.storages.FactsStorage", "OPTIONS": options},
+            "nameless": {"BACKEND": "tests.testapp.storages.MetadataStorage", "OPTIONS": options},
         }
         storage = get_proxy_storage("nameless")
         path = storage.save("cv.txt", upload("Person's.txt"))
@@ -125,7 +125,7 @@ class TestField:
     def field(self, request, monkeypatch):
         self.name = request.param
         field = RelativeDocument._meta.get_field(self.name)
-        alias = f"{self.name.split('_')[0]}-relative-facts"
+        alias = f"{self.name.split('_')[0]}-relative-metadata"
         monkeypatch.setattr(field, "storage", get_proxy_storage(alias))
         monkeypatch.setattr(field, "upload_to", lambda instance, name: f"letters/{instance.code}")
         return field

@@ -12,7 +12,7 @@ from rest_framework.test import APIRequestFactory
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions import links
-from tests.contract.owners import save_file
+from tests.contract.content_objects import save_file
 from tests.testapp.models import (
     Document,
     KeyedDocument,

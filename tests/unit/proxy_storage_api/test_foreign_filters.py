@@ -30,7 +30,7 @@ class Open(FileViewSet):
 
 @pytest.fixture(autouse=True)
 def paths(empty_storages):
-    storage = get_proxy_storage("orm-relative-facts")
+    storage = get_proxy_storage("orm-relative-metadata")
     names = ("reports/May.pdf", "reports/June.txt", "letters/may-flower.txt", "a_b.txt")
     return [storage.save(name, ContentFile(b"x" * n)) for n, name in enumerate(names)]
 
@@ -44,7 +44,7 @@ def names(response):
     return [record["path"].rpartition("/")[2] for record in response.data["results"]]
 
 
-@pytest.mark.parametrize("name", ["orm-relative-facts", "mongo-relative-disk"])
+@pytest.mark.parametrize("name", ["orm-relative-metadata", "mongo-relative-disk"])
 @pytest.mark.parametrize(
     ("search", "expected"),
     [
@@ -233,7 +233,12 @@ class TestParameters:
         assert ask(Open, tenant="x").data == {"tenant": ["This parameter is unknown."]}
 
     def test_that_other_requests_to_the_url_have(self):
-        query = {"page": "1", "page_size": "9", "format": "json", "storage": "orm-relative-facts"}
+        query = {
+            "page": "1",
+            "page_size": "9",
+            "format": "json",
+            "storage": "orm-relative-metadata",
+        }
         assert len(names(ask(Open, **query, disposition="inline", expires="1"))) == 4
 
     def test_where_the_format_is_not_one(self, settings):

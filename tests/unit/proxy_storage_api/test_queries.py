@@ -10,7 +10,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIRequestFactory
 
 from proxy_storage_api.viewsets import FileViewSet
-from tests.contract.requests import DocumentFiles, SiteFiles
+from tests.contract.request_matrix import DocumentFiles, SiteFiles
 from tests.testapp.models import Document
 
 pytestmark = [
@@ -46,7 +46,7 @@ def count(function):
 @pytest.fixture
 def rules(settings):
     settings.PROXY_STORAGE = settings.PROXY_STORAGE | {
-        "DEFAULT_PERMISSION_CLASSES": ["tests.contract.requests.SiteFiles"]
+        "DEFAULT_PERMISSION_CLASSES": ["tests.contract.request_matrix.SiteFiles"]
     }
 
 

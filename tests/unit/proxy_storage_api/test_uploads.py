@@ -477,7 +477,7 @@ class TestPathsBelowAFile:
 
 
 class TestNames:
-    @pytest.mark.parametrize("storage", ["orm-relative-facts", "mongo-relative-facts"])
+    @pytest.mark.parametrize("storage", ["orm-relative-metadata", "mongo-relative-metadata"])
     def test_name_in_downloads(self, admin, change, storage):
         change(UPLOAD_STORAGES=[storage])
         for name, given, expected in (

@@ -11,11 +11,11 @@ def save_file(instance, field, name="hello.txt", content=b"world", **kwargs):
     return getattr(instance, field).name
 
 
-def get_owner(instance, field, path):
+def get_recorded_key(instance, field, path):
     record = instance._meta.get_field(field).storage.meta_backend.get(path)
     keys = [record.get(key) for key in ("content_type_id", "object_id", "field")]
     return None if keys == [None] * 3 else tuple(keys)
 
 
-def owner_of(instance, field, model=Document):
+def get_content_object_key(instance, field, model=Document):
     return ContentType.objects.get_for_model(model).pk, instance.pk, field

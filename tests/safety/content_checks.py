@@ -4,8 +4,8 @@ import pytest
 from django.conf import settings
 
 from proxy_storage.exceptions import ContentError
-from tests.contract.proxy_storages import read
-from tests.safety.leftovers import get_files, get_names, get_paths
+from tests.contract.reading import read
+from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
 # each kind of original storage; for the bytes it does not matter where the records are, nor
 # for each original of which kind the paths are
@@ -31,7 +31,7 @@ def check_is_saved(storage, content, expected):
 
 def check_is_refused(storage, content, error=ContentError):
     """Check that a content is not saved, and that nothing of it is left."""
-    before = get_names(storage), get_paths(storage), get_files()
+    before = get_original_names(storage), get_record_paths(storage), get_local_files()
     with pytest.raises(error):
         storage.save("a.txt", content)
-    assert (get_names(storage), get_paths(storage), get_files()) == before
+    assert (get_original_names(storage), get_record_paths(storage), get_local_files()) == before

@@ -3,7 +3,7 @@
 from proxy_storage.registry import get_proxy_storage
 
 
-def put_in_front_of(original, meta_backend_name, settings, **more_options):
+def configure_proxy_storage(original, meta_backend_name, settings, **more_options):
     """Configure a proxy storage for an original, until the test ends; with full paths."""
     options = {
         "paths": "full",

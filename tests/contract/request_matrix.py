@@ -31,7 +31,7 @@ class DocumentFiles(FieldPermissions):
 
 
 SiteFiles = HasValidSignature | DocumentFiles | IsAdminUser
-RULES = {"DEFAULT_PERMISSION_CLASSES": ["tests.contract.requests.SiteFiles"]}
+RULES = {"DEFAULT_PERMISSION_CLASSES": ["tests.contract.request_matrix.SiteFiles"]}
 
 
 class World:
