@@ -1,4 +1,4 @@
-"""Who asks for which files, and what each permission says: the truth that lists are held to."""
+"""Users, files, and the expected result of each permission for each user and file."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ from tests.testapp.models import (
     Team,
 )
 
-#: one for each kind of key: a number, a UUID, text
+#: One model for each type of primary key: integer, UUID and text.
 MODELS = (Document, KeyedDocument, NamedDocument)
 BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
@@ -38,11 +38,11 @@ BACKENDS = [
 USERS = {
     "stranger": {},
     "owner": {},
-    "member": {},  # of two teams of what the owner has
-    "clerk": {},  # has Django's permission for one model
-    "friend": {},  # has it for instances, as a user and as one of a group
+    "member": {},  # a member of two teams of the instances of "owner"
+    "clerk": {},  # has the Django permission for one model
+    "friend": {},  # has object permissions, as a user and through a group
     "staff": {"is_staff": True},
-    "inactive": {"is_active": False},  # has all that the others have
+    "inactive": {"is_active": False},  # has all permissions of the other users
     "root": {"is_superuser": True},
     "retired": {"is_superuser": True, "is_active": False},
 }
@@ -50,7 +50,7 @@ USERS = {
 
 @dataclass(frozen=True)
 class File:
-    """One file, and what is so about its owner."""
+    """A file, and the expected values of its content object."""
 
     path: str
     model: type | None = None
@@ -60,14 +60,14 @@ class File:
 
 
 class IsMongoFile(FilePermission):
-    """Has told lists nothing."""
+    """A permission without a filter for lists."""
 
     def has_object_permission(self, request, view, obj):
         return obj.get("field") == "mongo_file"
 
 
 class IsOrmFile(FilePermission):
-    """Has told lists all."""
+    """A permission with an exact filter for lists."""
 
     def has_object_permission(self, request, view, obj):
         return obj.get("field") == "orm_file"
@@ -76,8 +76,8 @@ class IsOrmFile(FilePermission):
         return Q(field="orm_file")
 
 
-class IsLoggedInForMongoFiles(BasePermission):
-    """Is of DRF's kind, with both of its questions."""
+class IsAuthenticatedForMongoFiles(BasePermission):
+    """A permission of Django REST framework with both checks."""
 
     def has_permission(self, request, view):
         return request.user.is_authenticated
@@ -99,74 +99,81 @@ class KeyedDocumentFiles(FieldPermissions):
     }
 
 
-def is_owner(who, file):
-    return file.exists and file.user == who
+def is_owner(requester, file):
+    return file.exists and file.user == requester
 
 
-def is_in_team(who, file):
-    return file.exists and file.user == "owner" and who in ("member", "inactive")
+def is_in_team(requester, file):
+    return file.exists and file.user == "owner" and requester in ("member", "inactive")
 
 
-def may_view(who, file):
-    return file.exists and (who == "root" or (who == "friend" and file.user in ("stranger", None)))
+def may_view(requester, file):
+    return file.exists and (
+        requester == "root" or (requester == "friend" and file.user in ("stranger", None))
+    )
 
 
-def can_read(who, file):
-    return is_owner(who, file) and file.field == "orm_file"
+def can_read(requester, file):
+    return is_owner(requester, file) and file.field == "orm_file"
 
 
-def is_clerk_of_any(who, file):
-    return file.model is not None and who in ("root", "clerk")
+def is_clerk_of_any(requester, file):
+    return file.model is not None and requester in ("root", "clerk")
 
 
 PERMISSIONS = {
-    "nobody": (DenyAll, lambda who, file: False),
-    "bare": (FilePermission, lambda who, file: False),
-    "signature": (HasValidSignature, lambda who, file: False),
+    "deny all": (DenyAll, lambda requester, file: False),
+    "base class": (FilePermission, lambda requester, file: False),
+    "signature": (HasValidSignature, lambda requester, file: False),
     "owner": (IsOwner, is_owner),
     "team": (IsOwner("teams.members"), is_in_team),
     "model": (
         HasModelPermission,
-        lambda who, file: is_clerk_of_any(who, file) and (who == "root" or file.model is Document),
+        lambda requester, file: (
+            is_clerk_of_any(requester, file) and (requester == "root" or file.model is Document)
+        ),
     ),
     "full name": (HasModelPermission("testapp.view_document"), is_clerk_of_any),
     "object": (HasObjectPermission("view"), may_view),
     "instance": (CanReadFile(), can_read),
-    "asked instance": (CanReadFile("can_read_file", "no_such_method"), can_read),
+    "instance without filter": (CanReadFile("can_read_file", "no_such_method"), can_read),
     "fields": (
         DocumentFiles,
-        lambda who, file: (
+        lambda requester, file: (
             file.model is Document
             and (
                 file.field == "orm_file"
-                or (file.field == "mongo_file" and (is_owner(who, file) or can_read(who, file)))
+                or (
+                    file.field == "mongo_file"
+                    and (is_owner(requester, file) or can_read(requester, file))
+                )
             )
         ),
     ),
-    "asked fields": (
+    "fields without filter": (
         KeyedDocumentFiles,
-        lambda who, file: (
+        lambda requester, file: (
             file.model is KeyedDocument
             and (
-                (file.field == "orm_file" and is_clerk_of_any(who, file))
-                or (file.field == "mongo_file" and not is_in_team(who, file))
+                (file.field == "orm_file" and is_clerk_of_any(requester, file))
+                or (file.field == "mongo_file" and not is_in_team(requester, file))
             )
         ),
     ),
-    "told": (IsOrmFile, lambda who, file: file.field == "orm_file"),
-    "asked": (IsMongoFile, lambda who, file: file.field == "mongo_file"),
-    "everybody": (AllowAny, lambda who, file: True),
-    "user": (IsAuthenticated, lambda who, file: who != "anonymous"),
-    "staff": (IsAdminUser, lambda who, file: who == "staff"),
-    "asked user": (
-        IsLoggedInForMongoFiles,
-        lambda who, file: who != "anonymous" and file.field == "mongo_file",
+    "with filter": (IsOrmFile, lambda requester, file: file.field == "orm_file"),
+    "without filter": (IsMongoFile, lambda requester, file: file.field == "mongo_file"),
+    "allow any": (AllowAny, lambda requester, file: True),
+    "authenticated": (IsAuthenticated, lambda requester, file: requester != "anonymous"),
+    "staff": (IsAdminUser, lambda requester, file: requester == "staff"),
+    "authenticated without filter": (
+        IsAuthenticatedForMongoFiles,
+        lambda requester, file: requester != "anonymous" and file.field == "mongo_file",
     ),
 }
 
 
-class World:
-    """People, instances, and their files in a meta backend.
+class PermissionData:
+    """Users, content objects, and their records in a meta backend.
 
     Args:
         backend: the meta backend.
@@ -175,17 +182,17 @@ class World:
     def __init__(self, backend):
         self.backend = backend
         self.users = {
-            name: User.objects.create(username=name, **has) for name, has in USERS.items()
+            name: User.objects.create(username=name, **values) for name, values in USERS.items()
         }
-        self.people = {"anonymous": AnonymousUser(), **self.users}
-        #: files about which permissions speak
+        self.requesters = {"anonymous": AnonymousUser(), **self.users}
+        #: Files for which PERMISSIONS has expected results.
         self.files = []
-        #: and others, which only those show that see no difference between files
-        self.strange_files = []
-        self._make_owned_files()
+        #: Files that only permissions without a look at the record may allow.
+        self.unknown_files = []
+        self._make_files_of_instances()
         self._make_other_files()
 
-    def _make_owned_files(self):
+    def _make_files_of_instances(self):
         friends = Group.objects.create(name="friends")
         view_document = Permission.objects.get(codename="view_document")
         for name, group in (("friend", [friends]), ("inactive", [friends]), ("clerk", [])):
@@ -203,10 +210,10 @@ class World:
                 )
                 if name == "owner":
                     instance.teams.set(teams)
-                    self._add(instance, "a_field_of_once", name)
+                    self._add(instance, "a_removed_field", name)
                 if name == "stranger":
-                    for holder in ("friend", "inactive"):
-                        self._permit(self.users[holder], instance)
+                    for name_of_user in ("friend", "inactive"):
+                        self._permit(self.users[name_of_user], instance)
                 if name is None:
                     self._permit(friends, instance)
                 for field in ("orm_file", "mongo_file"):
@@ -217,8 +224,8 @@ class World:
         scanned.teams.set(teams)
         self._add(scanned, "orm_file", "owner", model=Document)
 
-    def _permit(self, holder, instance):
-        assign_perm(f"testapp.view_{instance._meta.model_name}", holder, instance)
+    def _permit(self, user_or_group, instance):
+        assign_perm(f"testapp.view_{instance._meta.model_name}", user_or_group, instance)
 
     def _make_other_files(self):
         gone = ["4711", "5e0f4b8e-0b7c-4b4b-8f4e-3f1f3b6f3a11", "no such key"]
@@ -234,30 +241,30 @@ class World:
         stale = ContentType.objects.create(app_label="gone", model="gone")
         for number in (stale.pk, 9999):
             file = File(f"/strange/{number}", None, "orm_file")
-            self._write(file, self.strange_files, content_type_id=number, object_id="1")
-        # no field says so: the files of a child are those of its parent
+            self._write(file, self.unknown_files, content_type_id=number, object_id="1")
+        # Fields never record a child model. They record the parent that declares the field.
         scanned = ScannedDocument.objects.get()
         file = File("/strange/child", ScannedDocument, "orm_file", "owner", exists=True)
-        self._write(file, self.strange_files, object_id=scanned.pk)
+        self._write(file, self.unknown_files, object_id=scanned.pk)
 
     def _add(self, instance, field, user, model=None):
         model = model or type(instance)
         path = f"/{type(instance).__name__}/{user}/{field}"
         self._write(File(path, model, field, user, exists=True), object_id=instance.pk)
 
-    def _write(self, file, files=None, **owner):
+    def _write(self, file, files=None, **values):
         (self.files if files is None else files).append(file)
         if file.model is not None:
-            owner["content_type_id"] = ContentType.objects.get_for_model(file.model).pk
-        if not isinstance(owner.get("object_id"), int | str | None):
-            owner["object_id"] = str(owner["object_id"])
+            values["content_type_id"] = ContentType.objects.get_for_model(file.model).pk
+        if not isinstance(values.get("object_id"), int | str | None):
+            values["object_id"] = str(values["object_id"])
         self.backend.create(
             {
                 "path": file.path,
                 "proxy_storage_name": "orm_disk",
                 "original_storage_path": file.path[1:],
                 "field": file.field,
-                **owner,
+                **values,
             }
         )
 
@@ -266,6 +273,6 @@ class World:
         return {record["path"]: record for record in self.backend}
 
 
-def ask(user, method="GET"):
-    """The request of a user, as permissions see it."""
+def make_request(user, method="GET"):
+    """Return a request of a user with the attributes that permissions use."""
     return SimpleNamespace(user=user, method=method, query_params=QueryDict())

@@ -1,4 +1,4 @@
-"""Who asks for what: the people, the files and the rules that all requests are tried with."""
+"""Requesters, files and permissions for the tests that make every request."""
 
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,12 +15,12 @@ from proxy_storage_permissions import (
 )
 from tests.testapp.models import Document
 
-PEOPLE = ("anonymous", "stranger", "owner", "staff")
-# who comes by a link is nobody else
+USERS = ("anonymous", "stranger", "owner", "staff")
+# Requesters with a signed link are anonymous.
 LINKS = ("link", "expired link", "link for another path", "link of another user", "link to delete")
-WHO = PEOPLE + LINKS
+REQUESTERS = USERS + LINKS
 FILES = ("bound", "unbound", "dangling")
-# staff may read everything, others what they own, and a file that they have a link to
+# The requesters requester may read each file without a link.
 READERS = {"bound": {"owner", "staff"}, "unbound": {"staff"}, "dangling": {"staff"}}
 CONTENT = b"0123456789"
 
@@ -31,20 +31,19 @@ class DocumentFiles(FieldPermissions):
 
 
 SiteFiles = HasValidSignature | DocumentFiles | IsAdminUser
-RULES = {"DEFAULT_PERMISSION_CLASSES": ["tests.contract.request_matrix.SiteFiles"]}
+PERMISSION_SETTINGS = {"DEFAULT_PERMISSION_CLASSES": ["tests.contract.request_matrix.SiteFiles"]}
 
 
-class World:
+class RequestData:
     """One user of each kind, and one file of each kind.
 
     Args:
-        field: the field of the documents, which says where the records are.
+        field: a field of `Document`; it determines the meta backend of the records.
     """
 
     def __init__(self, field):
         self.users = {
-            name: User.objects.create(username=name, is_staff=name == "staff")
-            for name in PEOPLE[1:]
+            name: User.objects.create(username=name, is_staff=name == "staff") for name in USERS[1:]
         }
         self.storage = Document._meta.get_field(field).storage
         self.records = {}
@@ -52,7 +51,7 @@ class World:
             document = Document.objects.create(user=self.users["owner"])
             getattr(document, field).save(f"{kind}.txt", ContentFile(CONTENT))
             self.records[kind] = self.get_record(getattr(document, field).name)
-            if kind == "dangling":  # without a word to the record
+            if kind == "dangling":  # The record is not updated.
                 Document.objects.filter(pk=document.pk)._raw_delete("default")
         path = self.storage.save("unbound.txt", ContentFile(CONTENT))
         self.records["unbound"] = self.get_record(path)
@@ -60,28 +59,28 @@ class World:
     def get_record(self, path):
         return self.storage.get_meta_backend_obj(path)
 
-    def get_client(self, who):
+    def get_client(self, requester):
         client = Client()
-        if who in self.users:
-            client.force_login(self.users[who])
-        elif who == "link of another user":
+        if requester in self.users:
+            client.force_login(self.users[requester])
+        elif requester == "link of another user":
             client.force_login(self.users["stranger"])
         return client
 
-    def get_query(self, who, kind, monkeypatch):
-        """Return the parameters that somebody comes with; those of a link are more than a path."""
+    def get_query(self, requester, kind, monkeypatch):
+        """Return the query parameters of a requester, including those of a link."""
         record = self.records[kind]
         own = {"path": record["path"], "storage": record["proxy_storage_name"]}
-        if who not in LINKS:
+        if requester not in LINKS:
             return own
         linked, options = record, {}
-        if who == "link for another path":
+        if requester == "link for another path":
             linked = self.records["unbound" if kind == "bound" else "bound"]
-        elif who == "link of another user":
+        elif requester == "link of another user":
             options = {"user": self.users["staff"]}
-        elif who == "link to delete":
+        elif requester == "link to delete":
             options = {"method": "DELETE"}
-        if who == "expired link":
+        if requester == "expired link":
             with monkeypatch.context() as earlier:
                 earlier.setattr("proxy_storage_permissions.links.time", lambda: 1_000_000)
                 link = get_signed_url(linked, **options)

@@ -1,4 +1,4 @@
-"""Django's admin with a proxied field, over HTTP as far as the test client goes."""
+"""Django's admin with file fields on proxy storages."""
 
 from html import unescape
 
@@ -14,7 +14,7 @@ from tests.contract.images import make_png
 from tests.contract.reading import read
 from tests.testapp.models import Document, Picture
 
-# each view of the admin is one transaction, and must see it committed
+# Each view of the admin runs in a transaction, which must be committed.
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("empty_storages"),
@@ -60,7 +60,7 @@ def old_path(document, field):
 
 
 def change(staff, document, **data):
-    """Send the form of the admin's page, and return the answer."""
+    """Submit the change form of a document, and return the response."""
     url = reverse("admin:testapp_document_change", args=[document.pk])
     return staff.post(url, {"title": "after", **data})
 
@@ -69,17 +69,17 @@ def upload(content=b"new"):
     return SimpleUploadedFile("new.txt", content)
 
 
-def test_add(staff, field, storage):
+def test_added_file_gets_its_content_object(staff, field, storage):
     url = reverse("admin:testapp_document_add")
-    answer = staff.post(url, {"title": "new", field: upload()})
-    assert answer.status_code == 302
+    response = staff.post(url, {"title": "new", field: upload()})
+    assert response.status_code == 302
     document = Document.objects.get()
     file = getattr(document, field)
     assert read(storage, file.name) == b"new"
     assert get_recorded_key(Document, field, file.name) == get_content_object_key(document, field)
 
 
-def test_change_without_touching_the_file(staff, field, storage, document, old_path):
+def test_change_without_a_new_file_keeps_the_file(staff, field, storage, document, old_path):
     assert change(staff, document).status_code == 302
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("after", old_path)
@@ -87,7 +87,7 @@ def test_change_without_touching_the_file(staff, field, storage, document, old_p
     assert get_recorded_key(Document, field, old_path) == get_content_object_key(document, field)
 
 
-def test_replace(staff, field, storage, document, old_path):
+def test_replaced_file_loses_its_content_object(staff, field, storage, document, old_path):
     assert change(staff, document, **{field: upload()}).status_code == 302
     new_path = getattr(Document.objects.get(), field).name
     assert read(storage, new_path) == b"new"
@@ -96,34 +96,34 @@ def test_replace(staff, field, storage, document, old_path):
     assert get_recorded_key(Document, field, old_path) is None
 
 
-def test_clear(staff, field, storage, document, old_path):
+def test_cleared_file_loses_its_content_object(staff, field, storage, document, old_path):
     assert change(staff, document, **{f"{field}-clear": "on"}).status_code == 302
     assert not getattr(Document.objects.get(), field)
     assert read(storage, old_path) == b"old"
     assert get_recorded_key(Document, field, old_path) is None
 
 
-def test_contradiction_changes_nothing(staff, field, storage, document, old_path):
-    answer = change(staff, document, **{f"{field}-clear": "on", field: upload()})
-    assert answer.status_code == 200
-    assert answer.context["errors"]
+def test_clear_and_upload_together_is_a_form_error(staff, field, storage, document, old_path):
+    response = change(staff, document, **{f"{field}-clear": "on", field: upload()})
+    assert response.status_code == 200
+    assert response.context["errors"]
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("before", old_path)
     assert get_recorded_key(Document, field, old_path) == get_content_object_key(document, field)
     assert len(list(storage.meta_backend)) == 1
 
 
-def delete_on_its_page(staff, document):
+def delete_on_the_delete_page(staff, document):
     return staff.post(reverse("admin:testapp_document_delete", args=[document.pk]), {"post": "yes"})
 
 
-def delete_in_the_list(staff, document):
+def delete_in_the_changelist(staff, document):
     data = {"action": "delete_selected", "_selected_action": [document.pk], "post": "yes"}
     return staff.post(reverse("admin:testapp_document_changelist"), data)
 
 
-@pytest.mark.parametrize("delete", [delete_on_its_page, delete_in_the_list])
-def test_delete_leaves_the_bytes_to_nobody(staff, field, storage, document, old_path, delete):
+@pytest.mark.parametrize("delete", [delete_on_the_delete_page, delete_in_the_changelist])
+def test_delete_keeps_the_file_without_content_object(staff, field, storage, document, old_path, delete):
     other = Document()
     other_path = save_file(other, field)
     assert delete(staff, document).status_code == 302
@@ -133,7 +133,7 @@ def test_delete_leaves_the_bytes_to_nobody(staff, field, storage, document, old_
     assert get_recorded_key(Document, field, other_path) == get_content_object_key(other, field)
 
 
-def test_view_that_fails_leaves_no_owner(staff, field, document, old_path, monkeypatch):
+def test_failed_view_changes_no_content_object(staff, field, document, old_path, monkeypatch):
     def fail(*args):
         raise RuntimeError
 
@@ -157,7 +157,7 @@ def test_pages_link_to_the_endpoint(staff, field, document):
     assert page.status_code == 200
 
 
-def test_pages_of_a_file_without_record(staff, field):
+def test_pages_show_a_file_without_record(staff, field):
     document = Document.objects.create(title="lost", **{field: "/nowhere.txt"})
     for name, args in (("change", [document.pk]), ("changelist", [])):
         page = staff.get(reverse(f"admin:testapp_document_{name}", args=args))
@@ -167,15 +167,15 @@ def test_pages_of_a_file_without_record(staff, field):
 
 
 class TestImage:
-    def test_has_to_be_one(self, staff):
+    def test_invalid_image_is_a_form_error(self, staff):
         url = reverse("admin:testapp_picture_add")
         for data in ({}, {"orm_image": upload(b"just text")}):
-            answer = staff.post(url, {"title": "new", **data})
-            assert answer.status_code == 200
-            assert "orm_image" in answer.context["adminform"].form.errors
+            response = staff.post(url, {"title": "new", **data})
+            assert response.status_code == 200
+            assert "orm_image" in response.context["adminform"].form.errors
         assert not Picture.objects.exists()
 
-    def test_is_added_and_replaced(self, staff):
+    def test_image_is_added_and_replaced(self, staff):
         image = ContentFile(make_png(3, 2), name="a.png")
         staff.post(reverse("admin:testapp_picture_add"), {"orm_image": image})
         picture = Picture.objects.get()

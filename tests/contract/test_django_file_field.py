@@ -1,4 +1,4 @@
-"""Django's ideas of the file of a model, for files in front of a file system."""
+"""Django's contract of field files, on the file system."""
 
 import copy
 import pickle
@@ -31,7 +31,7 @@ def file(document, field):
 
 
 class TestEmptyField:
-    def test_has_no_name_and_is_false(self, field):
+    def test_file_has_no_name_and_is_false(self, field):
         for document in (DiskDocument(), DiskDocument.objects.create()):
             file = getattr(document, field)
             assert isinstance(file, ProxyStorageFieldFile)
@@ -42,7 +42,7 @@ class TestEmptyField:
             assert file.closed
 
     @pytest.mark.parametrize("attribute", ["file", "path", "url", "size", "open", "read", "chunks"])
-    def test_has_nothing_else(self, field, attribute):
+    def test_other_attributes_raise_value_error(self, field, attribute):
         file = getattr(DiskDocument(), field)
 
         def use():
@@ -62,7 +62,7 @@ class TestEmptyField:
 
 
 class TestReading:
-    def test_facts(self, file, field):
+    def test_attributes_match_the_saved_file(self, file, field):
         assert file
         assert file.name == file.path == str(file)
         assert Path(file.path).read_bytes() == b"hello world"
@@ -70,7 +70,7 @@ class TestReading:
         assert file.url == file.storage.url(file.name)
         assert file.field.name == field
 
-    def test_piece_by_piece(self, file):
+    def test_read_seek_and_chunks(self, file):
         file.open()
         assert file.read(5) == b"hello"
         assert file.tell() == 5
@@ -83,7 +83,7 @@ class TestReading:
         assert not file.multiple_chunks(100)
         file.close()
 
-    def test_line_by_line(self, field):
+    def test_read_lines(self, field):
         document = DiskDocument()
         getattr(document, field).save("lines.txt", ContentFile(b"one\ntwo\r\nthree"))
         with getattr(document, field).open() as file:
@@ -91,20 +91,20 @@ class TestReading:
             file.seek(0)
             assert file.readline() == b"one\n"
 
-    def test_without_being_opened(self, file):
+    def test_read_opens_the_file(self, file):
         assert file.read() == b"hello world"
         assert not file.closed
         file.close()
         assert file.closed
 
-    def test_again_after_close(self, file):
+    def test_file_can_be_opened_again_after_close(self, file):
         for mode, content in (("rb", b"hello world"), ("r", "hello world"), ("rb", b"hello world")):
             with file.open(mode) as opened:
                 assert opened is file
                 assert file.read() == content
             assert file.closed
 
-    def test_bytes_that_are_gone(self, file):
+    def test_missing_file_raises_file_not_found(self, file):
         Path(file.path).unlink()
         assert file
         with pytest.raises(FileNotFoundError, match="gone"):
@@ -112,7 +112,7 @@ class TestReading:
         with pytest.raises(FileNotFoundError):
             assert file.size
 
-    def test_writing(self, file, field):
+    def test_written_file_keeps_its_content_object(self, file, field):
         with file.open("wb"):
             file.write(b"rewritten")
         file.instance.refresh_from_db()
@@ -124,7 +124,7 @@ class TestReading:
 
 
 class TestEquality:
-    def test_is_that_of_names(self, file, document, field):
+    def test_files_with_equal_names_are_equal(self, file, document, field):
         assert file == getattr(document, field)
         assert file == file.name
         assert file != "/another.txt"
@@ -132,7 +132,7 @@ class TestEquality:
         assert {file: 1}[file.name] == 1
 
     @pytest.mark.parametrize("clone", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
-    def test_copies_of_a_file_and_of_its_model(self, file, field, clone):
+    def test_copies_of_a_file_and_its_instance_can_be_read(self, file, field, clone):
         for copied in (clone(file), getattr(clone(file.instance), field)):
             assert copied == file
             assert copied.storage is file.storage
@@ -143,7 +143,7 @@ class TestEquality:
                 assert opened.read() == b"hello world"
 
     @pytest.mark.parametrize("clone", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
-    def test_copy_of_a_model_remembers_what_to_save(self, document, field, clone):
+    def test_saved_copy_of_an_instance_updates_the_records(self, document, field, clone):
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         clone(document).save()
@@ -152,7 +152,7 @@ class TestEquality:
         ) == get_content_object_key(document, field, DiskDocument)
         assert get_recorded_key(DiskDocument, field, old) is None
 
-    def test_unsaved_model(self, field):
+    def test_pickled_unsaved_instance_records_its_content_object(self, field):
         document = pickle.loads(pickle.dumps(DiskDocument()))
         getattr(document, field).save("hello.txt", ContentFile(b"x"))
         assert get_recorded_key(
@@ -161,7 +161,7 @@ class TestEquality:
 
 
 class TestAssigning:
-    def test_waits_for_the_save_of_the_model(self, field, settings):
+    def test_assigned_file_is_saved_with_the_instance(self, field, settings):
         document = DiskDocument(**{field: SimpleUploadedFile("assigned.txt", b"assigned")})
         file = getattr(document, field)
         assert (file.name, file.size, file.read()) == ("assigned.txt", 8, b"assigned")
@@ -170,7 +170,7 @@ class TestAssigning:
         assert getattr(document, field).name == f"{settings.TEST_FILES_ROOT}/assigned.txt"
         assert (settings.TEST_FILES_ROOT / "assigned.txt").read_bytes() == b"assigned"
 
-    def test_temporary_upload(self, field):
+    def test_temporary_upload_is_saved(self, field):
         with TemporaryUploadedFile("big.bin", "application/x-big", 3, None) as upload:
             upload.write(b"big")
             upload.seek(0)
@@ -189,19 +189,19 @@ class TestAssigning:
             DiskDocument, field, getattr(document, field).name
         ) == get_content_object_key(document, field, DiskDocument)
 
-    def test_file_without_name_is_an_error(self, field):
+    def test_file_without_name_raises_field_error(self, field):
         document = DiskDocument(**{field: ContentFile(b"nameless")})
         with transaction.atomic(), pytest.raises(FieldError, match="name"):
             document.save()
         assert list(DiskDocument._meta.get_field(field).storage.meta_backend) == []
 
-    def test_save_leaves_the_content_open(self, field):
+    def test_save_does_not_close_the_content(self, field):
         upload = SimpleUploadedFile("hello.txt", b"world")
         document = DiskDocument()
         getattr(document, field).save("hello.txt", upload)
         assert not upload.closed
 
-    def test_bulk_create_saves_the_bytes_and_no_owner(self, field):
+    def test_bulk_create_saves_the_file_without_content_object(self, field):
         upload = SimpleUploadedFile("bulk.txt", b"bulk")
         DiskDocument.objects.bulk_create([DiskDocument(**{field: upload})])
         file = getattr(DiskDocument.objects.get(), field)
@@ -210,7 +210,7 @@ class TestAssigning:
 
 
 class TestDeleting:
-    def test_file(self, file, field):
+    def test_delete_removes_the_file_and_clears_the_field(self, file, field):
         path, document = file.name, file.instance
         file.delete()
         assert not file
@@ -218,7 +218,7 @@ class TestDeleting:
         assert not Path(path).exists()
         assert not getattr(DiskDocument.objects.get(), field)
 
-    def test_file_without_the_row_comes_back_by_name_only(self, file, field):
+    def test_delete_without_save_keeps_the_name_in_the_row(self, file, field):
         path, document = file.name, file.instance
         file.delete(save=False)
         assert not getattr(document, field)
@@ -232,7 +232,7 @@ class TestDeleting:
         file.delete()
         assert opened.closed
 
-    def test_model_leaves_the_bytes(self, document, field, django_capture_on_commit_callbacks):
+    def test_deleting_the_instance_keeps_the_file(self, document, field, django_capture_on_commit_callbacks):
         path, storage = getattr(document, field).name, getattr(document, field).storage
         with django_capture_on_commit_callbacks(execute=True):
             document.delete()
@@ -240,7 +240,7 @@ class TestDeleting:
         assert Path(path).read_bytes() == b"hello world"
         assert get_recorded_key(DiskDocument, field, path) is None
 
-    def test_model_saved_again_after_its_deletion(
+    def test_instance_can_be_saved_again_after_its_deletion(
         self, document, field, django_capture_on_commit_callbacks
     ):
         first = getattr(document, field).name

@@ -1,4 +1,4 @@
-"""Django's ideas of where a field puts its files: upload_to, max_length, storage."""
+"""Django's options of a file field: upload_to, max_length and storage."""
 
 import re
 import uuid
@@ -39,7 +39,7 @@ def storage_class(request):
 
 @pytest.fixture
 def make_letter(storage_class):
-    """Instances of a model without table, whose field has the options that a test needs."""
+    """Return a function that creates an instance of a model with the given field options."""
     with isolate_apps("tests.testapp"):
 
         def make(**options):
@@ -82,18 +82,18 @@ class TestUploadTo:
             (lambda instance, name: f"{instance.pk}/x{Path(name).suffix}", "None/x.txt"),
         ],
     )
-    def test_is_the_folder_or_the_name(self, make_letter, root, upload_to, expected):
+    def test_upload_to_sets_the_folder_or_the_name(self, make_letter, root, upload_to, expected):
         letter = make_letter(upload_to=upload_to)
         assert save(letter, "hello world.txt") == f"{root}/{expected}"
         assert (root / expected).read_bytes() == b"world"
 
-    def test_with_the_date(self, make_letter, root):
+    def test_upload_to_formats_the_date(self, make_letter, root):
         before = datetime.now()
         path = save(make_letter(upload_to="letters/%Y/%m-%d"))
         days = {f"{root}/letters/{now:%Y/%m-%d}/hello.txt" for now in (before, datetime.now())}
         assert path in days
 
-    def test_is_asked_once(self, make_letter):
+    def test_upload_to_is_called_once(self, make_letter):
         folders = []
 
         def upload_to(instance, name):
@@ -106,12 +106,12 @@ class TestUploadTo:
         assert letter.file.open().read() == b"world"
         letter.file.close()
 
-    def test_percent_in_a_name_is_no_date(self, make_letter, root):
+    def test_percent_sign_in_a_name_is_not_formatted(self, make_letter, root):
         assert save(make_letter(upload_to="letters"), "100%Y.txt") == f"{root}/letters/100Y.txt"
 
     @pytest.mark.parametrize("folder", ["../letters", "/letters", "a/../../letters"])
     @pytest.mark.parametrize("is_callable", [False, True])
-    def test_leads_out_of_no_storage(self, make_letter, root, folder, is_callable):
+    def test_upload_to_outside_the_storage_raises(self, make_letter, root, folder, is_callable):
         letter = make_letter(
             upload_to=(lambda instance, name: f"{folder}/{name}") if is_callable else folder
         )
@@ -123,7 +123,7 @@ class TestUploadTo:
 class TestHostileName:
     @pytest.mark.parametrize("name", HOSTILE_NAMES)
     @pytest.mark.parametrize("upload_to", ["", "letters", in_folder_of_letters])
-    def test_is_refused_and_nothing_is_saved(self, make_letter, root, name, upload_to):
+    def test_hostile_name_raises_and_saves_no_file(self, make_letter, root, name, upload_to):
         letter = make_letter(upload_to=upload_to)
         with pytest.raises(SuspiciousFileOperation):
             letter._meta.get_field("file").generate_filename(letter, name)
@@ -134,16 +134,16 @@ class TestHostileName:
 
     @pytest.mark.parametrize("name", ABSOLUTE_NAMES)
     @pytest.mark.parametrize("upload_to", ["", "letters"])
-    def test_absolute_is_refused(self, make_letter, root, name, upload_to):
+    def test_absolute_name_raises(self, make_letter, root, name, upload_to):
         with pytest.raises(SuspiciousFileOperation):
             save(make_letter(upload_to=upload_to), name)
         assert [path for path in root.parent.rglob("*") if path.is_file()] == []
 
-    def test_with_control_characters_is_cleaned(self, make_letter, root):
+    def test_control_characters_are_removed(self, make_letter, root):
         path = save(make_letter(upload_to="letters"), "nul\0 line\nbreak.txt")
         assert path == f"{root}/letters/nul_linebreak.txt"
 
-    def test_of_an_upload_is_its_last_part(self, make_letter, root):
+    def test_uploaded_name_is_reduced_to_its_last_part(self, make_letter, root):
         letter = make_letter(upload_to="letters")
         letter.file = SimpleUploadedFile("../../etc/passwd", b"x")
         letter.file.save(letter.file.name, letter.file.file, save=False)
@@ -156,7 +156,7 @@ class TestMaxLength:
         return letter, type(letter)()
 
     @pytest.mark.parametrize("extension", ["", ".txt", ".tar.gz"])
-    def test_cuts_the_stem_and_keeps_the_extension(self, make_letter, root, extension):
+    def test_long_name_is_cut_before_the_extension(self, make_letter, root, extension):
         first, second = self.get_letters(make_letter, root, room=40)
         name = "n" * (40 - len(extension)) + extension
         assert save(first, name, b"first") == f"{root}/{name}"
@@ -165,7 +165,7 @@ class TestMaxLength:
         assert re.fullmatch(f"n+{RANDOM}{re.escape(extension)}", Path(cut).name)
         assert (Path(first.file.name).read_bytes(), Path(cut).read_bytes()) == (b"first", b"second")
 
-    def test_cuts_a_name_that_nobody_has(self, make_letter, root):
+    def test_unused_long_name_is_cut(self, make_letter, root):
         letter, _ = self.get_letters(make_letter, root, room=40)
         path = save(letter, "n" * 100 + ".txt")
         assert len(path) <= len(f"{root}/") + 40
@@ -173,7 +173,7 @@ class TestMaxLength:
         assert Path(path).read_bytes() == b"world"
 
     @pytest.mark.parametrize("name", ["short.long_extension", "a.b"])
-    def test_too_small_for_another_name_is_an_error(self, make_letter, root, name):
+    def test_max_length_too_short_for_a_suffix_raises(self, make_letter, root, name):
         first, second = self.get_letters(make_letter, root, room=len(name))
         save(first, name, b"first")
         with pytest.raises(SuspiciousFileOperation, match="max_length"):
@@ -182,13 +182,13 @@ class TestMaxLength:
         records = list(first.file.storage.meta_backend)
         assert [record["path"] for record in records] == [f"{root}/{name}"]
 
-    def test_beyond_255(self, make_letter, root):
+    def test_max_length_can_exceed_255(self, make_letter, root):
         letter = make_letter(max_length=500, upload_to="f" * 100)
         name = "n" * 196 + ".txt"
         assert save(letter, name) == f"{root}/{'f' * 100}/{name}"
 
     @pytest.mark.parametrize("field", ["orm_file", "mongo_file"])
-    def test_of_a_form_counts_the_name(self, field):
+    def test_form_field_limits_the_length_of_the_name(self, field):
         form_field = DiskDocument._meta.get_field(field).formfield()
         assert form_field.clean(SimpleUploadedFile("n" * 255, b"x"))
         upload = SimpleUploadedFile("a.txt", b"x")
@@ -197,7 +197,7 @@ class TestMaxLength:
             form_field.clean(upload)
 
     @pytest.mark.parametrize("field", ["orm_file", "mongo_file"])
-    def test_of_the_row_is_kept(self, field):
+    def test_saved_path_fits_the_column(self, field):
         document = DiskDocument()
         getattr(document, field).save("n" * 250 + ".txt", ContentFile(b"world"))
         saved = DiskDocument.objects.get()
@@ -207,43 +207,43 @@ class TestMaxLength:
 
 
 class TestCallableStorage:
-    def test_is_called_once_and_deconstructed_as_it_is(self, storage_class, make_letter):
-        made = []
+    def test_callable_is_called_once_and_deconstructed_unchanged(self, storage_class, make_letter):
+        created = []
 
         def choose_storage():
-            made.append(storage_class())
-            return made[-1]
+            created.append(storage_class())
+            return created[-1]
 
         letter = make_letter(storage=choose_storage)
         field = letter._meta.get_field("file")
         save(letter)
-        assert [letter.file.storage] == made
+        assert [letter.file.storage] == created
         assert field.deconstruct()[3]["storage"] is choose_storage
         assert field.check() == []
 
-    def test_class_is_a_callable(self, storage_class, make_letter):
+    def test_storage_can_be_a_class(self, storage_class, make_letter):
         letter = make_letter(storage=storage_class)
         assert isinstance(letter.file.storage, storage_class)
         assert letter._meta.get_field("file").deconstruct()[3]["storage"] is storage_class
 
     @pytest.mark.parametrize("alias", ["orm-disk", "mongo-disk"])
-    def test_that_looks_into_STORAGES(self, make_letter, settings, alias):
+    def test_callable_can_return_a_storage_by_its_alias(self, make_letter, settings, alias):
         letter = make_letter(storage=lambda: storages[alias])
         path = save(letter)
         assert path == f"{settings.TEST_FILES_ROOT}/disk/hello.txt"
         assert letter.file.storage is storages[alias]
 
     @pytest.mark.parametrize("cls", [ProxyStorageFileField, ProxyStorageImageField])
-    def test_that_returns_no_storage_is_an_error(self, cls):
+    def test_callable_without_a_storage_raises_type_error(self, cls):
         with pytest.raises(TypeError, match="Storage"):
             cls(storage=lambda: "disk")
 
-    def test_that_returns_no_proxy_storage_is_found_by_the_checks(self, make_letter):
+    def test_callable_without_a_proxy_storage_fails_the_checks(self, make_letter):
         letter = make_letter(storage=lambda: FileSystemStorage())
         (error,) = letter._meta.get_field("file").check()
         assert error.id == "proxy_storage.E101"
 
-    def test_file_of_another_storage_is_deleted_as_by_django(self, make_letter, tmp_path):
+    def test_file_of_another_storage_is_deleted(self, make_letter, tmp_path):
         letter = make_letter(storage=lambda: FileSystemStorage(tmp_path))
         letter.file.save("hello.txt", ContentFile(b"world"), save=False)
         letter.file.delete(save=False)

@@ -1,4 +1,4 @@
-"""Django's ideas of a file field in a row: defaults, deferred fields, sizes of images."""
+"""Django's contract of file fields in rows: defaults, deferred fields, image sizes."""
 
 from pathlib import Path
 
@@ -26,19 +26,19 @@ class TestDefault:
 
     @pytest.fixture
     def blank(self, field):
-        """The path of the file that every row has at first."""
+        """Return the path of the default file."""
         model_field = DiskDocument._meta.get_field(field)
         path = model_field.storage.save("blank.txt", ContentFile(b"blank"))
         model_field.storage.meta_backend.update(path, {"path": model_field.default})
         return model_field.default
 
-    def test_is_one_file_for_all(self, field, blank):
+    def test_all_instances_have_the_default_file(self, field, blank):
         for document in (DiskDocument(), DiskDocument.objects.create()):
             with getattr(document, field).open() as file:
                 assert file.name == blank
                 assert file.read() == b"blank"
 
-    def test_is_nobodys_and_stays(self, field, blank, django_capture_on_commit_callbacks):
+    def test_default_file_has_no_content_object_and_is_kept(self, field, blank, django_capture_on_commit_callbacks):
         document = DiskDocument.objects.create()
         document.save()
         assert get_recorded_key(DiskDocument, field, getattr(document, field).name) is None
@@ -46,7 +46,7 @@ class TestDefault:
             document.delete()
         assert getattr(DiskDocument(), field).size == 5
 
-    def test_is_left_for_a_file_of_its_own(self, field, blank):
+    def test_default_file_can_be_replaced(self, field, blank):
         document = DiskDocument.objects.create()
         getattr(document, field).save("mine.txt", ContentFile(b"mine"))
         assert get_recorded_key(
@@ -73,7 +73,7 @@ class TestDeferred:
             assert file.read() == b"hello world"
 
     @pytest.mark.parametrize("is_read", [True, False])
-    def test_save_changes_no_owner(self, deferred, document, field, is_read):
+    def test_save_keeps_the_content_object(self, deferred, document, field, is_read):
         if is_read:
             assert getattr(deferred, field)
         deferred.save()
@@ -83,7 +83,7 @@ class TestDeferred:
             document, field, DiskDocument
         )
 
-    def test_file_is_replaced(self, deferred, document, field):
+    def test_replaced_file_loses_its_content_object(self, deferred, document, field):
         old = getattr(document, field).name
         getattr(deferred, field).save("new.txt", ContentFile(b"new"))
         new = getattr(DiskDocument.objects.get(), field)
@@ -92,7 +92,7 @@ class TestDeferred:
         )
         assert get_recorded_key(DiskDocument, field, old) is None
 
-    def test_file_is_replaced_without_having_been_read(self, deferred, document, field):
+    def test_unread_file_is_replaced(self, deferred, document, field):
         old = getattr(document, field).name
         setattr(deferred, field, ContentFile(b"new", name="new.txt"))
         deferred.save()
@@ -103,7 +103,7 @@ class TestDeferred:
         )
         assert get_recorded_key(DiskDocument, field, old) is None
 
-    def test_file_is_cleared_without_having_been_read(self, deferred, document, field):
+    def test_unread_file_is_cleared(self, deferred, document, field):
         file = getattr(document, field)
         setattr(deferred, field, "")
         deferred.save()
@@ -111,8 +111,8 @@ class TestDeferred:
         assert get_recorded_key(DiskDocument, field, file.name) is None
 
 
-class TestReadAgain:
-    def test_change_that_was_not_saved_is_forgotten(self, document, field, caplog):
+class TestRefreshFromDb:
+    def test_refresh_discards_an_unsaved_change(self, document, field, caplog):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.refresh_from_db()
@@ -125,7 +125,7 @@ class TestReadAgain:
         ) == get_content_object_key(document, field, DiskDocument)
 
     @pytest.mark.parametrize("fields", [None, "one"])
-    def test_file_that_was_not_saved_gets_no_owner(self, document, field, fields, caplog):
+    def test_discarded_file_gets_no_content_object(self, document, field, fields, caplog):
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         new = getattr(document, field).name
@@ -139,7 +139,7 @@ class TestReadAgain:
         ) == get_content_object_key(document, field, DiskDocument)
         assert get_recorded_key(DiskDocument, field, new) is None
 
-    def test_change_by_somebody_else_is_seen(self, document, field):
+    def test_refresh_loads_a_change_of_another_instance(self, document, field):
         old = getattr(document, field).name
         getattr(DiskDocument.objects.get(), field).save("new.txt", ContentFile(b"new"))
         assert getattr(document, field).name == old
@@ -160,7 +160,7 @@ class TestImage:
     def field(self, request):
         return request.param
 
-    def test_knows_its_size_and_its_owner(self, field):
+    def test_image_has_its_size_and_content_object(self, field):
         picture = Picture(**{field: make_image(3, 2)})
         picture.save()
         image = getattr(Picture.objects.get(), field)
@@ -171,19 +171,19 @@ class TestImage:
         )
 
     def test_image_of_another_row_has_no_size(self):
-        """Its path can be assigned, but its bytes cannot be read."""
+        """Its path can be assigned, but the image cannot be read."""
         picture = Picture.objects.create(orm_image=make_image(3, 2))
-        thief = Picture(orm_image=picture.orm_image.name)
-        assert (thief.width, thief.height) == (None, None)
-        thief = Picture.objects.create(orm_image=make_image(4, 5))
-        thief.orm_image = picture.orm_image
-        assert (thief.width, thief.height) == (None, None)
+        other = Picture(orm_image=picture.orm_image.name)
+        assert (other.width, other.height) == (None, None)
+        other = Picture.objects.create(orm_image=make_image(4, 5))
+        other.orm_image = picture.orm_image
+        assert (other.width, other.height) == (None, None)
 
-    def test_image_that_is_missing_is_an_error(self):
+    def test_missing_image_raises_file_not_found(self):
         with pytest.raises(FileNotFoundError):
             Picture(orm_image="/missing.png")
 
-    def test_tells_the_row_its_size(self, django_assert_num_queries):
+    def test_size_fields_of_the_row_are_updated(self, django_assert_num_queries):
         picture = Picture()
         picture.orm_image.save("a.png", make_image(3, 2))
         with django_assert_num_queries(1):
@@ -196,7 +196,7 @@ class TestImage:
         saved.refresh_from_db()
         assert (saved.width, saved.height) == (None, None)
 
-    def test_is_replaced(self, field):
+    def test_replaced_image_loses_its_content_object(self, field):
         picture = Picture()
         getattr(picture, field).save("a.png", make_image(3, 2))
         old = getattr(picture, field).name
@@ -209,7 +209,7 @@ class TestImage:
         )
         assert get_recorded_key(Picture, field, old) is None
 
-    def test_without_bytes_the_row_can_be_read(self, field):
+    def test_row_of_a_missing_image_can_be_saved(self, field):
         picture = Picture()
         getattr(picture, field).save("a.png", make_image(3, 2))
         Path(getattr(picture, field).path).unlink()

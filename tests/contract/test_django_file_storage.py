@@ -1,4 +1,4 @@
-"""Django's ideas of a file storage, in front of a file system: facts, reading, deleting."""
+"""Django's storage contract on the file system: metadata, reading and deleting."""
 
 import os
 from contextlib import nullcontext
@@ -35,7 +35,7 @@ def storage(request, empty_storages):
 
 class TestDeconstruction:
     @pytest.mark.parametrize("cls", [OrmDiskStorage, MongoDiskStorage])
-    def test_class_is_named_and_needs_nothing(self, cls):
+    def test_class_is_deconstructed_without_arguments(self, cls):
         deconstructed = cls().deconstruct()
         assert deconstructed == (f"tests.testapp.storages.{cls.__name__}", (), {})
         assert cls().deconstruct() == deconstructed
@@ -48,11 +48,11 @@ class TestDeconstruction:
             ("orm-metadata", "tests.testapp.storages.MetadataStorage"),
         ],
     )
-    def test_alias_is_named_with_its_options(self, alias, path, settings):
+    def test_alias_is_deconstructed_with_its_options(self, alias, path, settings):
         deconstructed = storages[alias].deconstruct()
         assert deconstructed == (path, (), settings.STORAGES[alias]["OPTIONS"])
 
-    def test_constructed_again_it_is_the_same_storage(self, storage):
+    def test_reconstructed_storage_uses_the_same_files(self, storage):
         path = storage.save("hello.txt", ContentFile(b"world"))
         cls, args, kwargs = storage.deconstruct()
         twin = import_string(cls)(*args, **kwargs)
@@ -69,20 +69,20 @@ class TestDeconstruction:
         assert len(set(deconstructed)) == len(names)
 
 
-class TestFacts:
-    def test_path_and_size_are_those_on_disk(self, storage):
+class TestMetadata:
+    def test_path_and_size_match_the_file_on_disk(self, storage):
         path = storage.save("letters/hello.txt", ContentFile(b"world"))
         assert storage.path(path) == path
         assert Path(path).read_bytes() == b"world"
         assert storage.size(path) == os.path.getsize(path) == 5
 
-    def test_case_of_a_name_is_kept(self, storage):
+    def test_case_of_a_name_is_preserved(self, storage):
         path = storage.save("MiXeD/CaSe.TXT", ContentFile(b"x"))
         assert path.endswith("/MiXeD/CaSe.TXT")
         assert os.listdir(Path(path).parent) == ["CaSe.TXT"]
 
     @pytest.mark.parametrize("name", ODD_NAMES)
-    def test_url_says_the_path_whatever_is_in_it(self, storage, name):
+    def test_url_contains_the_encoded_path(self, storage, name):
         path = storage.save(name, ContentFile(b"x"))
         parts = urlsplit(storage.url(path))
         assert (parts.scheme, parts.netloc, parts.path) == ("", "", "/files/")
@@ -93,14 +93,14 @@ class TestFacts:
         assert parts.fragment == ""
 
     @pytest.mark.parametrize("path", ["//evil.example/x", "\\\\evil.example", "/a\0b", "", None])
-    def test_url_of_no_path_leads_to_no_other_host(self, storage, path):
+    def test_url_of_an_invalid_path_has_no_other_host(self, storage, path):
         parts = urlsplit(storage.url(path))
         assert (parts.netloc, parts.path) == ("", "/files/")
 
     @pytest.mark.parametrize("zone", ["Africa/Algiers", "America/Caracas"])
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_times_are_as_aware_as_the_project(self, storage, settings, use_tz, zone):
-        # the machine's zone is this one then, which UTC is not
+    def test_times_are_aware_if_use_tz_is_true(self, storage, settings, use_tz, zone):
+        # Django sets the time zone of the process; it is not UTC.
         settings.USE_TZ, settings.TIME_ZONE = use_tz, zone
         path = storage.save("hello.txt", ContentFile(b"world"))
         os.utime(path, (1_000_000_000, 1_200_000_000))
@@ -115,7 +115,7 @@ class TestFacts:
 
 
 class TestListdir:
-    def test_is_what_has_records(self, storage, settings):
+    def test_listdir_contains_names_with_records_only(self, storage, settings):
         for name in ("b.txt", "a.txt", "sub/c.txt"):
             storage.save(name, ContentFile(b"x"))
         storage.original_storage.save("without_record.txt", ContentFile(b"x"))
@@ -126,19 +126,19 @@ class TestListdir:
         with pytest.raises(FileNotFoundError):
             storage.listdir(f"{root}/empty")
 
-    def test_folder_that_begins_like_another(self, storage):
+    def test_listdir_omits_folders_with_the_same_beginning(self, storage):
         storage.save("sub/a.txt", ContentFile(b"x"))
         storage.save("subway/b.txt", ContentFile(b"x"))
         assert storage.listdir(f"{storage.original_storage.location}/sub") == ([], ["a.txt"])
 
 
 class TestOpen:
-    def test_as_text(self, storage):
+    def test_open_in_text_mode(self, storage):
         path = storage.save("hello.txt", ContentFile("wörld\n"))
         with storage.open(path, "r") as file:
             assert file.read() == "wörld\n"
 
-    def test_for_writing_changes_the_bytes(self, storage):
+    def test_open_for_writing_changes_the_file(self, storage):
         path = storage.save("hello.txt", ContentFile(b"world"))
         with storage.open(path, "wb") as file:
             file.write(b"new world")
@@ -146,51 +146,51 @@ class TestOpen:
         assert storage.size(path) == 9
 
     @pytest.mark.parametrize("mode", ["w", "wb", "ab", "x"])
-    def test_for_writing_makes_no_file_without_record(self, storage, mode):
+    def test_open_for_writing_creates_no_file_without_record(self, storage, mode):
         path = f"{storage.original_storage.location}/new.txt"
         with pytest.raises(FileNotFoundError, match="No record"):
             storage.open(path, mode)
         assert not Path(path).exists()
 
     @pytest.mark.parametrize("path", ["..", "../..", "/etc/passwd", "/", ".", "", "a/../b"])
-    def test_path_without_record_reaches_no_file(self, storage, path):
+    def test_path_without_record_raises_file_not_found(self, storage, path):
         assert not storage.exists(path)
-        for reach in (storage.open, storage.size, storage.path, storage.delete):
-            if reach == storage.path and path in (".", "", "a/../b"):
-                continue  # Places inside of the folder; collectstatic asks for the folder itself.
-            if reach == storage.delete and storage.delete_missing_ok:
-                continue  # see below
+        for method in (storage.open, storage.size, storage.path, storage.delete):
+            if method == storage.path and path in (".", "", "a/../b"):
+                continue  # These are inside the folder. collectstatic calls path("").
+            if method == storage.delete and storage.delete_missing_ok:
+                continue  # See TestDelete.
             with pytest.raises(FileNotFoundError, match="No record"):
-                reach(path)
+                method(path)
 
-    def test_record_that_points_out_of_the_storage_reaches_no_file(self, storage, tmp_path):
+    def test_record_of_a_file_outside_the_storage_raises(self, storage, tmp_path):
         outside = tmp_path / "outside.txt"
         outside.write_bytes(b"secret")
         path = storage.save("hello.txt", ContentFile(b"world"))
         for target in (os.path.relpath(outside, Path(path).parent), str(outside)):
             storage.meta_backend.update(path, {"original_storage_path": target})
-            for reach in (storage.open, storage.size, storage.path, storage.delete):
+            for method in (storage.open, storage.size, storage.path, storage.delete):
                 with pytest.raises(SuspiciousFileOperation):
-                    reach(path)
+                    method(path)
         assert outside.read_bytes() == b"secret"
         assert storage.exists(path)
 
 
-def delete_nothing(storage, path):
-    """Delete a path without record; `ProxyStorage` takes it in silence."""
+def delete_missing(storage, path):
+    """Delete a path without a record. Only `ProxyStorage` raises no error."""
     with nullcontext() if storage.delete_missing_ok else pytest.raises(FileNotFoundError):
         storage.delete(path)
 
 
 class TestDelete:
     @pytest.mark.parametrize("path", ["..", "../..", "/etc/passwd", "/", ".", "a/../b", "sub"])
-    def test_of_nothing_removes_nothing(self, storage, path):
+    def test_deleting_a_missing_path_removes_no_file(self, storage, path):
         saved = [storage.save(name, ContentFile(b"x")) for name in ("b", "sub/b")]
-        delete_nothing(storage, path)
+        delete_missing(storage, path)
         assert all(map(storage.exists, saved))
         assert [Path(each).read_bytes() for each in saved] == [b"x", b"x"]
 
-    def test_file_that_vanishes_meanwhile(self, storage, monkeypatch):
+    def test_file_that_another_process_removes_during_the_delete(self, storage, monkeypatch):
         path = storage.save("hello.txt", ContentFile(b"world"))
         remove = os.remove
 
@@ -204,29 +204,29 @@ class TestDelete:
         assert not storage.exists(path)
         assert not Path(path).exists()
 
-    def test_file_that_may_not_be_removed_keeps_its_record(self, storage, monkeypatch):
+    def test_record_stays_if_the_file_cannot_be_removed(self, storage, monkeypatch):
         path = storage.save("hello.txt", ContentFile(b"world"))
 
-        def refuse(name):
+        def raise_permission_error(name):
             raise PermissionError(name)
 
         with monkeypatch.context() as patch:
-            patch.setattr(os, "remove", refuse)
+            patch.setattr(os, "remove", raise_permission_error)
             with pytest.raises(PermissionError):
                 storage.delete(path)
         assert read(storage, path) == b"world"
         storage.delete(path)
         assert not storage.exists(path)
 
-    def test_folder_and_its_files_are_out_of_reach(self, storage):
+    def test_folders_cannot_be_deleted(self, storage):
         path = storage.save("sub/hello.txt", ContentFile(b"world"))
         for folder in (str(Path(path).parent), "sub", storage.original_storage.location):
-            delete_nothing(storage, folder)
+            delete_missing(storage, folder)
         assert read(storage, path) == b"world"
 
-    def test_twice(self, storage):
+    def test_second_delete_finds_no_record(self, storage):
         path = storage.save("hello.txt", ContentFile(b"world"))
         storage.delete(path)
-        delete_nothing(storage, path)
+        delete_missing(storage, path)
         with pytest.raises(MetaBackendObjectDoesNotExist):
             storage.meta_backend.get(path)

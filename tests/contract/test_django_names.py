@@ -1,4 +1,4 @@
-"""Django's ideas of the name of a file, in front of a file system."""
+"""Django's contract of file names, on the file system."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from proxy_storage.registry import get_proxy_storage
 from tests.contract.reading import read
 from tests.contract.temporary_storages import configure_proxy_storage
 
-# what Django or we put between stem and extension
+# The random suffix that Django or this package adds before the extension.
 RANDOM = "_[A-Za-z0-9]{7,16}"
 
 
@@ -24,15 +24,15 @@ def storage(request, empty_storages):
 
 
 @pytest.fixture
-def in_front_of(empty_storages, meta_backend_name, settings):
-    def put(original):
+def create_storage(empty_storages, meta_backend_name, settings):
+    def create(original):
         return configure_proxy_storage(original, meta_backend_name, settings)
 
-    return put
+    return create
 
 
 def save_twice(storage, name):
-    """Save two files of one name, and return the paths as they are below the storage."""
+    """Save two files with the same name, and return their paths relative to the storage."""
     paths = [storage.save(name, ContentFile(content)) for content in (b"first", b"second")]
     assert [read(storage, path) for path in paths] == [b"first", b"second"]
     return [os.path.relpath(path, storage.original_storage.location) for path in paths]
@@ -50,19 +50,19 @@ class TestTakenName:
             ("dotted.folder/.hidden.txt", "dotted.folder/.hidden", ".txt"),
         ],
     )
-    def test_gets_a_random_part_before_its_extension(self, storage, name, stem, extension):
+    def test_second_file_gets_a_random_suffix_before_the_extension(self, storage, name, stem, extension):
         first, second = save_twice(storage, name)
         assert first == name
         assert re.fullmatch(f"{re.escape(stem)}{RANDOM}{re.escape(extension)}", second)
 
-    def test_by_bytes_without_record(self, storage):
-        storage.original_storage.save("hello.txt", ContentFile(b"somebody's"))
+    def test_file_without_record_is_not_overwritten(self, storage):
+        storage.original_storage.save("hello.txt", ContentFile(b"existing"))
         path = storage.save("hello.txt", ContentFile(b"mine"))
         assert re.fullmatch(f"hello{RANDOM}.txt", Path(path).name)
         with storage.original_storage.open("hello.txt") as file:
-            assert file.read() == b"somebody's"
+            assert file.read() == b"existing"
 
-    def test_by_a_broken_link(self, storage, tmp_path):
+    def test_broken_symbolic_link_is_not_followed(self, storage, tmp_path):
         root, target = Path(storage.original_storage.location), tmp_path / "target.txt"
         root.mkdir(parents=True, exist_ok=True)
         (root / "hello.txt").symlink_to(target)
@@ -71,21 +71,21 @@ class TestTakenName:
         assert not target.exists()
         assert (root / "hello.txt").is_symlink()
 
-    def test_as_long_as_the_file_system_allows(self, storage):
+    def test_suffix_shortens_a_name_of_maximum_length(self, storage):
         root = Path(storage.original_storage.location)
         root.mkdir(parents=True, exist_ok=True)
         name = "n" * (os.pathconf(root, "PC_NAME_MAX") - 4) + ".txt"
         path = storage.save(name, ContentFile(b"first"))
         assert Path(path).name == name
-        # the stem makes room for a random part
+        # The stem is shortened for the random suffix.
         other = storage.save(name, ContentFile(b"second"))
         assert re.fullmatch(f"n+{RANDOM}.txt", Path(other).name)
         assert len(Path(other).name) == len(name)
         assert read(storage, path) == b"first"
         assert read(storage, other) == b"second"
 
-    def test_by_a_save_at_the_same_moment(self, empty_storages):
-        """Each begins to write before the other has ended."""
+    def test_simultaneous_saves_get_different_names(self, empty_storages):
+        """Both saves start writing before either has finished."""
         storage = get_proxy_storage("mongo-disk")
         both_write = threading.Barrier(2, timeout=30)
         paths = []
@@ -116,13 +116,13 @@ class TestTakenName:
 
 
 class TestAvailableName:
-    def test_is_the_name_itself_where_it_is_free(self, storage):
+    def test_free_name_is_available(self, storage):
         for name in ("hello.txt", "sub/hello.txt"):
             assert storage.is_name_available(name)
             assert storage.get_available_name(name) == name
 
     @pytest.mark.parametrize("name", ["hello.txt", "hello", "sub/hello.tar.gz", ".hidden"])
-    def test_is_another_where_it_is_taken(self, storage, name):
+    def test_taken_name_gets_an_alternative(self, storage, name):
         path = storage.save(name, ContentFile(b"x"))
         for taken in (name, path):
             other = storage.get_available_name(taken)
@@ -131,7 +131,7 @@ class TestAvailableName:
             assert os.path.dirname(other) == os.path.dirname(taken)
             assert other.endswith("".join(Path(name).suffixes))
 
-    def test_is_cut_to_length(self, storage):
+    def test_available_name_fits_max_length(self, storage):
         name = "n" * 30 + ".txt"
         assert not storage.is_name_available(name, max_length=20)
         cut = storage.get_available_name(name, max_length=20)
@@ -143,7 +143,7 @@ class TestAvailableName:
     @pytest.mark.parametrize(
         "name", ["../a.txt", "a/../../b.txt", "a\\..\\b.txt", "..", ".", "", "a/"]
     )
-    def test_is_none_for_a_hostile_one(self, storage, name):
+    def test_hostile_name_raises(self, storage, name):
         with pytest.raises(SuspiciousFileOperation):
             storage.get_available_name(name)
 
@@ -159,71 +159,71 @@ class TestGeneratedName:
             ("what?*<is>:this|.txt", "whatisthis.txt"),
         ],
     )
-    def test_is_what_the_original_says(self, storage, name, generated):
+    def test_name_is_generated_by_the_original_storage(self, storage, name, generated):
         assert storage.generate_filename(name) == generated
         assert storage.generate_filename(name) == storage.original_storage.generate_filename(name)
 
     @pytest.mark.parametrize("name", ["../a.txt", "a/../b.txt", "a\\..\\b.txt", "..", "a/..", ""])
-    def test_is_none_for_a_hostile_one(self, storage, name):
+    def test_hostile_name_raises(self, storage, name):
         with pytest.raises(SuspiciousFileOperation):
             storage.generate_filename(name)
 
-    def test_backslash_is_a_slash(self, storage):
+    def test_backslash_is_treated_as_a_slash(self, storage):
         path = storage.save("sub\\hello.txt", ContentFile(b"world"))
         assert path == f"{storage.original_storage.location}/sub/hello.txt"
 
-    def test_methods_of_the_original_are_asked(self, in_front_of, tmp_path):
-        class Shouting(FileSystemStorage):
+    def test_name_methods_of_the_original_storage_are_called(self, create_storage, tmp_path):
+        class UpperCaseStorage(FileSystemStorage):
             def get_valid_name(self, name):
                 return name.upper()
 
             def generate_filename(self, filename):
-                return f"loud/{super().generate_filename(filename)}"
+                return f"upper/{super().generate_filename(filename)}"
 
-        storage = in_front_of(Shouting(tmp_path))
+        storage = create_storage(UpperCaseStorage(tmp_path))
         assert storage.get_valid_name("a b.txt") == "A B.TXT"
-        assert storage.generate_filename("a b.txt") == "loud/A B.TXT"
+        assert storage.generate_filename("a b.txt") == "upper/A B.TXT"
 
-    def test_names_of_an_original_that_counts(self, in_front_of, tmp_path):
-        class Counting(FileSystemStorage):
+    def test_original_storage_can_number_its_files(self, create_storage, tmp_path):
+        class NumberingStorage(FileSystemStorage):
             def get_alternative_name(self, file_root, file_ext):
                 numbers = [int(path.stem.split("-")[-1]) for path in tmp_path.glob("hello-*")]
                 return f"{file_root}-{max(numbers, default=0) + 1}{file_ext}"
 
-        storage = in_front_of(Counting(tmp_path))
+        storage = create_storage(NumberingStorage(tmp_path))
         (tmp_path / "hello.txt").write_text("taken")
         assert storage.save("hello.txt", ContentFile(b"x")) == f"{tmp_path}/hello-1.txt"
         assert storage.save("hello.txt", ContentFile(b"x")) == f"{tmp_path}/hello-2.txt"
 
-    def test_an_original_that_chooses_names_itself(self, in_front_of, tmp_path):
-        class Flat(FileSystemStorage):
+    def test_original_storage_can_change_the_name(self, create_storage, tmp_path):
+        class FlatStorage(FileSystemStorage):
             def get_available_name(self, name, max_length=None):
                 return super().get_available_name(name.replace("/", "-"), max_length)
 
-        storage = in_front_of(Flat(tmp_path))
+        storage = create_storage(FlatStorage(tmp_path))
         for path in save_twice(storage, "sub/hello.txt"):
             assert re.fullmatch(f"sub-hello{RANDOM}.txt", path)
 
 
-class TestOriginalThatLeadsAstray:
-    """A mistake, or worse, in a class that somebody has written."""
+class TestOriginalWithUnsafeNames:
+    """The class of an original storage returns a name outside its folder."""
 
-    @pytest.mark.parametrize("astray", ["../up.txt", "/absolute.txt", "a/../../up.txt", ""])
-    def test_with_the_name_before_the_save(self, in_front_of, tmp_path, astray):
-        class Astray(FileSystemStorage):
+    @pytest.mark.parametrize("unsafe_name", ["../up.txt", "/absolute.txt", "a/../../up.txt", ""])
+    def test_unsafe_available_name_raises(self, create_storage, tmp_path, unsafe_name):
+        class UnsafeStorage(FileSystemStorage):
             def get_available_name(self, name, max_length=None):
-                return astray
+                return unsafe_name
 
-        self.check(in_front_of(Astray(tmp_path / "files")), tmp_path)
+        self.check(create_storage(UnsafeStorage(tmp_path / "files")), tmp_path)
 
-    @pytest.mark.parametrize("astray", ["../up.txt", "/absolute.txt", "a/../../up.txt", ""])
-    def test_with_the_name_after_the_save(self, in_front_of, tmp_path, astray):
-        class Astray(FileSystemStorage):
+    @pytest.mark.parametrize("unsafe_name", ["../up.txt", "/absolute.txt", "a/../../up.txt", ""])
+    def test_unsafe_saved_name_raises(self, create_storage, tmp_path, unsafe_name):
+        class UnsafeStorage(FileSystemStorage):
             def _save(self, name, content):
                 super()._save(name, content)
-                return astray
+                return unsafe_name
 
-        self.check(in_front_of(Astray(tmp_path / "files")), tmp_path)
+        self.check(create_storage(UnsafeStorage(tmp_path / "files")), tmp_path)
 
     def check(self, storage, tmp_path):
         with pytest.raises(SuspiciousFileOperation):

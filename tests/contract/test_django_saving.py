@@ -1,4 +1,4 @@
-"""Django's ideas of a save, in front of a file system: contents, disk and permissions."""
+"""Django's contract of saving on the file system: content, folders and permissions."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def storage(request, empty_storages):
 
 
 def get_files(storage):
-    """All that lies in the original storage, and how many records there are."""
+    """Return the names in the original storage, and the number of records."""
     root = Path(storage.original_storage.location)
     files = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
     where = {"proxy_storage_name": get_proxy_storage_name(storage)}
@@ -54,13 +54,13 @@ class TextChunksOnly:
 
 
 class ReadOnly:
-    """Has neither a position nor a size."""
+    """A file object without a position and a size."""
 
     def __init__(self):
-        self._pieces = [TEXT[5:].encode(), TEXT[:5].encode()]
+        self._parts = [TEXT[5:].encode(), TEXT[:5].encode()]
 
     def read(self, size=-1):
-        return self._pieces.pop() if self._pieces else b""
+        return self._parts.pop() if self._parts else b""
 
 
 class SmallChunks(File):
@@ -99,7 +99,7 @@ CONTENTS = {
 
 class TestContents:
     @pytest.mark.parametrize("kind", CONTENTS)
-    def test_is_saved_whole(self, storage, kind):
+    def test_complete_content_is_saved(self, storage, kind):
         content = CONTENTS[kind]()
         path = storage.save("letters/a.txt", content)
         assert read(storage, path) == TEXT.encode()
@@ -108,7 +108,7 @@ class TestContents:
             assert not content.closed
             content.close()
 
-    def test_temporary_file_is_copied_and_stays(self, storage):
+    def test_temporary_file_is_copied(self, storage):
         with make_temporary_upload() as upload:
             path = storage.save("a.txt", upload)
             temporary = Path(upload.temporary_file_path())
@@ -117,7 +117,7 @@ class TestContents:
 
     @pytest.mark.parametrize("mode", ["r", "rb"])
     @pytest.mark.parametrize("wrapper", [lambda file: file, File])
-    def test_open_file_of_python(self, storage, tmp_path, mode, wrapper):
+    def test_open_file_object_is_saved(self, storage, tmp_path, mode, wrapper):
         source = tmp_path / "source.txt"
         source.write_text(TEXT)
         with source.open(mode) as file:
@@ -125,7 +125,7 @@ class TestContents:
             assert not file.closed
         assert read(storage, path) == TEXT.encode()
 
-    def test_pipe(self, storage):
+    def test_pipe_is_saved(self, storage):
         read_end, write_end = os.pipe()
         with open(read_end, "rb") as source:
             with open(write_end, "wb") as target:
@@ -133,31 +133,31 @@ class TestContents:
             path = storage.save("a.txt", source)
         assert read(storage, path) == TEXT.encode()
 
-    def test_answer_of_a_web_server(self, storage, tmp_path):
+    def test_http_response_is_saved(self, storage, tmp_path):
         (tmp_path / "page.txt").write_text(TEXT * 10_000)
         handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.01,))
             thread.start()
             try:
-                with urlopen(f"http://127.0.0.1:{server.server_port}/page.txt") as answer:
-                    path = storage.save("a.txt", File(answer))
+                with urlopen(f"http://127.0.0.1:{server.server_port}/page.txt") as response:
+                    path = storage.save("a.txt", File(response))
             finally:
                 server.shutdown()
                 thread.join()
         assert read(storage, path) == (TEXT * 10_000).encode()
 
-    def test_name_of_the_content_where_there_is_no_other(self, storage):
+    def test_name_of_the_content_is_the_default(self, storage):
         path = storage.save(None, ContentFile(b"x", name="sub/named.txt"))
         assert path == f"{storage.original_storage.location}/sub/named.txt"
 
-    def test_no_bytes_at_all(self, storage):
+    def test_empty_file_is_saved(self, storage):
         path = storage.save("empty.txt", ContentFile(b""))
         assert read(storage, path) == b""
         assert storage.size(path) == 0
 
     @pytest.mark.parametrize("chunks", [[], [b"some"], ["some"]])
-    def test_chunks_that_fail_leave_nothing(self, storage, chunks):
+    def test_failing_chunks_leave_no_file(self, storage, chunks):
         def fail():
             yield from chunks
             raise OSError("unreadable")
@@ -168,7 +168,7 @@ class TestContents:
             storage.save("a.txt", content)
         assert get_files(storage) == ([], 0)
 
-    def test_closed_content_leaves_nothing(self, storage):
+    def test_closed_content_leaves_no_file(self, storage):
         content = SimpleUploadedFile("a.txt", b"x")
         content.file.close()
         with pytest.raises(ValueError, match="closed"):
@@ -177,12 +177,12 @@ class TestContents:
 
 
 class TestFolders:
-    def test_are_made_as_needed(self, storage):
+    def test_folders_are_created(self, storage):
         path = storage.save("path/to/a.txt", ContentFile(b"x"))
         assert path == f"{storage.original_storage.location}/path/to/a.txt"
         assert Path(path).is_file()
 
-    def test_that_somebody_else_makes_meanwhile(self, storage, monkeypatch):
+    def test_folder_created_by_another_process_is_used(self, storage, monkeypatch):
         makedirs = os.makedirs
 
         def make_twice(path, *args, **kwargs):
@@ -194,24 +194,24 @@ class TestFolders:
             path = storage.save("raced/a.txt", ContentFile(b"x"))
         assert read(storage, path) == b"x"
 
-    def test_that_cannot_be_made_are_an_error(self, storage, monkeypatch):
-        def refuse(path, *args, **kwargs):
+    def test_failure_to_create_a_folder_raises(self, storage, monkeypatch):
+        def raise_permission_error(path, *args, **kwargs):
             raise PermissionError(path)
 
         with monkeypatch.context() as patch:
-            patch.setattr(os, "makedirs", refuse)
+            patch.setattr(os, "makedirs", raise_permission_error)
             with pytest.raises(PermissionError):
                 storage.save("refused/a.txt", ContentFile(b"x"))
         assert get_files(storage) == ([], 0)
 
-    def test_file_in_the_way_of_a_folder(self, storage):
+    def test_file_with_the_name_of_a_folder_raises(self, storage):
         path = storage.save("a", ContentFile(b"file"))
         with pytest.raises((OSError, SuspiciousFileOperation)):
             storage.save("a/b.txt", ContentFile(b"x"))
         assert read(storage, path) == b"file"
         assert get_files(storage) == (["a"], 1)
 
-    def test_folder_in_the_way_of_a_file(self, storage):
+    def test_folder_with_the_name_of_a_file(self, storage):
         inner = storage.save("a/b.txt", ContentFile(b"inner"))
         path = storage.save("a", ContentFile(b"file"))
         assert path.startswith(f"{storage.original_storage.location}/a_")
@@ -231,7 +231,7 @@ def umask():
 
 
 class TestPermissions:
-    def test_of_the_original(self, tmp_path, empty_storages, meta_backend_name, settings):
+    def test_permissions_of_the_original_storage_are_used(self, tmp_path, empty_storages, meta_backend_name, settings):
         original = FileSystemStorage(
             tmp_path / "files", file_permissions_mode=0o640, directory_permissions_mode=0o710
         )
@@ -242,13 +242,13 @@ class TestPermissions:
             assert get_mode(path) == 0o640
             assert [get_mode(folder) for folder in list(path.parents)[:2]] == [0o710, 0o710]
 
-    def test_of_the_project(self, storage, settings):
+    def test_permissions_of_the_settings_are_used(self, storage, settings):
         settings.FILE_UPLOAD_PERMISSIONS = 0o604
         settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o705
         path = Path(storage.save("sub/a.txt", ContentFile(b"x")))
         assert (get_mode(path), get_mode(path.parent)) == (0o604, 0o705)
 
-    def test_of_the_process(self, storage, settings, umask):
+    def test_umask_of_the_process_is_used(self, storage, settings, umask):
         settings.FILE_UPLOAD_PERMISSIONS = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS = None
         path = Path(storage.save("sub/a.txt", ContentFile(b"x")))
         assert (get_mode(path), get_mode(path.parent)) == (0o666 & ~umask, 0o777 & ~umask)

@@ -1,4 +1,4 @@
-"""With ``HIDE_FORBIDDEN`` a file that one may not read is told from no file by nothing."""
+"""With ``HIDE_FORBIDDEN``, responses and queries of forbidden and missing files are equal."""
 
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage_api import hidden
 from proxy_storage_api.hidden import get_missing_records
 from proxy_storage_permissions import FieldPermissions, FilePermission, IsOwner
-from tests.contract.request_matrix import FILES, RULES, WHO, World
+from tests.contract.request_matrix import FILES, PERMISSION_SETTINGS, REQUESTERS, RequestData
 from tests.testapp.models import (
     DatedDocument,
     Document,
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
-SWITCHED_ON = {
+ENABLED = {
     "HIDE_FORBIDDEN": True,
     "DELETE_PERMISSION_CLASSES": ["tests.contract.request_matrix.DocumentFiles"],
 }
@@ -43,13 +43,13 @@ REQUESTS = [
 
 
 @pytest.fixture
-def world(field, settings):
-    settings.PROXY_STORAGE = settings.PROXY_STORAGE | RULES | SWITCHED_ON
-    return World(field)
+def data(field, settings):
+    settings.PROXY_STORAGE = settings.PROXY_STORAGE | PERMISSION_SETTINGS | ENABLED
+    return RequestData(field)
 
 
-def ask(client, method, url, query):
-    """Return all that an answer tells, and what the database was asked."""
+def send(client, method, url, query):
+    """Return the complete response, and the queries without their conditions."""
     options = {"query_params": query}
     if method == "post":
         body = {key: query[key] for key in ("path", "storage")}
@@ -59,48 +59,50 @@ def ask(client, method, url, query):
     ) as captured:
         response = getattr(client, method)(url, **options)
     body = b"".join(response)
-    told = response.status_code, response.reason_phrase, dict(response.items()), body
-    return told, [query["sql"].partition("WHERE")[0] for query in captured.captured_queries]
+    response_data = response.status_code, response.reason_phrase, dict(response.items()), body
+    return response_data, [
+        query["sql"].partition("WHERE")[0] for query in captured.captured_queries
+    ]
 
 
-def compare_refusals(world, monkeypatch, who, method, url):
-    client, refusals = world.get_client(who), []
+def compare_refusals(data, monkeypatch, requester, method, url):
+    client, refusals = data.get_client(requester), []
     for kind in FILES:
-        query = world.get_query(who, kind, monkeypatch)
-        ask(client, method, url, {**query, "path": "/warm.txt"})
-        unknown = ask(client, method, url, {**query, "path": "/nothing.txt"})
-        assert unknown[0][0] == 404
-        known = ask(client, method, url, query)
-        if known[0][0] in (200, 204):
+        query = data.get_query(requester, kind, monkeypatch)
+        send(client, method, url, {**query, "path": "/warm.txt"})
+        missing = send(client, method, url, {**query, "path": "/nothing.txt"})
+        assert missing[0][0] == 404
+        forbidden = send(client, method, url, query)
+        if forbidden[0][0] in (200, 204):
             continue
         refusals.append(kind)
-        assert known == unknown
-    expected_to_be_refused = {"staff": set(), "owner": {"unbound", "dangling"}}
-    if method != "delete" and who != "link":
-        assert set(refusals) == expected_to_be_refused.get(who, set(FILES))
+        assert forbidden == missing
+    expected_refusals = {"staff": set(), "owner": {"unbound", "dangling"}}
+    if method != "delete" and requester != "link":
+        assert set(refusals) == expected_refusals.get(requester, set(FILES))
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_forbidden_and_unknown_are_equal(world, monkeypatch, who):
+@pytest.mark.parametrize("requester", REQUESTERS)
+def test_responses_for_forbidden_and_missing_files_are_equal(data, monkeypatch, requester):
     for method, url in REQUESTS:
-        compare_refusals(world, monkeypatch, who, method, url)
+        compare_refusals(data, monkeypatch, requester, method, url)
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_without_the_name_of_the_storage(world, monkeypatch, who):
-    """The path is looked for in all meta backends, whichever of them has it."""
-    client = world.get_client(who)
+@pytest.mark.parametrize("requester", REQUESTERS)
+def test_responses_without_a_storage_name_are_equal(data, monkeypatch, requester):
+    """The path is looked up in all meta backends, regardless of the one that contains it."""
+    client = data.get_client(requester)
     for kind in FILES:
-        query = world.get_query(who, kind, monkeypatch)
+        query = data.get_query(requester, kind, monkeypatch)
         del query["storage"]
-        ask(client, "get", "/files/", {**query, "path": "/warm.txt"})
-        known = ask(client, "get", "/files/", query)
-        unknown = ask(client, "get", "/files/", {**query, "path": "/nothing.txt"})
-        assert known == unknown or known[0][0] == 200
+        send(client, "get", "/files/", {**query, "path": "/warm.txt"})
+        forbidden = send(client, "get", "/files/", query)
+        missing = send(client, "get", "/files/", {**query, "path": "/nothing.txt"})
+        assert forbidden == missing or forbidden[0][0] == 200
 
 
-class LooksAtEachKey(FieldPermissions):
-    """Looks at each key that records have, and then for the owner."""
+class ReadsEachKey(FieldPermissions):
+    """Reads each key of the record, and then checks the owner."""
 
     model = Document
     permissions = {"orm_file": IsOwner("user"), "mongo_file": IsOwner("user")}
@@ -118,42 +120,42 @@ class FailsWithoutSize(FilePermission):
         return obj["size"] < 0
 
 
-@pytest.mark.parametrize("rule", ["LooksAtEachKey", "FailsWithoutSize"])
-@pytest.mark.parametrize("who", ["anonymous", "stranger"])
-def test_rule_that_looks_at_the_record(world, monkeypatch, settings, who, rule):
+@pytest.mark.parametrize("permission", ["ReadsEachKey", "FailsWithoutSize"])
+@pytest.mark.parametrize("requester", ["anonymous", "stranger"])
+def test_permission_that_reads_the_record(data, monkeypatch, settings, requester, permission):
     settings.PROXY_STORAGE = settings.PROXY_STORAGE | {
-        "DEFAULT_PERMISSION_CLASSES": [f"{__name__}.{rule}"],
-        "DELETE_PERMISSION_CLASSES": [f"{__name__}.{rule}"],
+        "DEFAULT_PERMISSION_CLASSES": [f"{__name__}.{permission}"],
+        "DELETE_PERMISSION_CLASSES": [f"{__name__}.{permission}"],
     }
-    client = world.get_client(who)
+    client = data.get_client(requester)
     values = dict.fromkeys(("mime_type", "checksum"), "x") | {"size": 10, "created_at": now()}
-    for record in world.records.values():
+    for record in data.records.values():
         record.meta_backend.update(record["path"], values)
     for method, url in REQUESTS:
         for kind in FILES:
-            query = world.get_query(who, kind, monkeypatch)
-            ask(client, method, url, {**query, "path": "/warm.txt"})
-            known = ask(client, method, url, query)
-            assert known == ask(client, method, url, {**query, "path": "/nothing.txt"})
-            assert known[0][0] == 404
+            query = data.get_query(requester, kind, monkeypatch)
+            send(client, method, url, {**query, "path": "/warm.txt"})
+            forbidden = send(client, method, url, query)
+            assert forbidden == send(client, method, url, {**query, "path": "/nothing.txt"})
+            assert forbidden[0][0] == 404
 
 
-@pytest.mark.usefixtures("world")
-def test_phantom_of_a_field_whose_storage_is_not_registered(monkeypatch):
-    """A record is made all the same, for rules that do not look at its storage."""
+@pytest.mark.usefixtures("data")
+def test_missing_record_of_a_field_with_unregistered_storage(monkeypatch):
+    """A record is still created, for permissions that do not use its storage."""
     field = Document._meta.get_field("orm_file")
     for storage in (FileSystemStorage(), field.storage):
         monkeypatch.setattr(field, "storage", storage)
-        monkeypatch.setattr(hidden, "get_proxy_storage_name", refuse)
+        monkeypatch.setattr(hidden, "get_proxy_storage_name", raise_configuration_error)
         found = [one for one in get_missing_records("/x") if one["field"] == "orm_file"]
         assert {one["proxy_storage_name"] for one in found} == {""}
 
 
-def refuse(storage):
+def raise_configuration_error(storage):
     raise ConfigurationError("not registered")
 
 
-def test_phantoms_have_keys_of_the_right_kind(db):
+def test_missing_records_have_keys_of_the_right_type(db):
     keys = {
         (one["content_type_id"], type(one["object_id"]).__name__)
         for one in get_missing_records("/x")
@@ -171,29 +173,29 @@ def test_phantoms_have_keys_of_the_right_kind(db):
     ("key", "expected"),
     [(DateField(), date), (DateTimeField(), datetime), (AutoField(), int), (CharField(), str)],
 )
-def test_key_that_no_row_has(key, expected):
+def test_unused_key_has_the_type_of_the_field(key, expected):
     assert type(hidden._get_unused_key(key)) is expected
 
 
-def test_key_that_is_a_relation():
+def test_unused_key_of_a_relation():
     key = ScannedDocument._meta.pk
     assert key.remote_field is not None
     assert hidden._get_unused_key(key) == -1
 
 
 @pytest.mark.parametrize("name", ["orm_file", "mongo_file", "orm_image", "mongo_image"])
-def test_there_is_a_phantom_for_files_and_for_images(db, name):
-    assert name in {phantom["field"] for phantom in get_missing_records("/nothing.txt")}
+def test_missing_records_include_file_and_image_fields(db, name):
+    assert name in {record["field"] for record in get_missing_records("/nothing.txt")}
 
 
-def test_without_it_a_refusal_says_what_it_is(world, settings):
+def test_forbidden_file_returns_403_if_disabled(data, settings):
     settings.PROXY_STORAGE = settings.PROXY_STORAGE | {"HIDE_FORBIDDEN": False}
-    query = {"path": world.records["bound"]["path"]}
-    assert world.get_client("stranger").get("/files/", query).status_code == 403
+    query = {"path": data.records["bound"]["path"]}
+    assert data.get_client("stranger").get("/files/", query).status_code == 403
 
 
-def test_what_no_file_changes_is_said(settings, client):
-    """A permission that asks for no record refuses every path in the same way."""
+def test_refusal_that_does_not_depend_on_a_file_returns_403(settings, client):
+    """A permission that does not use the record refuses all paths in the same way."""
     others = dict(settings.PROXY_STORAGE)
     del others["DEFAULT_PERMISSION_CLASSES"]
     settings.PROXY_STORAGE = {**others, "HIDE_FORBIDDEN": True}

@@ -1,4 +1,4 @@
-"""Names that are longer than file systems and object stores allow, in bytes."""
+"""Names that exceed the length limits of file systems and object storages in bytes."""
 
 import os
 import posixpath
@@ -40,7 +40,7 @@ def get_name(storage, path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
-def test_stem_is_cut_at_the_end_of_a_character(storage, name):
+def test_stem_is_cut_at_a_character_boundary(storage, name):
     paths = [storage.save(name, ContentFile(content)) for content in (b"1", b"2", b"3")]
     assert [read(storage, path) for path in paths] == [b"1", b"2", b"3"]
     for path in paths:
@@ -53,7 +53,7 @@ def test_stem_is_cut_at_the_end_of_a_character(storage, name):
 
 
 @pytest.mark.parametrize("storage", ["orm-relative-disk", "mongo-relative-disk"], indirect=True)
-def test_relative_path_keeps_the_whole_name(storage):
+def test_relative_path_has_the_complete_name(storage):
     for name in NAMES:
         if len(name) < MAX_PATH_LENGTH:
             assert storage.save(name, ContentFile(b"x")) == name
@@ -61,7 +61,7 @@ def test_relative_path_keeps_the_whole_name(storage):
 
 @pytest.mark.parametrize("storage", ["orm-disk", "orm-relative-disk", "mongo-disk"], indirect=True)
 @pytest.mark.parametrize("name", ["a." + "x" * 300, "a." + "長" * 200, "." + "h" * 300])
-def test_extension_that_is_none_is_cut(storage, name):
+def test_overlong_extension_is_cut(storage, name):
     paths = {storage.save(name, ContentFile(b"x")) for _ in range(2)}
     assert len(paths) == 2
     for path in paths:
@@ -70,7 +70,7 @@ def test_extension_that_is_none_is_cut(storage, name):
 
 
 @pytest.mark.parametrize("storage", ["orm-s3", "orm-relative-s3"], indirect=True)
-def test_key_of_s3_has_a_length(storage, monkeypatch):
+def test_s3_key_has_at_most_1024_bytes(storage, monkeypatch):
     name = "/".join("長" * 60 for _ in range(5)) + "/" + "名" * 85 + ".txt"
     monkeypatch.setattr(storage.original_storage, "location", "where/" + "l" * 20)
     path = storage.save(name, ContentFile(b"x"))
@@ -82,19 +82,19 @@ def test_key_of_s3_has_a_length(storage, monkeypatch):
         storage.save("/".join("長" * 60 for _ in range(6)) + "/a.txt", ContentFile(b"x"))
 
 
-def test_name_that_is_found_in_a_race_is_cut(empty_storages):
-    """Each begins to write before the other has ended, and Django looks for another name."""
+def test_alternative_name_of_a_simultaneous_save_is_cut(empty_storages):
+    """Both saves start writing before either has finished, and Django chooses another name."""
     storage = get_proxy_storage("mongo-disk")
     name = "n" * (MAX_PART_BYTES - 4) + ".txt"
     barrier, paths = threading.Barrier(2, timeout=30), {}
 
-    class Slow(ContentFile):
+    class SlowContent(ContentFile):
         def chunks(self, chunk_size=None):
             barrier.wait()
             yield self.read()
 
     def save(content):
-        paths[storage.save(name, Slow(content))] = content
+        paths[storage.save(name, SlowContent(content))] = content
 
     threads = [threading.Thread(target=save, args=(content,)) for content in (b"1", b"2")]
     for thread in threads:
@@ -107,7 +107,7 @@ def test_name_that_is_found_in_a_race_is_cut(empty_storages):
     assert re.fullmatch(f"n+{RANDOM}.txt", names[1])
 
 
-def test_name_of_a_file_without_record_is_cut(meta_backend_name, settings, tmp_path):
+def test_alternative_name_for_a_file_without_record_is_cut(meta_backend_name, settings, tmp_path):
     storage = configure_proxy_storage(FileSystemStorage(tmp_path), meta_backend_name, settings)
     name = "n" * (MAX_PART_BYTES - 4) + ".txt"
     (tmp_path / name).write_bytes(b"another's")
@@ -117,7 +117,7 @@ def test_name_of_a_file_without_record_is_cut(meta_backend_name, settings, tmp_p
 
 
 @pytest.mark.parametrize("storage", ["orm-disk", "mongo-disk", "orm-prefix"], indirect=True)
-def test_full_path_is_no_longer_than_its_column(storage):
+def test_full_path_fits_the_column(storage):
     room = MAX_PATH_LENGTH - len(storage.get_path(storage.original_storage, "x"))
     folder = "/".join("f" * 90 for _ in range(10))[: room - 30].rstrip("/")
     path = storage.save(f"{folder}/{'n' * 200}.txt", ContentFile(b"x"))

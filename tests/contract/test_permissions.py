@@ -1,4 +1,4 @@
-"""Who may read which file, and that a list shows just these: every class, every operator."""
+"""Each permission class with each operator: the allowed files, and the files in a list."""
 
 from types import SimpleNamespace
 
@@ -8,22 +8,28 @@ from hypothesis import strategies as st
 
 from proxy_storage.meta_backends.record_set import RecordSet
 from proxy_storage_permissions import decide, get_readable
-from tests.contract.permission_matrix import BACKENDS, MODELS, PERMISSIONS, World, ask
+from tests.contract.permission_matrix import (
+    BACKENDS,
+    MODELS,
+    PERMISSIONS,
+    PermissionData,
+    make_request,
+)
 from tests.safety.name_strategies import EXAMPLES
 
-# as of a list that asks each record, where it has to
+# The view of a list that evaluates each record if necessary.
 VIEW = SimpleNamespace(asks_for_one_file=True)
 
 
 @pytest.fixture
-def world(backend, settings):
+def data(backend, settings):
     settings.AUTHENTICATION_BACKENDS = BACKENDS
-    return World(backend)
+    return PermissionData(backend)
 
 
-def get_listed(world, permissions, user):
-    """The paths of a list, and whether the database found them alone."""
-    request = ask(user)
+def get_listed(data, permissions, user):
+    """Return the paths in a list, and whether the filter alone has selected them."""
+    request = make_request(user)
     made = [permission() for permission in permissions]
     readable = get_readable(made, request, VIEW, MODELS)
 
@@ -31,44 +37,48 @@ def get_listed(world, permissions, user):
         return all(decide(one, request, VIEW, record) is True for one in made)
 
     records = RecordSet(
-        [world.backend], readable.condition, check=None if readable.is_exact else check
+        [data.backend], readable.condition, check=None if readable.is_exact else check
     )
     paths = [record["path"] for record in records]
     assert len(paths) == len(set(paths)) == len(records)
     return set(paths), readable.is_exact
 
 
-def get_allowed(world, permissions, user, files):
-    """The paths of these files that the user gets."""
-    request = ask(user)
+def get_allowed(data, permissions, user, files):
+    """Return the paths of the given files that the user may read."""
+    request = make_request(user)
     made = [permission() for permission in permissions]
     return {
         file.path
         for file in files
-        if all(decide(one, request, VIEW, world.records[file.path]) is True for one in made)
+        if all(decide(one, request, VIEW, data.records[file.path]) is True for one in made)
     }
 
 
-def check_list(world, permission, is_allowed, who):
-    """Compare the list of somebody with what is true."""
-    user = world.people[who]
-    strange = {file.path for file in world.strange_files}
-    listed, _ = get_listed(world, [permission], user)
-    assert listed - strange == {file.path for file in world.files if is_allowed(who, file)}, who
-    shown = [file for file in world.strange_files if file.path in listed]
-    assert get_allowed(world, [permission], user, shown) == listed & strange, who
+def check_list(data, permission, is_allowed, requester):
+    """Check that the list of a requester contains exactly the allowed files."""
+    user = data.requesters[requester]
+    unknown = {file.path for file in data.unknown_files}
+    listed, _ = get_listed(data, [permission], user)
+    assert listed - unknown == {file.path for file in data.files if is_allowed(requester, file)}, (
+        requester
+    )
+    shown = [file for file in data.unknown_files if file.path in listed]
+    assert get_allowed(data, [permission], user, shown) == listed & unknown, requester
 
 
 @pytest.mark.parametrize("name", PERMISSIONS)
-def test_class(world, name):
+def test_permission_and_its_negation(data, name):
     permission, is_allowed = PERMISSIONS[name]
-    for who, user in world.people.items():
-        truth = {file.path for file in world.files if is_allowed(who, file)}
-        others = {file.path for file in world.files} - truth
-        assert get_allowed(world, [permission], user, world.files) == truth, who
-        assert get_allowed(world, [~permission], user, world.files) == others, who
-        check_list(world, permission, is_allowed, who)
-        check_list(world, ~permission, lambda who, file: not is_allowed(who, file), who)
+    for requester, user in data.requesters.items():
+        allowed = {file.path for file in data.files if is_allowed(requester, file)}
+        denied = {file.path for file in data.files} - allowed
+        assert get_allowed(data, [permission], user, data.files) == allowed, requester
+        assert get_allowed(data, [~permission], user, data.files) == denied, requester
+        check_list(data, permission, is_allowed, requester)
+        check_list(
+            data, ~permission, lambda requester, file: not is_allowed(requester, file), requester
+        )
 
 
 LEAVES = st.sampled_from(sorted(PERMISSIONS))
@@ -84,26 +94,26 @@ FORMULAS = st.recursive(
 
 
 def build(formula):
-    """The permission that a formula names, and the truth about it."""
+    """Return the permission that a formula describes, and its expected results."""
     if isinstance(formula, str):
         return PERMISSIONS[formula]
     operator, *operands = formula
-    permissions, truths = zip(*map(build, operands), strict=True)
+    permissions, expectations = zip(*map(build, operands), strict=True)
     if operator == "~":
-        return ~permissions[0], lambda who, file: not truths[0](who, file)
+        return ~permissions[0], lambda requester, file: not expectations[0](requester, file)
     if operator == "&":
-        return permissions[0] & permissions[1], lambda who, file: all(
-            truth(who, file) for truth in truths
+        return permissions[0] & permissions[1], lambda requester, file: all(
+            expected(requester, file) for expected in expectations
         )
-    return permissions[0] | permissions[1], lambda who, file: any(
-        truth(who, file) for truth in truths
+    return permissions[0] | permissions[1], lambda requester, file: any(
+        expected(requester, file) for expected in expectations
     )
 
 
-def test_any_formula(world):
+def test_combined_permissions(data):
     @settings(EXAMPLES, max_examples=100)
-    @given(formula=FORMULAS, who=st.sampled_from(sorted(world.people)))
-    def try_formula(formula, who):
-        check_list(world, *build(formula), who)
+    @given(formula=FORMULAS, requester=st.sampled_from(sorted(data.requesters)))
+    def check_formula(formula, requester):
+        check_list(data, *build(formula), requester)
 
-    try_formula()
+    check_formula()

@@ -1,4 +1,4 @@
-"""What every proxy storage does."""
+"""The contract of proxy storages, for each configured storage."""
 
 import pytest
 

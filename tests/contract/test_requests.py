@@ -1,16 +1,23 @@
-"""Every request, by everybody, for every kind of file, on both meta backends."""
+"""Every request by every requester for every kind of file, with both meta backends."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from tests.contract.request_matrix import CONTENT, FILES, READERS, RULES, WHO, World
+from tests.contract.request_matrix import (
+    CONTENT,
+    FILES,
+    READERS,
+    PERMISSION_SETTINGS,
+    REQUESTERS,
+    RequestData,
+)
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
-SWITCHED_ON = {
+ENABLED = {
     "UPLOAD_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "UPLOAD_STORAGES": ["orm_disk"],
     "DELETE_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
@@ -18,21 +25,21 @@ SWITCHED_ON = {
 
 
 @pytest.fixture
-def world(field, settings):
-    settings.PROXY_STORAGE = settings.PROXY_STORAGE | RULES
-    return World(field)
+def data(field, settings):
+    settings.PROXY_STORAGE = settings.PROXY_STORAGE | PERMISSION_SETTINGS
+    return RequestData(field)
 
 
 @pytest.fixture
-def ask(world, monkeypatch):
-    """Send a request as somebody, for a kind of file."""
+def send(data, monkeypatch):
+    """Return a function that sends a request of a requester for a kind of file."""
 
-    def ask(method, who, kind, url="/files/", **kwargs):
-        query = world.get_query(who, kind, monkeypatch)
-        client = world.get_client(who)
+    def send(method, requester, kind, url="/files/", **kwargs):
+        query = data.get_query(requester, kind, monkeypatch)
+        client = data.get_client(requester)
         return getattr(client, method)(url, query_params=query, **kwargs)
 
-    return ask
+    return send
 
 
 def read(response):
@@ -42,88 +49,88 @@ def read(response):
     return content
 
 
-@pytest.mark.parametrize("who", WHO)
-class TestReading:
-    def may_read(self, who, kind):
-        return who == "link" or who in READERS[kind]
+@pytest.mark.parametrize("requester", REQUESTERS)
+class TestDownloadAndAuthorize:
+    def may_read(self, requester, kind):
+        return requester == "link" or requester in READERS[kind]
 
-    def test_get(self, ask, who):
+    def test_get_returns_the_file_or_403(self, send, requester):
         for kind in FILES:
-            response = ask("get", who, kind)
-            if self.may_read(who, kind):
+            response = send("get", requester, kind)
+            if self.may_read(requester, kind):
                 assert response.status_code == 200
                 assert read(response) == CONTENT
             else:
                 assert response.status_code == 403
                 assert set(response.json()) == {"detail"}
 
-    def test_head(self, ask, who):
+    def test_head_returns_the_headers_or_403(self, send, requester):
         for kind in FILES:
-            response = ask("head", who, kind)
-            assert response.status_code == (200 if self.may_read(who, kind) else 403)
+            response = send("head", requester, kind)
+            assert response.status_code == (200 if self.may_read(requester, kind) else 403)
             assert b"".join(response) == b""
-            assert ("Content-Disposition" in response) == self.may_read(who, kind)
+            assert ("Content-Disposition" in response) == self.may_read(requester, kind)
 
-    def test_range(self, ask, who):
+    def test_range_request_returns_206_or_403(self, send, requester):
         for kind in FILES:
-            response = ask("get", who, kind, headers={"range": "bytes=2-4"})
-            if self.may_read(who, kind):
+            response = send("get", requester, kind, headers={"range": "bytes=2-4"})
+            if self.may_read(requester, kind):
                 assert response.status_code == 206
                 assert read(response) == CONTENT[2:5]
             else:
                 assert response.status_code == 403
 
-    def test_authorize(self, ask, who):
+    def test_get_authorize_returns_204_or_403(self, send, requester):
         for kind in FILES:
-            response = ask("get", who, kind, "/files/authorize/")
-            assert response.status_code == (204 if self.may_read(who, kind) else 403)
+            response = send("get", requester, kind, "/files/authorize/")
+            assert response.status_code == (204 if self.may_read(requester, kind) else 403)
             assert response.content == b""
 
-    def test_authorize_by_head(self, ask, who):
+    def test_head_authorize_returns_204_or_403(self, send, requester):
         for kind in FILES:
-            response = ask("head", who, kind, "/files/authorize/")
-            assert response.status_code == (204 if self.may_read(who, kind) else 403)
+            response = send("head", requester, kind, "/files/authorize/")
+            assert response.status_code == (204 if self.may_read(requester, kind) else 403)
 
 
-@pytest.mark.parametrize("who", WHO)
-class TestTelling:
-    """A link opens a file. It tells nothing of it, and makes no further links."""
+@pytest.mark.parametrize("requester", REQUESTERS)
+class TestRecordsAndLinks:
+    """A link gives access to the file only, not to its record or to new links."""
 
-    def test_record(self, ask, world, who):
+    def test_record_is_shown_to_readers(self, send, data, requester):
         for kind in FILES:
-            response = ask("get", who, kind, "/files/record/")
-            if who in READERS[kind]:
+            response = send("get", requester, kind, "/files/record/")
+            if requester in READERS[kind]:
                 assert response.status_code == 200
-                assert response.json()["path"] == world.records[kind]["path"]
-                assert ("original_storage_path" in response.json()) == (who == "staff")
+                assert response.json()["path"] == data.records[kind]["path"]
+                assert ("original_storage_path" in response.json()) == (requester == "staff")
             else:
                 assert response.status_code == 403
 
-    def test_list(self, world, monkeypatch, who):
+    def test_list_contains_readable_files(self, data, monkeypatch, requester):
         for kind in FILES:
-            query = world.get_query(who, kind, monkeypatch)
+            query = data.get_query(requester, kind, monkeypatch)
             del query["path"]
-            response = world.get_client(who).get("/files/", query)
+            response = data.get_client(requester).get("/files/", query)
             assert response.status_code == 200
             found = {record["path"] for record in response.json()["results"]}
             expected = {
-                world.records[each]["path"]
+                data.records[each]["path"]
                 for each in FILES
-                # the stranger who comes by another's link is nobody but a stranger
-                if who in READERS[each]
+                # The link of another user adds nothing.
+                if requester in READERS[each]
             }
             assert found == expected
             assert response.json()["count"] == len(expected)
 
-    def test_link(self, world, monkeypatch, who):
+    def test_readers_can_create_links(self, data, monkeypatch, requester):
         for kind in FILES:
-            query = world.get_query(who, kind, monkeypatch)
+            query = data.get_query(requester, kind, monkeypatch)
             body = {key: query.pop(key) for key in ("path", "storage")}
-            client = world.get_client(who)
+            client = data.get_client(requester)
             response = client.post(
                 "/files/link/", body, content_type="application/json", query_params=query
             )
-            if who not in READERS[kind]:
+            if requester not in READERS[kind]:
                 assert response.status_code == 403
                 continue
             assert response.status_code == 200
@@ -131,80 +138,80 @@ class TestTelling:
             assert link.startswith("http://testserver/files/?")
             assert read(Client().get(link)) == CONTENT
 
-    def test_link_for_oneself(self, world, who):
+    def test_link_with_only_me_works_for_its_user_only(self, data, requester):
         for kind in FILES:
-            record = world.records[kind]
+            record = data.records[kind]
             body = {
                 "path": record["path"],
                 "storage": record["proxy_storage_name"],
                 "only_me": True,
             }
-            client = world.get_client(who)
+            client = data.get_client(requester)
             response = client.post("/files/link/", body, content_type="application/json")
-            assert response.status_code == (200 if who in READERS[kind] else 403)
-            if who in READERS[kind]:
+            assert response.status_code == (200 if requester in READERS[kind] else 403)
+            if requester in READERS[kind]:
                 link = response.json()["url"]
                 assert Client().get(link).status_code == 403
-                assert world.get_client("stranger").get(link).status_code == 403
+                assert data.get_client("stranger").get(link).status_code == 403
                 assert read(client.get(link)) == CONTENT
 
-    def test_options(self, ask, who):
+    def test_options_does_not_depend_on_the_file(self, send, requester):
         for kind in FILES:
             for url in ("/files/", "/files/record/", "/files/link/", "/files/authorize/"):
-                response = ask("options", who, kind, url)
+                response = send("options", requester, kind, url)
                 assert response.status_code == 200
                 assert "OPTIONS" in response["Allow"].split(", ")
-                # It is the same for all files, those that do not exist included.
+                # The response is the same for all paths, also for missing files.
                 assert response.content == Client().options(url).content
 
 
-@pytest.mark.parametrize("who", WHO)
-class TestChanging:
-    def upload(self, ask, who, kind):
-        data = {"file": SimpleUploadedFile("new.txt", b"new")}
-        return ask("post", who, kind, data=data)
+@pytest.mark.parametrize("requester", REQUESTERS)
+class TestUploadAndDelete:
+    def upload(self, send, requester, kind):
+        body = {"file": SimpleUploadedFile("new.txt", b"new")}
+        return send("post", requester, kind, data=body)
 
-    def test_off_unless_switched_on(self, ask, world, who):
+    def test_upload_and_delete_are_disabled_by_default(self, send, data, requester):
         for kind in FILES:
-            assert self.upload(ask, who, kind).status_code == 405
-            response = ask("delete", who, kind)
+            assert self.upload(send, requester, kind).status_code == 405
+            response = send("delete", requester, kind)
             assert response.status_code == 405
             assert {"POST", "DELETE"}.isdisjoint(response["Allow"].split(", "))
-            assert world.storage.exists(world.records[kind]["path"])
+            assert data.storage.exists(data.records[kind]["path"])
 
-    def test_upload_has_a_permission_of_its_own(self, ask, settings, who):
+    def test_upload_requires_an_upload_permission(self, send, settings, requester):
         for kind in FILES:
-            settings.PROXY_STORAGE = settings.PROXY_STORAGE | SWITCHED_ON
-            response = self.upload(ask, who, kind)
-            assert response.status_code == (201 if who == "staff" else 403)
+            settings.PROXY_STORAGE = settings.PROXY_STORAGE | ENABLED
+            response = self.upload(send, requester, kind)
+            assert response.status_code == (201 if requester == "staff" else 403)
 
-    def test_delete_has_a_permission_of_its_own(self, ask, world, settings, who):
+    def test_delete_requires_a_delete_permission(self, send, data, settings, requester):
         for kind in FILES:
-            settings.PROXY_STORAGE = settings.PROXY_STORAGE | SWITCHED_ON
-            response = ask("delete", who, kind)
-            assert response.status_code == (204 if who == "staff" else 403)
-            assert world.storage.exists(world.records[kind]["path"]) == (who != "staff")
+            settings.PROXY_STORAGE = settings.PROXY_STORAGE | ENABLED
+            response = send("delete", requester, kind)
+            assert response.status_code == (204 if requester == "staff" else 403)
+            assert data.storage.exists(data.records[kind]["path"]) == (requester != "staff")
 
-    def test_a_link_deletes_where_that_is_permitted(self, ask, world, settings, who):
+    def test_signed_link_can_allow_delete(self, send, data, settings, requester):
         for kind in FILES:
             by_link = {"DELETE_PERMISSION_CLASSES": ["proxy_storage_permissions.HasValidSignature"]}
             settings.PROXY_STORAGE = settings.PROXY_STORAGE | by_link
-            response = ask("delete", who, kind)
-            assert response.status_code == (204 if who == "link to delete" else 403)
+            response = send("delete", requester, kind)
+            assert response.status_code == (204 if requester == "link to delete" else 403)
 
     @pytest.mark.parametrize("method", ["put", "patch", "trace"])
-    def test_unknown_actions(self, ask, world, method, who):
+    def test_other_methods_return_405(self, send, data, method, requester):
         for kind in FILES:
             for url in ("/files/", "/files/record/", "/files/link/", "/files/authorize/"):
-                response = ask(method, who, kind, url)
+                response = send(method, requester, kind, url)
                 assert response.status_code == 405
-            assert world.storage.exists(world.records[kind]["path"])
+            assert data.storage.exists(data.records[kind]["path"])
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_file_that_is_not_there(world, monkeypatch, who):
-    query = world.get_query(who, "bound", monkeypatch) | {"path": "/nothing.txt"}
-    client = world.get_client(who)
+@pytest.mark.parametrize("requester", REQUESTERS)
+def test_missing_file_returns_404(data, monkeypatch, requester):
+    query = data.get_query(requester, "bound", monkeypatch) | {"path": "/nothing.txt"}
+    client = data.get_client(requester)
     for url in ("/files/", "/files/record/", "/files/authorize/"):
         for method in (client.get, client.head):
             assert method(url, query).status_code == 404

@@ -1,4 +1,4 @@
-"""A thousand requests of which no answer is an error of the site, or another's file."""
+"""Random requests cause no server error and return no file of another user."""
 
 import string
 
@@ -7,7 +7,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.request_matrix import RULES, World
+from tests.contract.request_matrix import PERMISSION_SETTINGS, RequestData
 from tests.hostile_names import HOSTILE_NAMES
 
 pytestmark = [
@@ -130,17 +130,17 @@ URLS = st.sampled_from(["/files/", "/files/record/", "/files/authorize/", "/file
 
 
 @pytest.fixture(params=["orm_file", "mongo_file"])
-def world(request, settings):
+def data(request, settings):
     settings.PROXY_STORAGE = (
-        settings.PROXY_STORAGE | RULES | {"AUTHORIZE_URI_HEADER": "X-Original-URI"}
+        settings.PROXY_STORAGE | PERMISSION_SETTINGS | {"AUTHORIZE_URI_HEADER": "X-Original-URI"}
     )
-    return World(request.param)
+    return RequestData(request.param)
 
 
 @settings(
     max_examples=500,
     deadline=None,
-    # the files are only read, and a list of many strategies is slow to draw from at first
+    # The examples only read files. The first example of many strategies is slow.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -149,35 +149,39 @@ def world(request, settings):
     path=st.none() | PATHS,
     parameters=PARAMETERS,
     headers=HEADERS,
-    who=st.sampled_from(["anonymous", "stranger"]),
+    requester=st.sampled_from(["anonymous", "stranger"]),
 )
-def test_no_error_and_no_file(world, method, url, path, parameters, headers, who):
+def test_random_requests_reveal_no_file(data, method, url, path, parameters, headers, requester):
     if path is not None:
         parameters = {**parameters, "path": path}
-    client = client_of(world, who)
+    client = get_client(data, requester)
     options = {"query_params": {key: encode(value) for key, value in parameters.items()}}
     if method == "post":
         options |= {"data": {"path": path or ""}, "content_type": "application/json"}
-    headers = {key: value for key, value in headers.items() if key != "cookie" or who != "stranger"}
+    headers = {
+        key: value for key, value in headers.items() if key != "cookie" or requester != "stranger"
+    }
     response = getattr(client, method)(url, headers=headers, **options)
     assert response.status_code < 500
     body = b"".join(response) if response.streaming else response.content
     assert SECRET not in body
-    # nothing of what is there is told to those who may read none of it, but what they say
-    said = " ".join([path or "", *parameters.values(), *headers.values()])
-    for record in world.records.values():
-        assert record["path"] in said or record["path"].encode() not in body
+    # The response must not contain a path that the request does not contain.
+    sent = " ".join([path or "", *parameters.values(), *headers.values()])
+    for record in data.records.values():
+        assert record["path"] in sent or record["path"].encode() not in body
 
 
-def client_of(world, who):
-    """Return a client that is logged in once for all of its requests."""
-    if not hasattr(world, "clients"):
-        world.clients = {}
-    if who not in world.clients:
-        world.clients[who] = world.get_client(who) if who != "anonymous" else Client()
-    return world.clients[who]
+def get_client(data, requester):
+    """Return the client of a requester, which logs in only once."""
+    if not hasattr(data, "clients"):
+        data.clients = {}
+    if requester not in data.clients:
+        data.clients[requester] = (
+            data.get_client(requester) if requester != "anonymous" else Client()
+        )
+    return data.clients[requester]
 
 
 def encode(value):
-    # what a URL can carry of it
+    # A URL cannot contain unpaired surrogates.
     return value.encode("utf-8", "replace").decode()
