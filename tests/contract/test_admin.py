@@ -123,7 +123,9 @@ def delete_in_the_changelist(staff, document):
 
 
 @pytest.mark.parametrize("delete", [delete_on_the_delete_page, delete_in_the_changelist])
-def test_delete_keeps_the_file_without_content_object(staff, field, storage, document, old_path, delete):
+def test_delete_keeps_the_file_without_content_object(
+    staff, field, storage, document, old_path, delete
+):
     other = Document()
     other_path = save_file(other, field)
     assert delete(staff, document).status_code == 302

@@ -112,7 +112,9 @@ class TestPreconditions:
     @pytest.mark.parametrize("template", ["{}", "W/{}", '"other", {}', "*"])
     def test_if_none_match_with_the_current_etag_returns_304(self, record, method, template):
         etag = request_file(record, "head")["ETag"]
-        response = request_file(record, method, If_None_Match=template.format(etag), Range="bytes=99-")
+        response = request_file(
+            record, method, If_None_Match=template.format(etag), Range="bytes=99-"
+        )
         assert response.status_code == 304
         assert response["ETag"] == etag
         assert response["Cache-Control"] == "private, no-cache"

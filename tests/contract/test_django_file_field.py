@@ -232,7 +232,9 @@ class TestDeleting:
         file.delete()
         assert opened.closed
 
-    def test_deleting_the_instance_keeps_the_file(self, document, field, django_capture_on_commit_callbacks):
+    def test_deleting_the_instance_keeps_the_file(
+        self, document, field, django_capture_on_commit_callbacks
+    ):
         path, storage = getattr(document, field).name, getattr(document, field).storage
         with django_capture_on_commit_callbacks(execute=True):
             document.delete()

@@ -38,7 +38,9 @@ class TestDefault:
                 assert file.name == blank
                 assert file.read() == b"blank"
 
-    def test_default_file_has_no_content_object_and_is_kept(self, field, blank, django_capture_on_commit_callbacks):
+    def test_default_file_has_no_content_object_and_is_kept(
+        self, field, blank, django_capture_on_commit_callbacks
+    ):
         document = DiskDocument.objects.create()
         document.save()
         assert get_recorded_key(DiskDocument, field, getattr(document, field).name) is None

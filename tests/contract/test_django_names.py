@@ -50,7 +50,9 @@ class TestTakenName:
             ("dotted.folder/.hidden.txt", "dotted.folder/.hidden", ".txt"),
         ],
     )
-    def test_second_file_gets_a_random_suffix_before_the_extension(self, storage, name, stem, extension):
+    def test_second_file_gets_a_random_suffix_before_the_extension(
+        self, storage, name, stem, extension
+    ):
         first, second = save_twice(storage, name)
         assert first == name
         assert re.fullmatch(f"{re.escape(stem)}{RANDOM}{re.escape(extension)}", second)

@@ -231,7 +231,9 @@ def umask():
 
 
 class TestPermissions:
-    def test_permissions_of_the_original_storage_are_used(self, tmp_path, empty_storages, meta_backend_name, settings):
+    def test_permissions_of_the_original_storage_are_used(
+        self, tmp_path, empty_storages, meta_backend_name, settings
+    ):
         original = FileSystemStorage(
             tmp_path / "files", file_permissions_mode=0o640, directory_permissions_mode=0o710
         )

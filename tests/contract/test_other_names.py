@@ -1,4 +1,4 @@
-"""Names that are not the path of a record: relative ones, local paths, and returned names."""
+"""Names that are not paths of records: relative names, local paths and returned names."""
 
 import os
 import pathlib
@@ -47,7 +47,7 @@ def save(storage, name="letters/a.txt", content=b"mine", **kwargs):
     return storage.save(name, ContentFile(content), **kwargs)
 
 
-def refuse(storage, name):
+def get_save_error(storage, name):
     with pytest.raises(InvalidNameError) as caught:
         storage.save(name, ContentFile(b"x"))
     return str(caught.value)
@@ -55,7 +55,7 @@ def refuse(storage, name):
 
 class TestRelativeName:
     @pytest.mark.parametrize("storage", FULL, indirect=True)
-    def test_means_the_path_that_it_would_get(self, storage):
+    def test_relative_name_refers_to_the_path_of_its_file(self, storage):
         path = save(storage)
         assert path.startswith("/")
         assert storage.get_meta_backend_obj("letters/a.txt")["path"] == path
@@ -65,18 +65,18 @@ class TestRelativeName:
         assert not storage.exists(path)
 
     @pytest.mark.parametrize("storage", ["orm-multiple"], indirect=True)
-    def test_is_looked_for_in_each_original(self, storage):
+    def test_relative_name_is_looked_up_in_each_original_storage(self, storage):
         for using in ("disk", "gridfs"):
             save(storage, f"{using}.txt", using.encode(), using=using)
         assert [read(storage, f"{name}.txt") for name in ("disk", "gridfs")] == [b"disk", b"gridfs"]
         assert storage.listdir("") == ([], ["disk.txt", "gridfs.txt"])
         save(storage, "same.txt", b"1", using="disk")
         save(storage, "same.txt", b"2", using="gridfs")
-        assert read(storage, "same.txt") == b"2"  # the first original is asked first
+        assert read(storage, "same.txt") == b"2"  # The first original storage takes precedence.
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-prefix"], indirect=True)
-    def test_literal_path_comes_first(self, storage):
-        """As of records from before the paths of a storage were of this kind."""
+    def test_literal_path_takes_precedence(self, storage):
+        """Such records were written before the kind of paths was changed."""
         storage.original_storage.save("old.txt", ContentFile(b"old"))
         names = {
             "proxy_storage_name": storage.get_meta_backend_obj(save(storage))["proxy_storage_name"]
@@ -89,7 +89,7 @@ class TestRelativeName:
         "storage", ["orm-disk", "orm-prefix", "orm-relative-disk"], indirect=True
     )
     @pytest.mark.parametrize("name", NOT_NAMES)
-    def test_hostile_one_leads_nowhere(self, storage, name):
+    def test_hostile_name_finds_no_file(self, storage, name):
         save(storage, "a.txt")
         save(storage, "letters/a.txt")
         assert not storage.exists(name)
@@ -97,7 +97,7 @@ class TestRelativeName:
             storage.open(name)
 
     @pytest.mark.parametrize("storage", ["orm-prefix"], indirect=True)
-    def test_does_not_lead_out_of_the_prefix(self, storage):
+    def test_relative_name_stays_below_the_prefix(self, storage):
         other = get_proxy_storage("orm-metadata")
         outside = {"proxy_storage_name": "orm-prefix", "original_storage_path": "x", "path": "/x"}
         storage.meta_backend.create(outside)
@@ -106,14 +106,14 @@ class TestRelativeName:
         assert not other.exists("../x")
 
     @pytest.mark.parametrize("storage", FULL, indirect=True)
-    def test_costs_nothing_where_the_first_look_finds_the_record(self, storage, monkeypatch):
-        path, asked = save(storage), []
+    def test_path_of_a_record_is_looked_up_once(self, storage, monkeypatch):
+        path, queried = save(storage), []
         get = storage.meta_backend.get
         monkeypatch.setattr(
-            storage.meta_backend, "get", lambda path: asked.append(path) or get(path)
+            storage.meta_backend, "get", lambda path: queried.append(path) or get(path)
         )
         assert storage.exists(path)
-        assert asked == [path]
+        assert queried == [path]
 
     def test_record_of_another_storage_is_not_found(self, meta_backend_name):
         storage = get_proxy_storage(f"{meta_backend_name}-relative-disk")
@@ -126,12 +126,12 @@ class TestRelativeName:
 
 
 class TestPathlib:
-    """Names as ``pathlib`` has them, which Django's storages take as well."""
+    """Names can be ``pathlib`` paths, as with Django's storages."""
 
     @pytest.mark.parametrize(
         "storage", [*FULL, *RELATIVE, "orm-plain-disk", "orm-metadata"], indirect=True
     )
-    def test_means_what_its_text_means(self, storage):
+    def test_pathlib_path_is_equal_to_its_text(self, storage):
         path = save(storage)
         name = pathlib.PurePosixPath(path)
         assert storage.exists(name)
@@ -146,17 +146,17 @@ class TestPathlib:
         assert not storage.exists(path)
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-relative-disk"], indirect=True)
-    def test_of_bytes_means_nothing(self, storage):
-        class Bytes(pathlib.PurePosixPath):
+    def test_pathlib_path_without_text_finds_no_file(self, storage):
+        class BytesPath(pathlib.PurePosixPath):
             def __fspath__(self):
                 return b"a.txt"
 
-        class Nothing(Bytes):
+        class NonePath(BytesPath):
             def __fspath__(self):
                 return None
 
         save(storage, "a.txt")
-        for name in (Bytes("a.txt"), Nothing("a.txt")):
+        for name in (BytesPath("a.txt"), NonePath("a.txt")):
             assert not storage.exists(name)
             assert isinstance(storage.url(name), str)
             with pytest.raises(ProxyFileNotFoundError):
@@ -167,8 +167,8 @@ class TestPathlib:
                 save(storage, name)
 
 
-class TestRecordsFromBefore:
-    """A storage had full paths, and has relative ones now; or the other way round."""
+class TestChangedPathKind:
+    """The setting ``paths`` of a storage was changed, and older records exist."""
 
     @pytest.fixture(params=["disk", "memory"])
     def switch(self, request, meta_backend_name, settings, tmp_path):
@@ -179,7 +179,7 @@ class TestRecordsFromBefore:
 
         return switch
 
-    def test_old_paths_and_new_names(self, switch):
+    def test_full_paths_still_work_with_relative_paths(self, switch):
         old_path = save(switch("full"), "letters/old.txt", b"old")
         storage = switch("relative")
         save(storage, "letters/new.txt", b"new")
@@ -192,7 +192,7 @@ class TestRecordsFromBefore:
         storage.delete(old_path)
         assert not storage.exists(f"letters/{old}")
 
-    def test_back_again(self, switch):
+    def test_relative_paths_still_work_with_full_paths(self, switch):
         save(switch("relative"), "letters/old.txt", b"old")
         storage = switch("full")
         save(storage, "letters/new.txt", b"new")
@@ -206,7 +206,7 @@ class TestRecordsFromBefore:
 
 class TestListing:
     @pytest.mark.parametrize("storage", [*FULL, *RELATIVE], indirect=True)
-    def test_whole_storage_as_django_does_it(self, storage):
+    def test_all_names_of_a_storage_can_be_opened(self, storage):
         contents = {
             f"{folder}{name}.txt": name.encode() for folder in ("", "s/", "s/t/") for name in "ab"
         }
@@ -218,13 +218,13 @@ class TestListing:
     @pytest.mark.parametrize(
         "folder", ["..", "../letters", "letters/../..", "nowhere", "../", b"", None]
     )
-    def test_of_nothing(self, storage, folder):
+    def test_missing_folder_raises_file_not_found(self, storage, folder):
         save(storage)
         with pytest.raises(ProxyFileNotFoundError):
             storage.listdir(folder)
 
     @pytest.mark.parametrize("storage", ["orm-prefix"], indirect=True)
-    def test_only_below_the_prefix(self, storage):
+    def test_listdir_is_relative_to_the_prefix(self, storage):
         save(storage)
         assert storage.listdir("") == (["letters"], [])
         assert storage.listdir("/") == (["private"], [])
@@ -233,7 +233,9 @@ class TestListing:
         storage.meta_backend.create(outside)
         assert storage.listdir("") == (["letters"], [])
 
-    def test_paths_of_a_form_of_its_own(self, meta_backend_name, settings, tmp_path, monkeypatch):
+    def test_listdir_with_an_overridden_get_path(
+        self, meta_backend_name, settings, tmp_path, monkeypatch
+    ):
         storage = configure_proxy_storage(FileSystemStorage(tmp_path), meta_backend_name, settings)
         monkeypatch.setattr(storage, "get_path", lambda original, name: f"/p/{name}.d")
         assert save(storage, "a.txt") == "/p/a.txt.d"
@@ -244,7 +246,7 @@ class TestListing:
 
 class TestLocalPath:
     @pytest.mark.parametrize("storage", LOCAL, indirect=True)
-    def test_means_the_record_of_the_bytes(self, storage):
+    def test_local_path_finds_the_record_of_its_file(self, storage):
         paths = [save(storage, content=content) for content in (b"1", b"2")]
         for path, content in zip(paths, (b"1", b"2"), strict=True):
             local = storage.path(path)
@@ -256,19 +258,19 @@ class TestLocalPath:
         assert not storage.exists(paths[1])
 
     @pytest.mark.parametrize("storage", LOCAL, indirect=True)
-    def test_of_bytes_whose_name_has_nothing_to_do_with_the_path(self, storage):
+    def test_local_path_of_a_file_with_an_unrelated_name(self, storage):
         known = storage.original_storage.save("deep/scan-0815.bin", ContentFile(b"scan"))
         path = storage.save("letters/a.txt", None, original_storage_path=known)
         assert storage.get_meta_backend_obj(storage.original_storage.path(known))["path"] == path
 
     @pytest.mark.parametrize("storage", LOCAL, indirect=True)
-    def test_of_a_path_that_had_to_be_cut(self, storage):
+    def test_local_path_of_a_shortened_path(self, storage):
         folder = "letters/"
         path = save(storage, f"{folder}{'n' * 60}.txt", max_length=45)
         assert storage.get_meta_backend_obj(storage.path(path))["path"] == path
 
     @pytest.mark.parametrize("storage", LOCAL, indirect=True)
-    def test_of_bytes_that_are_gone(self, storage):
+    def test_local_path_of_a_missing_file(self, storage):
         path = save(storage)
         local = storage.path(path)
         os.remove(local)
@@ -277,7 +279,7 @@ class TestLocalPath:
         assert not storage.exists(path)
 
     @pytest.mark.parametrize("storage", LOCAL, indirect=True)
-    def test_without_record(self, storage, tmp_path):
+    def test_local_path_without_record_finds_no_file(self, storage, tmp_path):
         save(storage)
         location = storage.original_storage.location
         for path in (location, f"{location}/", f"{location}/letters", f"{location}x/a.txt"):
@@ -289,7 +291,9 @@ class TestLocalPath:
         storage.delete(storage.original_storage.path(other))
         assert storage.original_storage.exists(other)
 
-    def test_of_another_storage_in_the_same_folder(self, meta_backend_name, settings, tmp_path):
+    def test_local_path_of_another_storage_finds_no_file(
+        self, meta_backend_name, settings, tmp_path
+    ):
         first = get_proxy_storage(f"{meta_backend_name}-relative-disk")
         second = get_proxy_storage(f"{meta_backend_name}-prefix")
         local = first.path(save(first))
@@ -297,13 +301,13 @@ class TestLocalPath:
         assert not second.exists(local)
 
     @pytest.mark.parametrize("storage", ["orm-relative-multiple"], indirect=True)
-    def test_of_one_of_several_originals(self, storage):
+    def test_local_path_with_several_original_storages(self, storage):
         path = save(storage, using="disk")
         save(storage, using="gridfs")
         assert storage.get_meta_backend_obj(storage.path(path))["path"] == path
 
     @pytest.mark.parametrize("storage", ["orm-relative-multiple"], indirect=True)
-    def test_of_a_record_from_before_there_were_several_originals(self, storage, monkeypatch):
+    def test_local_path_of_a_record_without_original_storage_name(self, storage, monkeypatch):
         originals = dict(sorted(storage.get_original_storages().items()))
         assert next(iter(originals)) == "disk"
         monkeypatch.setattr(storage, "get_original_storages", lambda: originals)
@@ -312,7 +316,7 @@ class TestLocalPath:
         assert storage.get_meta_backend_obj(storage.path(path))["path"] == path
 
     @pytest.mark.parametrize("storage", ["orm-relative-disk"], indirect=True)
-    def test_the_endpoint_knows_nothing_of_it(self, storage, admin_client, monkeypatch):
+    def test_endpoint_does_not_accept_local_paths(self, storage, admin_client, monkeypatch):
         monkeypatch.setattr(FileViewSet, "permission_classes", [IsAdminUser])
         path = save(storage)
         query = {"path": path, "storage": "orm-relative-disk"}
@@ -329,11 +333,11 @@ class TestPathWithoutRecord:
         ["orm-disk", "orm-prefix", "orm-relative-disk", "orm-metadata"],
         indirect=True,
     )
-    def test_is_where_the_file_would_be(self, storage):
+    def test_path_is_the_place_of_a_future_file(self, storage):
         location = storage.original_storage.location
         for name in PLACES:
-            for asked in (name, f"{location}/{name}", pathlib.PurePosixPath(name)):
-                assert storage.path(asked) == FileSystemStorage(location).path(asked)
+            for variant in (name, f"{location}/{name}", pathlib.PurePosixPath(name)):
+                assert storage.path(variant) == FileSystemStorage(location).path(variant)
         outside = f"{location}/../x"
         for name in ("../x", "a/../../x", "/etc/passwd", outside, f"{location}x", None, b"x", "\0"):
             with pytest.raises(LocalPathError) as caught:
@@ -342,11 +346,11 @@ class TestPathWithoutRecord:
             assert isinstance(caught.value, NotImplementedError)
 
     @pytest.mark.parametrize("storage", ["orm-prefix"], indirect=True)
-    def test_of_a_prefix(self, storage):
+    def test_path_with_a_prefix(self, storage):
         location = storage.original_storage.location
         assert storage.path("/private/a/b.txt") == f"{location}/a/b.txt"
 
-    def test_of_a_prefix_that_every_path_has(self, meta_backend_name, settings, tmp_path):
+    def test_path_with_the_prefix_slash(self, meta_backend_name, settings, tmp_path):
         original, options = FileSystemStorage(tmp_path), {"paths": None, "path_prefix": "/"}
         storage = configure_proxy_storage(original, meta_backend_name, settings, **options)
         for name in (storage.path(""), storage.location, f"{tmp_path}/", ""):
@@ -355,7 +359,7 @@ class TestPathWithoutRecord:
             assert storage.path(name) == f"{tmp_path}/a/b.txt"
 
     @pytest.mark.parametrize("storage", ["orm-gridfs", "mongo-relative-gridfs"], indirect=True)
-    def test_without_local_paths(self, storage):
+    def test_storage_without_local_paths_raises(self, storage):
         for name in ("test", "/test", ""):
             with pytest.raises(LocalPathError, match="no local path"):
                 storage.path(name)
@@ -366,13 +370,13 @@ class TestPathWithoutRecord:
 
 
 class TestReturnedName:
-    """The name of a saved file is handed to a save again, of this storage or of another."""
+    """The name of a saved file is passed to ``save`` again, of this or another storage."""
 
     NAMES = ["orm-disk", "orm-prefix", "orm-relative-disk", "mongo-gridfs", "mongo-prefix"]
 
     @pytest.mark.parametrize("storage", NAMES, indirect=True)
     @pytest.mark.parametrize("other", NAMES)
-    def test_its_last_part_is_used(self, storage, other):
+    def test_last_part_of_a_returned_name_is_used(self, storage, other):
         path, other = save(storage), get_proxy_storage(other)
         with storage.open(path) as file:
             copied = other.save(path, file)
@@ -385,7 +389,7 @@ class TestReturnedName:
     @pytest.mark.parametrize(
         "storage", ["orm-disk", "orm-prefix", "orm-relative-disk"], indirect=True
     )
-    def test_also_of_a_local_path_and_of_an_available_name(self, storage):
+    def test_local_path_and_available_name_can_be_saved(self, storage):
         path = save(storage)
         for name in (storage.path(path), storage.get_available_name(path)):
             assert read(storage, storage.save(name, ContentFile(b"again"))) == b"again"
@@ -407,44 +411,44 @@ class TestReturnedName:
             "/nul\0",
         ],
     )
-    def test_other_absolute_names_are_refused(self, storage, name):
-        message = refuse(storage, name)
+    def test_other_absolute_names_raise(self, storage, name):
+        message = get_save_error(storage, name)
         if name == "/etc/passwd":
             assert "Use its last part, 'passwd'" in message
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-prefix"], indirect=True)
-    def test_has_to_be_clean(self, storage):
+    def test_returned_name_must_be_normalized(self, storage):
         path = save(storage)
         folder, name = os.path.split(path)
-        for spelled in (f"{folder}//{name}", f"{folder}/../x/{name}", f"/{path}", f"{path}/"):
-            refuse(storage, spelled)
+        for variant in (f"{folder}//{name}", f"{folder}/../x/{name}", f"/{path}", f"{path}/"):
+            get_save_error(storage, variant)
 
     @pytest.mark.parametrize("storage", ["mongo-gridfs"], indirect=True)
-    def test_with_nothing_before_it_has_to_have_a_record(self, storage):
+    def test_name_in_the_root_folder_requires_a_record(self, storage):
         path = save(storage, "a.txt")
         assert path == "/a.txt"
         assert read(storage, storage.save(path, ContentFile(b"again"))) == b"again"
         storage.delete(path)
-        refuse(storage, path)
+        get_save_error(storage, path)
 
     @pytest.mark.parametrize("storage", ["mongo-gridfs", "orm-gridfs", "orm-memory"], indirect=True)
-    def test_with_nothing_before_it_may_be_an_available_name(self, storage):
+    def test_available_name_in_the_root_folder_can_be_saved(self, storage):
         path = save(storage)
         available = storage.get_available_name(path)
         assert available != path
         again = save(storage, available, b"again")
         assert again.startswith("/letters/")
         assert read(storage, again) == b"again"
-        refuse(storage, "/letters/b_abcdefg.txt")
+        get_save_error(storage, "/letters/b_abcdefg.txt")
 
-    def test_storage_that_cannot_be_built_has_returned_none(self, settings):
+    def test_storage_with_invalid_settings_is_ignored(self, settings):
         storage = get_proxy_storage("orm-disk")
         broken = {"BACKEND": "proxy_storage.storages.ProxyStorage", "OPTIONS": {"paths": "full"}}
         settings.STORAGES = {**settings.STORAGES, "broken": broken}
-        assert "must be relative" in refuse(storage, "/etc/passwd")
+        assert "must be relative" in get_save_error(storage, "/etc/passwd")
 
     @pytest.mark.parametrize("field", ["orm_file", "mongo_file"])
-    def test_through_a_field(self, field):
+    def test_returned_name_can_be_saved_through_a_field(self, field):
         old = Document.objects.create(**{field: ContentFile(b"mine", "hello.txt")})
         path = getattr(old, field).name
         assert path.startswith("/")
@@ -466,11 +470,11 @@ class TestReturnedName:
             getattr(new, field).save("/etc/passwd", ContentFile(b"x"))
 
 
-class TestDeleteOfNothing:
+class TestDeleteMissing:
     @pytest.mark.parametrize(
         "storage", ["orm-disk", "orm-relative-disk", "mongo-disk"], indirect=True
     )
-    def test_is_silent_as_in_django(self, storage):
+    def test_delete_without_record_raises_no_error(self, storage):
         for name in ("nothing.txt", "/nothing.txt", "../up.txt"):
             storage.delete(name)
         for name in ("", None):
@@ -478,20 +482,20 @@ class TestDeleteOfNothing:
                 storage.delete(name)
 
     @pytest.mark.parametrize("storage", ["orm_disk", "mongo_disk"], indirect=True)
-    def test_is_an_error_in_the_classes_of_the_seed(self, storage):
+    def test_delete_without_record_raises_in_proxy_storage_base(self, storage):
         for name in ("nothing.txt", "/nothing.txt", "", None):
             with pytest.raises(ProxyFileNotFoundError):
                 storage.delete(name)
 
-    def test_one_attribute_decides(self, settings, monkeypatch):
+    def test_delete_missing_ok_disables_the_error(self, settings, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         monkeypatch.setattr(storage, "delete_missing_ok", True)
         storage.delete("nothing.txt")
 
 
-def test_available_name_of_relative_paths_asks_the_records_alone():
+def test_available_name_of_relative_paths_depends_on_records_only():
     storage = get_proxy_storage("orm-relative-disk")
-    storage.original_storage.save("a.txt", ContentFile(b"another's"))
+    storage.original_storage.save("a.txt", ContentFile(b"other"))
     with CaptureQueriesContext(connection) as queries:
         assert storage.is_name_available("a.txt")
         assert storage.get_available_name("a.txt") == "a.txt"
@@ -502,17 +506,19 @@ def test_available_name_of_relative_paths_asks_the_records_alone():
     assert re.fullmatch(r"a_[A-Za-z0-9]{7}\.txt", storage.get_available_name("a.txt"))
 
 
-def test_original_that_refuses_its_own_folder(meta_backend_name, settings, tmp_path):
-    """A project's own storage on disk, which has paths for names alone."""
+def test_original_storage_that_rejects_its_root_folder(meta_backend_name, settings, tmp_path):
+    """A storage class of a project may raise for an empty name."""
 
-    class Names(FileSystemStorage):
+    class StorageWithoutRoot(FileSystemStorage):
         def path(self, name):
             if not name:
                 raise SuspiciousFileOperation("There is no name.")
             return super().path(name)
 
     options = {"paths": "relative"}
-    storage = configure_proxy_storage(Names(tmp_path), meta_backend_name, settings, **options)
+    storage = configure_proxy_storage(
+        StorageWithoutRoot(tmp_path), meta_backend_name, settings, **options
+    )
     path = save(storage)
     assert not storage.exists(f"{tmp_path}/letters/a.txt")
     assert read(storage, path) == b"mine"
@@ -520,7 +526,7 @@ def test_original_that_refuses_its_own_folder(meta_backend_name, settings, tmp_p
         storage.path("")
 
 
-def test_gridfs_in_front_of_relative_paths_has_no_local_root(meta_backend_name, settings):
+def test_gridfs_with_relative_paths_has_no_local_root(meta_backend_name, settings):
     original = GridFSStorage(database=get_mongo_db)
     storage = configure_proxy_storage(original, meta_backend_name, settings, paths="relative")
     save(storage)

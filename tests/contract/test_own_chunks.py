@@ -1,4 +1,4 @@
-"""Content whose class has a ``chunks`` of its own: it is read by it, by every original storage."""
+"""Content whose class overrides ``chunks`` is read through it, by every original storage."""
 
 import io
 import tracemalloc
@@ -22,11 +22,11 @@ PARTS = [b"first,", b"", b"second,", b"x" * 70_000, b"last"]
 WHOLE = b"".join(PARTS)
 
 
-class Made(ContentFile):
-    """What is inside has nothing to do with what it gives."""
+class GeneratedContent(ContentFile):
+    """``chunks`` returns other content than the wrapped file."""
 
     def __init__(self, parts=PARTS, inside=b"inside"):
-        super().__init__(inside, name="made.txt")
+        super().__init__(inside, name="generated.txt")
         self.parts = parts
         self.passes = 0
 
@@ -35,14 +35,14 @@ class Made(ContentFile):
         yield from self.parts
 
 
-class Breaking(Made):
+class FailingContent(GeneratedContent):
     def chunks(self, chunk_size=None):
         yield self.parts[0]
         raise RuntimeError("the source is gone")
 
 
-class Once(Made):
-    """Gives what is left of a source, as one on a network does."""
+class SinglePassContent(GeneratedContent):
+    """``chunks`` returns each part only once, like a network connection."""
 
     def __init__(self, parts=PARTS):
         super().__init__(parts)
@@ -52,8 +52,8 @@ class Once(Made):
         yield from self.source
 
 
-class ByReading(MemoryStorage):
-    """Reads as object stores do, in blocks of its own size."""
+class BlockReadingStorage(MemoryStorage):
+    """Reads blocks of its own size, like the storages of object stores."""
 
     size_of_block = 5
 
@@ -65,8 +65,8 @@ class ByReading(MemoryStorage):
         return super()._save(name, ContentFile(data))
 
 
-class InTwoPasses(MemoryStorage):
-    """Computes a hash before it writes."""
+class TwoPassStorage(MemoryStorage):
+    """Reads the content twice, like a storage that first computes a hash."""
 
     def _save(self, name, content):
         content.read()
@@ -74,8 +74,8 @@ class InTwoPasses(MemoryStorage):
         return super()._save(name, ContentFile(content.read()))
 
 
-class Failing(OriginalStorageFallbackMixin, InMemoryStorage):
-    """Takes a part, and fails."""
+class FailingStorage(OriginalStorageFallbackMixin, InMemoryStorage):
+    """Reads a part of the content, and fails."""
 
     fallback_exceptions = (OSError,)
 
@@ -92,8 +92,8 @@ class Failing(OriginalStorageFallbackMixin, InMemoryStorage):
 
 
 @pytest.fixture
-def in_front_of(settings):
-    def put(*originals, meta_backend="orm"):
+def create_storage(settings):
+    def create(*originals, meta_backend="orm"):
         settings.STORAGES = {
             "special": {
                 "BACKEND": "tests.testapp.storages.FallbackStorage",
@@ -105,52 +105,52 @@ def in_front_of(settings):
         }
         return get_proxy_storage("special")
 
-    return put
+    return create
 
 
 @pytest.mark.parametrize("storage", [*STORAGES, "orm-relative-s3"], indirect=True)
-class TestEveryOriginal:
-    def test_stores_what_the_chunks_give(self, storage):
-        path = storage.save("a.txt", Made())
+class TestEveryOriginalStorage:
+    def test_content_of_chunks_is_stored(self, storage):
+        path = storage.save("a.txt", GeneratedContent())
         assert read(storage, path) == WHOLE
         assert storage.size(path) == len(WHOLE)
         assert storage.meta_backend.get(path).get("size") in (None, len(WHOLE))
 
-    def test_stores_text_as_utf_8(self, storage):
+    def test_text_is_stored_as_utf_8(self, storage):
         for inside in (b"bytes", "text"):
-            path = storage.save("a.txt", Made(["größe, ", "日本"], inside))
+            path = storage.save("a.txt", GeneratedContent(["größe, ", "日本"], inside))
             assert read(storage, path) == "größe, 日本".encode()
 
-    def test_leaves_nothing_of_chunks_that_break(self, storage):
+    def test_failing_chunks_leave_no_file(self, storage):
         for inside in (b"bytes", "text"):
             with pytest.raises(RuntimeError, match="the source is gone"):
-                storage.save("a.txt", Breaking(inside=inside))
+                storage.save("a.txt", FailingContent(inside=inside))
         assert list(storage.meta_backend) == []
         assert storage.listdir("") == ([], [])
 
-    def test_stores_nothing_for_no_chunks(self, storage):
-        assert read(storage, storage.save("a.txt", Made([]))) == b""
-        assert read(storage, storage.save("b.txt", Made([b"", b""]))) == b""
+    def test_empty_chunks_are_stored_as_an_empty_file(self, storage):
+        assert read(storage, storage.save("a.txt", GeneratedContent([]))) == b""
+        assert read(storage, storage.save("b.txt", GeneratedContent([b"", b""]))) == b""
 
-    def test_refuses_text_that_cannot_be_stored(self, storage):
+    def test_text_with_surrogates_raises(self, storage):
         with pytest.raises(ContentError):
-            storage.save("a.txt", Made(["a", "\ud800"]))
+            storage.save("a.txt", GeneratedContent(["a", "\ud800"]))
         assert list(storage.meta_backend) == []
 
 
-class TestOriginalThatReads:
-    @pytest.mark.parametrize("original", [ByReading, InTwoPasses])
-    def test_gets_the_chunks(self, in_front_of, original):
-        storage = in_front_of(original())
-        assert read(storage, storage.save("a.txt", Made())) == WHOLE
+class TestReadingOriginalStorage:
+    @pytest.mark.parametrize("original", [BlockReadingStorage, TwoPassStorage])
+    def test_read_returns_the_chunks(self, create_storage, original):
+        storage = create_storage(original())
+        assert read(storage, storage.save("a.txt", GeneratedContent())) == WHOLE
 
-    @pytest.mark.parametrize("original", [ByReading, InTwoPasses])
-    def test_gets_the_error(self, in_front_of, original):
+    @pytest.mark.parametrize("original", [BlockReadingStorage, TwoPassStorage])
+    def test_read_raises_the_error_of_chunks(self, create_storage, original):
         with pytest.raises(RuntimeError, match="the source is gone"):
-            in_front_of(original()).save("a.txt", Breaking())
+            create_storage(original()).save("a.txt", FailingContent())
 
-    def test_does_not_take_an_error_for_the_end(self, in_front_of):
-        class Stubborn(MemoryStorage):
+    def test_error_is_raised_again_by_the_next_read(self, create_storage):
+        class RetryingStorage(MemoryStorage):
             def _save(self, name, content):
                 data = b""
                 for _attempt in range(3):
@@ -163,20 +163,20 @@ class TestOriginalThatReads:
                 raise failure
 
         with pytest.raises(RuntimeError, match="the source is gone"):
-            in_front_of(Stubborn()).save("a.txt", Breaking())
+            create_storage(RetryingStorage()).save("a.txt", FailingContent())
 
-    @pytest.mark.parametrize("original", [ByReading, InTwoPasses])
-    def test_gets_the_whole_of_what_comes_once(self, in_front_of, original):
-        storage, content = in_front_of(original()), Once()
+    @pytest.mark.parametrize("original", [BlockReadingStorage, TwoPassStorage])
+    def test_single_pass_content_is_read_completely(self, create_storage, original):
+        storage, content = create_storage(original()), SinglePassContent()
         assert read(storage, storage.save("a.txt", content)) == WHOLE
 
 
-class TestNextOriginal:
+class TestFallback:
     @pytest.mark.parametrize("by_chunks", [True, False])
-    @pytest.mark.parametrize("second", [MemoryStorage, ByReading])
-    def test_gets_all_of_it(self, in_front_of, by_chunks, second):
-        storage = in_front_of(Failing(by_chunks), second())
-        path = storage.save("a.txt", Made())
+    @pytest.mark.parametrize("second", [MemoryStorage, BlockReadingStorage])
+    def test_fallback_storage_gets_the_complete_content(self, create_storage, by_chunks, second):
+        storage = create_storage(FailingStorage(by_chunks), second())
+        path = storage.save("a.txt", GeneratedContent())
         assert read(storage, path) == WHOLE
         assert storage.meta_backend.get(path)["original_storage_name"] == "1"
 
@@ -184,45 +184,50 @@ class TestNextOriginal:
     @pytest.mark.parametrize(
         "parts", [PARTS, [b"0123456789"] * 50, [b"abcdefgh"], [b"x" * 10**6] * 9]
     )
-    def test_gets_the_whole_of_what_comes_once(self, in_front_of, by_chunks, parts):
-        """Of a source that has been used up in part, nothing else would be left."""
-        storage = in_front_of(Failing(by_chunks), MemoryStorage())
-        assert read(storage, storage.save("a.txt", Once(parts))) == b"".join(parts)
+    def test_fallback_storage_gets_complete_single_pass_content(
+        self, create_storage, by_chunks, parts
+    ):
+        """A second call of ``chunks`` would return only the remaining parts."""
+        storage = create_storage(FailingStorage(by_chunks), MemoryStorage())
+        assert read(storage, storage.save("a.txt", SinglePassContent(parts))) == b"".join(parts)
 
-    def test_gets_the_error_again(self, in_front_of):
-        class NoSource(Made):
+    def test_error_of_the_content_is_raised(self, create_storage):
+        class UnavailableContent(GeneratedContent):
             def chunks(self, chunk_size=None):
                 self.passes += 1
                 yield self.parts[0]
                 raise OSError("the source is gone")
 
-        class Tolerant(OriginalStorageFallbackMixin, MemoryStorage):
+        class FallbackStorage(OriginalStorageFallbackMixin, MemoryStorage):
             fallback_exceptions = (OSError,)
 
-        content, storage = NoSource(), in_front_of(Tolerant(), Tolerant())
+        content, storage = (
+            UnavailableContent(),
+            create_storage(FallbackStorage(), FallbackStorage()),
+        )
         with pytest.raises(OSError, match="the source is gone"):
             storage.save("a.txt", content)
         assert list(storage.meta_backend) == []
 
 
-def test_memory_stays_the_same(in_front_of):
-    class Sink(MemoryStorage):
-        """Reads all, and keeps nothing."""
+def test_memory_is_constant(create_storage):
+    class DiscardingStorage(MemoryStorage):
+        """Reads the content and stores an empty file."""
 
         def _save(self, name, content):
             while content.read(65536):
                 pass
             return super()._save(name, ContentFile(b""))
 
-    class Large(Made):
+    class LargeContent(GeneratedContent):
         def chunks(self, chunk_size=None):
             for _number in range(500):
                 yield bytes(65536)
 
-    storage = in_front_of(Sink())
+    storage = create_storage(DiscardingStorage())
     tracemalloc.start()
     try:
-        storage.save("a.txt", Large())
+        storage.save("a.txt", LargeContent())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -232,24 +237,24 @@ def test_memory_stays_the_same(in_front_of):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (Made(), True),
+        (GeneratedContent(), True),
         (ContentFile(b""), False),
         (File(io.BytesIO()), False),
         (SimpleUploadedFile("a", b""), False),
         (InMemoryUploadedFile(io.BytesIO(), None, "a", None, 0, None), False),
         (io.BytesIO(), False),
-        (MeasuredFile(Made(), "a"), False),
+        (MeasuredFile(GeneratedContent(), "a"), False),
     ],
 )
-def test_whose_chunks_they_are(content, expected):
+def test_has_own_chunks(content, expected):
     assert has_own_chunks(content) is expected
 
 
 class TestReader:
-    """The file that an original storage sees."""
+    """The file object that an original storage receives."""
 
-    def test_reads_lines_and_positions(self):
-        file = MeasuredFile(Made([b"one\ntw", b"o\nthree"]), "a.txt")
+    def test_readline_seek_and_tell(self):
+        file = MeasuredFile(GeneratedContent([b"one\ntw", b"o\nthree"]), "a.txt")
         assert file.file.readline() == b"one\n"
         assert file.tell() == 4
         assert file.file.readline() == b"two\n"
@@ -266,32 +271,32 @@ class TestReader:
         assert file.seek(100) == 100
         assert file.read() == b""
 
-    def test_goes_to_the_end_at_once(self):
-        file = MeasuredFile(Made(), "a.txt", "sha256")
+    def test_seek_to_the_end(self):
+        file = MeasuredFile(GeneratedContent(), "a.txt", "sha256")
         assert file.seek(0, io.SEEK_END) == len(WHOLE)
         file.seek(0)
         assert file.read() == WHOLE
         assert file.length == len(WHOLE)
 
-    def test_hides_what_is_inside(self):
-        file = MeasuredFile(Made(), "a.txt")
+    def test_wrapped_file_is_hidden(self):
+        file = MeasuredFile(GeneratedContent(), "a.txt")
         for name in ("getvalue", "getbuffer"):
             assert not hasattr(file.file, name)
         with pytest.raises(OSError):
             file.file.fileno()
 
-    def test_is_measured_to_its_end(self):
-        file = MeasuredFile(Made(), "a.txt", "sha256")
+    def test_finish_measures_the_complete_content(self):
+        file = MeasuredFile(GeneratedContent(), "a.txt", "sha256")
         file.read(3)
         file.finish()
         assert file.length == len(WHOLE)
 
-    def test_chunks_of_a_size(self):
-        class Sized(Made):
+    def test_chunk_size_is_passed_on(self):
+        class ContentWithChunkSize(GeneratedContent):
             def chunks(self, chunk_size=7):
                 data = b"".join(self.parts)
                 yield from (data[n : n + chunk_size] for n in range(0, len(data), chunk_size))
 
-        file = MeasuredFile(Sized([b"0123456789"]), "a.txt")
+        file = MeasuredFile(ContentWithChunkSize([b"0123456789"]), "a.txt")
         assert list(file.chunks(4)) == [b"0123", b"4567", b"89"]
         assert list(file.chunks()) == [b"0123456789"]

@@ -1,4 +1,4 @@
-"""Strangers, races and failures, on every meta backend and every kind of original."""
+"""Other storages, races and failures, on every meta backend and original storage."""
 
 import threading
 
@@ -23,8 +23,8 @@ def storage(request, meta_backend_name):
     return get_proxy_storage(f"{meta_backend_name}-{request.param}")
 
 
-class TestBorders:
-    def test_another_storage_does_not_see_the_file(self, storage, meta_backend_name):
+class TestOtherFiles:
+    def test_another_storage_cannot_access_the_file(self, storage, meta_backend_name):
         path = storage.save("hello.txt", ContentFile(b"world"))
         for name in settings.PROXY_STORAGES:
             other = get_proxy_storage(f"{meta_backend_name}-{name}")
@@ -33,43 +33,43 @@ class TestBorders:
             assert not other.exists(path)
             with pytest.raises(FileNotFoundError):
                 other.open(path)
-            other.delete(path)  # without any effect
+            other.delete(path)  # This has no effect.
         assert read(storage, path) == b"world"
 
-    def test_path_that_is_taken_is_not_taken_again(self, storage, monkeypatch):
+    def test_taken_path_is_not_used_again(self, storage, monkeypatch):
         wanted = storage.get_path(storage.original_storage, "same.txt")
-        somebody = {"proxy_storage_name": "somebody", "original_storage_path": "x"}
-        storage.meta_backend.create({**somebody, "path": wanted})
+        other = {"proxy_storage_name": "other", "original_storage_path": "x"}
+        storage.meta_backend.create({**other, "path": wanted})
 
         path = storage.save("same.txt", ContentFile(b"mine"))
-        # lost race: the path was free when it was looked at
+        # In a lost race, the path was free during the check.
         monkeypatch.setattr(SaveOperation, "_is_taken", lambda self, name: False)
         late_path = storage.save("same.txt", ContentFile(b"late"))
 
         assert len({wanted, path, late_path}) == 3
         assert read(storage, path) == b"mine"
         assert read(storage, late_path) == b"late"
-        assert storage.meta_backend.get(wanted)["proxy_storage_name"] == "somebody"
+        assert storage.meta_backend.get(wanted)["proxy_storage_name"] == "other"
 
-    def test_bytes_that_vanished_are_not_replaced_by_somebody_elses(self, storage):
+    def test_missing_file_is_not_replaced_by_another_file(self, storage):
         path = storage.save("cv.txt", ContentFile(b"mine"))
         storage.original_storage.delete(storage.meta_backend.get(path)["original_storage_path"])
 
-        other = storage.save("cv.txt", ContentFile(b"somebody else's"))
+        other = storage.save("cv.txt", ContentFile(b"other"))
 
         assert other != path
         with pytest.raises(FileNotFoundError):
             storage.open(path)
 
 
-class TestRecordThatCannotBeWritten:
-    def refuse(self, monkeypatch, storage, **data):
+class TestFailedRecord:
+    def set_record_data(self, monkeypatch, storage, **data):
         def get_data(**kwargs):
             return {**type(storage).get_data_for_meta_backend_save(storage, **kwargs), **data}
 
         monkeypatch.setattr(storage, "get_data_for_meta_backend_save", get_data)
 
-    def get_originals(self, monkeypatch, storage):
+    def watch_saved_names(self, monkeypatch, storage):
         names = []
         save = storage.original_storage.save
         monkeypatch.setattr(
@@ -79,16 +79,16 @@ class TestRecordThatCannotBeWritten:
         )
         return names
 
-    def test_leaves_no_bytes(self, storage, monkeypatch):
-        written = self.get_originals(monkeypatch, storage)
-        self.refuse(monkeypatch, storage, path={"$ne": ""})
+    def test_failed_record_leaves_no_file(self, storage, monkeypatch):
+        written = self.watch_saved_names(monkeypatch, storage)
+        self.set_record_data(monkeypatch, storage, path={"$ne": ""})
         with pytest.raises(MetaBackendError, match="path must be text"):
             storage.save("hello.txt", ContentFile(b"world"))
         assert len(written) == 1
         assert not is_in_original(storage, written[0])
 
-    def test_says_what_is_left_where_bytes_cannot_be_removed(self, storage, monkeypatch):
-        self.refuse(monkeypatch, storage, path=None)
+    def test_error_names_a_file_that_cannot_be_removed(self, storage, monkeypatch):
+        self.set_record_data(monkeypatch, storage, path=None)
 
         def fail(name):
             raise OSError("read-only")
@@ -98,25 +98,25 @@ class TestRecordThatCannotBeWritten:
             storage.save("hello.txt", ContentFile(b"world"))
         assert "left behind: read-only" in caught.value.__notes__[0]
 
-    def test_keeps_the_bytes_of_a_record_that_is_there_after_all(self, storage, monkeypatch):
+    def test_file_is_kept_if_the_record_was_written(self, storage, monkeypatch):
         create = storage.meta_backend.create
 
-        def create_and_lose_the_answer(data):
+        def create_and_lose_the_response(data):
             create(data)
             raise MetaBackendUnavailable("connection lost")
 
-        monkeypatch.setattr(storage.meta_backend, "create", create_and_lose_the_answer)
-        written = self.get_originals(monkeypatch, storage)
+        monkeypatch.setattr(storage.meta_backend, "create", create_and_lose_the_response)
+        written = self.watch_saved_names(monkeypatch, storage)
         with pytest.raises(MetaBackendUnavailable):
             storage.save("hello.txt", ContentFile(b"world"))
         path = storage.get_path(storage.original_storage, written[0])
         assert read(storage, path) == b"world"
 
-    def test_removes_the_bytes_where_nobody_can_be_asked(self, storage, monkeypatch):
+    def test_file_is_removed_if_the_meta_backend_is_unavailable(self, storage, monkeypatch):
         def fail(*args):
             raise MetaBackendUnavailable("gone")
 
-        written = self.get_originals(monkeypatch, storage)
+        written = self.watch_saved_names(monkeypatch, storage)
         for method in ("create", "get"):
             monkeypatch.setattr(storage.meta_backend, method, fail)
         with pytest.raises(MetaBackendUnavailable) as caught:
@@ -126,7 +126,7 @@ class TestRecordThatCannotBeWritten:
 
 
 @pytest.mark.parametrize("original", settings.ORIGINAL_STORAGES)
-def test_many_threads_save_one_name(original, empty_storages, request):
+def test_threads_that_save_one_name_get_different_paths(original, empty_storages, request):
     if original == "s3":
         request.getfixturevalue("s3_endpoint")
     storage = get_proxy_storage(f"mongo-{original}")

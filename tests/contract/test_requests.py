@@ -7,8 +7,8 @@ from django.test import Client
 from tests.contract.request_matrix import (
     CONTENT,
     FILES,
-    READERS,
     PERMISSION_SETTINGS,
+    READERS,
     REQUESTERS,
     RequestData,
 )

@@ -1,4 +1,4 @@
-"""Serializers of Django REST framework with a proxied field."""
+"""Serializers of Django REST framework with file fields on proxy storages."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -59,8 +59,8 @@ class SignedViewSet(ModelViewSet):
 ACTIONS = {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}
 
 
-def ask(view_set, method, data=None, pk=None, format="multipart"):  # noqa: A002  (DRF's name)
-    """Ask a view set, and return the rendered answer."""
+def send(view_set, method, data=None, pk=None, format="multipart"):  # noqa: A002  (DRF's name)
+    """Send a request to a viewset, and return the rendered response."""
     make_request = getattr(APIRequestFactory(), method)
     request = make_request("/") if method == "get" else make_request("/", data, format=format)
     kwargs = {} if pk is None else {"pk": pk}
@@ -88,7 +88,7 @@ def old_path(document, field):
     return getattr(document, field).name
 
 
-def test_field_is_that_of_files(field):
+def test_serializer_field_of_files(field):
     serializer_field = DocumentSerializer().fields[field]
     assert type(serializer_field) is serializers.FileField
     assert serializer_field.max_length == 255
@@ -96,49 +96,49 @@ def test_field_is_that_of_files(field):
 
 
 @pytest.mark.parametrize("image", ["orm_image", "mongo_image"])
-def test_field_is_that_of_images(image):
+def test_serializer_field_of_images(image):
     assert type(PictureSerializer().fields[image]) is serializers.ImageField
 
 
 class TestRepresentation:
-    def test_is_the_url_of_the_endpoint(self, field, document, old_path):
-        answer = ask(DocumentViewSet, "get", pk=document.pk)
-        url = urlsplit(answer.data[field])
+    def test_representation_is_the_url_of_the_endpoint(self, field, document, old_path):
+        response = send(DocumentViewSet, "get", pk=document.pk)
+        url = urlsplit(response.data[field])
         assert (url.netloc, url.path) == ("testserver", "/files/")
         assert parse_qs(url.query)["path"] == [old_path]
 
-    def test_without_request_has_no_host(self, field, document):
+    def test_representation_without_request_has_no_host(self, field, document):
         assert DocumentSerializer(document).data[field] == getattr(document, field).url
 
-    def test_of_no_file_is_none(self, field):
+    def test_representation_of_an_empty_field_is_none(self, field):
         document = Document.objects.create()
-        assert ask(DocumentViewSet, "get", pk=document.pk).data[field] is None
+        assert send(DocumentViewSet, "get", pk=document.pk).data[field] is None
 
-    def test_may_be_the_path(self, field, document, old_path, settings):
+    def test_representation_can_be_the_path(self, field, document, old_path, settings):
         settings.REST_FRAMEWORK = {"UPLOADED_FILES_USE_URL": False}
         assert DocumentSerializer(document).data[field] == old_path
 
 
 class TestUpload:
-    def test_creates(self, field, storage):
-        answer = ask(DocumentViewSet, "post", {"title": "new", field: upload()})
-        assert answer.status_code == 201
+    def test_upload_creates_a_file(self, field, storage):
+        response = send(DocumentViewSet, "post", {"title": "new", field: upload()})
+        assert response.status_code == 201
         document = Document.objects.get()
         path = getattr(document, field).name
-        assert parse_qs(urlsplit(answer.data[field]).query)["path"] == [path]
+        assert parse_qs(urlsplit(response.data[field]).query)["path"] == [path]
         assert read(storage, path) == b"new"
         assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
 
-    def test_may_be_missing(self, field, storage):
-        answer = ask(DocumentViewSet, "post", {"title": "new"})
-        assert answer.status_code == 201
-        assert answer.data[field] is None
+    def test_file_is_optional(self, field, storage):
+        response = send(DocumentViewSet, "post", {"title": "new"})
+        assert response.status_code == 201
+        assert response.data[field] is None
         assert list(storage.meta_backend) == []
 
     @pytest.mark.parametrize("method", ["put", "patch"])
-    def test_replaces(self, field, storage, document, old_path, method):
-        answer = ask(DocumentViewSet, method, {"title": "after", field: upload()}, document.pk)
-        assert answer.status_code == 200
+    def test_upload_replaces_a_file(self, field, storage, document, old_path, method):
+        response = send(DocumentViewSet, method, {"title": "after", field: upload()}, document.pk)
+        assert response.status_code == 200
         path = getattr(Document.objects.get(), field).name
         assert path != old_path
         assert (read(storage, path), read(storage, old_path)) == (b"new", b"old")
@@ -146,9 +146,9 @@ class TestUpload:
         assert get_recorded_key(Document, field, old_path) is None
 
     @pytest.mark.parametrize("method", ["put", "patch"])
-    def test_left_out_keeps_the_file(self, field, document, old_path, method):
-        answer = ask(DocumentViewSet, method, {"title": "after"}, document.pk)
-        assert answer.status_code == 200
+    def test_request_without_the_field_keeps_the_file(self, field, document, old_path, method):
+        response = send(DocumentViewSet, method, {"title": "after"}, document.pk)
+        assert response.status_code == 200
         saved = Document.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", old_path)
         assert get_recorded_key(Document, field, old_path) == get_content_object_key(
@@ -156,37 +156,37 @@ class TestUpload:
         )
 
 
-class TestRefusal:
-    """The answer is 400, and nothing has changed."""
+class TestInvalidUpload:
+    """The response is 400, and the document and its records do not change."""
 
     @pytest.fixture(params=["post", "put", "patch"])
-    def send(self, request, document, field, storage, old_path):
-        def send(value, format="multipart"):  # noqa: A002  (DRF's name)
+    def send_file(self, request, document, field, storage, old_path):
+        def send_file(value, format="multipart"):  # noqa: A002  (DRF's name)
             pk = None if request.param == "post" else document.pk
-            answer = ask(DocumentViewSet, request.param, {field: value}, pk, format)
+            response = send(DocumentViewSet, request.param, {field: value}, pk, format)
             assert getattr(Document.objects.get(), field).name == old_path
             assert get_recorded_key(Document, field, old_path) == get_content_object_key(
                 document, field
             )
             assert len(list(storage.meta_backend)) == 1
-            return answer
+            return response
 
-        return send
+        return send_file
 
     @pytest.mark.parametrize("format", ["multipart", "json"])
-    def test_of_text(self, send, field, old_path, format):  # noqa: A002  (DRF's name)
-        answer = send(old_path, format)
-        assert answer.status_code == 400
-        assert answer.data[field][0].code == "invalid"
+    def test_text_is_invalid(self, send_file, field, old_path, format):  # noqa: A002  (DRF's name)
+        response = send_file(old_path, format)
+        assert response.status_code == 400
+        assert response.data[field][0].code == "invalid"
 
-    def test_of_a_file_in_base64(self, send, field):
-        assert send("data:text/plain;base64,bmV3", "json").status_code == 400
+    def test_base64_is_rejected(self, send_file, field):
+        assert send_file("data:text/plain;base64,bmV3", "json").status_code == 400
 
-    def test_of_null(self, send, field):
-        assert send(None, "json").data[field][0].code == "null"
+    def test_null_is_rejected(self, send_file, field):
+        assert send_file(None, "json").data[field][0].code == "null"
 
-    def test_of_an_empty_file(self, send, field):
-        assert send(upload(content=b"")).data[field][0].code == "empty"
+    def test_empty_file_is_rejected(self, send_file, field):
+        assert send_file(upload(content=b"")).data[field][0].code == "empty"
 
 
 class TestImage:
@@ -194,16 +194,16 @@ class TestImage:
     def field(self, request):
         return request.param
 
-    def test_is_uploaded_with_its_owner(self, field):
-        answer = ask(PictureViewSet, "post", {field: upload("a.png", make_png(3, 2))})
-        assert answer.status_code == 201
+    def test_uploaded_image_gets_its_content_object(self, field):
+        response = send(PictureViewSet, "post", {field: upload("a.png", make_png(3, 2))})
+        assert response.status_code == 201
         picture = Picture.objects.get()
         image = getattr(picture, field)
         assert (image.width, image.height) == (3, 2)
         assert get_recorded_key(Picture, field, image.name) == get_content_object_key(
             picture, field, Picture
         )
-        ask(PictureViewSet, "patch", {field: upload("a.png", make_png(5, 4))}, picture.pk)
+        send(PictureViewSet, "patch", {field: upload("a.png", make_png(5, 4))}, picture.pk)
         new = getattr(Picture.objects.get(), field)
         assert (new.width, new.height) == (5, 4)
         assert get_recorded_key(Picture, field, new.name) == get_content_object_key(
@@ -211,17 +211,17 @@ class TestImage:
         )
         assert get_recorded_key(Picture, field, image.name) is None
 
-    def test_text_is_refused(self, field):
-        answer = ask(PictureViewSet, "post", {field: upload("a.png", b"just text")})
-        assert answer.status_code == 400
-        assert answer.data[field][0].code == "invalid_image"
+    def test_text_is_not_a_valid_image(self, field):
+        response = send(PictureViewSet, "post", {field: upload("a.png", b"just text")})
+        assert response.status_code == 400
+        assert response.data[field][0].code == "invalid_image"
         assert not Picture.objects.exists()
 
 
 class TestSignedLink:
-    """The representation is a link that opens the file; writing is that of any other file."""
+    """The representation is a signed link; uploads work like those of other fields."""
 
-    def opens(self, link, document, field):
+    def is_valid(self, link, document, field):
         file = getattr(document, field)
         url = urlsplit(link)
         record = file.storage.get_meta_backend_obj(file.name)
@@ -229,40 +229,40 @@ class TestSignedLink:
             record, QueryDict(url.query), "GET", None
         )
 
-    def test_is_the_representation(self, field, document):
-        answer = ask(SignedViewSet, "get", pk=document.pk)
-        assert self.opens(answer.data[field], document, field)
-        assert document.title == answer.data["title"]
+    def test_representation_is_a_valid_link(self, field, document):
+        response = send(SignedViewSet, "get", pk=document.pk)
+        assert self.is_valid(response.data[field], document, field)
+        assert document.title == response.data["title"]
 
-    def test_of_no_file_is_none(self, field):
+    def test_representation_of_an_empty_field_is_none(self, field):
         document = Document.objects.create()
-        assert ask(SignedViewSet, "get", pk=document.pk).data[field] is None
+        assert send(SignedViewSet, "get", pk=document.pk).data[field] is None
 
-    def test_is_the_answer_to_an_upload(self, field, storage):
-        answer = ask(SignedViewSet, "post", {"title": "new", field: upload()})
-        assert answer.status_code == 201
+    def test_response_to_an_upload_has_a_valid_link(self, field, storage):
+        response = send(SignedViewSet, "post", {"title": "new", field: upload()})
+        assert response.status_code == 201
         document = Document.objects.get()
-        assert self.opens(answer.data[field], document, field)
+        assert self.is_valid(response.data[field], document, field)
         path = getattr(document, field).name
         assert read(storage, path) == b"new"
         assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
 
     @pytest.mark.parametrize("method", ["put", "patch"])
-    def test_is_that_of_the_file_which_replaces_another(self, field, document, method):
-        before = ask(SignedViewSet, "get", pk=document.pk).data[field]
-        answer = ask(SignedViewSet, method, {"title": "after", field: upload()}, document.pk)
-        assert answer.status_code == 200
+    def test_link_of_a_replaced_file_is_invalid(self, field, document, method):
+        before = send(SignedViewSet, "get", pk=document.pk).data[field]
+        response = send(SignedViewSet, method, {"title": "after", field: upload()}, document.pk)
+        assert response.status_code == 200
         saved = Document.objects.get()
-        assert self.opens(answer.data[field], saved, field)
-        assert not self.opens(before, saved, field)
+        assert self.is_valid(response.data[field], saved, field)
+        assert not self.is_valid(before, saved, field)
 
     @pytest.mark.parametrize(
         ("value", "code"),
         [(("a.txt", b""), "empty"), (("a" * 41, b"new"), "max_length"), (None, "invalid")],
     )
-    def test_refuses_what_others_refuse(self, field, document, old_path, value, code):
+    def test_invalid_files_are_rejected(self, field, document, old_path, value, code):
         given = old_path if value is None else upload(*value)
-        answer = ask(SignedViewSet, "patch", {field: given}, document.pk)
-        assert answer.status_code == 400
-        assert answer.data[field][0].code == code
+        response = send(SignedViewSet, "patch", {field: given}, document.pk)
+        assert response.status_code == 400
+        assert response.data[field][0].code == code
         assert getattr(Document.objects.get(), field).name == old_path
