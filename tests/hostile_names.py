@@ -1,10 +1,10 @@
-"""Names of files that have gone wrong somewhere: in a header, a URL, a shell or on a disk.
+"""File names that cause errors in headers, URLs, shells or file systems.
 
-Each is ``(id, name)``. A storage may refuse a name. One that it takes has to come back as it is.
+Each item is ``(id, name)``. A storage may reject a name, but must not change an accepted name.
 """
 
 HOSTILE_NAMES = [
-    # what people call their files
+    # Common names in several languages
     ("spaces", "two  spaces   and more.txt"),
     ("apostrophe", "it's.txt"),
     ("latin-1", "Übergröße.txt"),
@@ -18,7 +18,7 @@ HOSTILE_NAMES = [
     ("no-extension", "README"),
     ("several-extensions", "backup.2024.tar.gz"),
     ("very-long-extension", "notes." + "x" * 200),
-    # what has a meaning in a header
+    # Characters with a meaning in a header
     ("double-quote", 'a"b.txt'),
     ("quoted-beyond-latin-1", "\"€\" & '日本'.txt"),
     ("end-of-parameter", 'a"; filename="evil.html'),
@@ -28,7 +28,7 @@ HOSTILE_NAMES = [
     ("like-an-encoded-word", "=?utf-8?Q?evil=2Ehtml?="),
     ("line-end", "a\r\nSet-Cookie: evil=1.txt"),
     ("nul", "evil.html\0.txt"),
-    # what has a meaning in a URL
+    # Characters with a meaning in a URL
     ("percent", "100%.txt"),
     ("percent-25", "100%25.txt"),
     ("percent-2f", "..%2F..%2Fevil.txt"),
@@ -38,7 +38,7 @@ HOSTILE_NAMES = [
     ("hash", "no#1.txt"),
     ("plus", "a+b c.txt"),
     ("scheme", "javascript:alert(1).txt"),
-    # what has a meaning on a disk or in a shell
+    # Characters with a meaning in a file system or shell
     ("backslash", "folder\\name.txt"),
     ("escaped-quote", 'a\\"b.txt'),
     ("parent", "../evil.txt"),
@@ -55,7 +55,7 @@ HOSTILE_NAMES = [
     ("drive", "c:evil.txt"),
     ("markup-and-pipe", "<b>|*.txt"),
     ("substitution", "$(id) `id` ${HOME}.txt"),
-    # what looks like something else
+    # Names that look like other names
     ("right-to-left-override", "picture\u202etxt.exe"),
     ("invisible", "pay\u200bpal\ufeff\u00ad.txt"),
     ("look-alike-slashes", "a\u2215b\uff0fc.txt"),
@@ -63,13 +63,13 @@ HOSTILE_NAMES = [
     ("no-break-spaces", "\u00a0a\u00a0"),
     ("half-of-a-pair", "\ud83d.txt"),
     ("noncharacter", "a\ufdd0\uffff.txt"),
-    # about as long as most file systems allow, which is 255 bytes
+    # Names near the limit of most file systems, 255 bytes
     ("244-bytes", "n" * 240 + ".txt"),
     ("255-bytes", "n" * 251 + ".txt"),
     ("255-bytes-of-japanese", "日" * 82 + "long.jpeg"),
 ]
 
-# of objects in S3, each of which has to be escaped in another way
+# Keys of S3 objects that require different escaping
 KEYS = [
     "plain.txt",
     "with space.txt",

@@ -18,5 +18,5 @@ def backend(meta_backend_name, empty_storages):
 
 @pytest.fixture(params=["orm_file", "mongo_file"])
 def field(request):
-    """The field of a document, whose records are in one meta backend or the other."""
+    """Return a field of `Document`. Each field uses another meta backend."""
     return request.param

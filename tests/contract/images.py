@@ -1,4 +1,4 @@
-"""Images as the tests need them."""
+"""Images for tests."""
 
 import io
 

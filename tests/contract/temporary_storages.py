@@ -1,10 +1,10 @@
-"""Proxy storages in front of original storages that one test alone needs."""
+"""Proxy storages that exist for the duration of one test."""
 
 from proxy_storage.registry import get_proxy_storage
 
 
 def configure_proxy_storage(original, meta_backend_name, settings, **more_options):
-    """Configure a proxy storage for an original, until the test ends; with full paths."""
+    """Configure a proxy storage for an original storage. By default its paths are full."""
     options = {
         "paths": "full",
         **more_options,

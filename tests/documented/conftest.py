@@ -1,6 +1,6 @@
-"""What the documentation of 0.1.2 builds its examples with, on each of the two meta backends.
+"""The storages of the examples in the documentation of 0.1.2, on both meta backends.
 
-There is a module for every chapter and a class for every section, by its heading.
+Each chapter has a module. Each section has a class whose name is the heading.
 """
 
 import pytest
@@ -17,7 +17,7 @@ from tests.testapp.storages import get_mongo_db
 
 @pytest.fixture
 def record_model():
-    """The model of the records; chapters that need more fields have another one."""
+    """Return the model of the records. Chapters that need more fields override it."""
     return PlainStoredFile
 
 
@@ -30,19 +30,19 @@ def meta_backend(request, record_model, empty_storages):
 
 @pytest.fixture
 def key_name(meta_backend):
-    """The key of a record that its meta backend adds."""
+    """Return the key that the meta backend adds to a record."""
     return "id" if isinstance(meta_backend, ORMMetaBackend) else "_id"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Stands for ``/tmp/`` and ``/var/files/``."""
+    """Return the folder that replaces ``/tmp/`` and ``/var/files/``."""
     return tmp_path / "files"
 
 
 @pytest.fixture
 def register(request, monkeypatch, settings):
-    """Register a class that a test defines, as settings name one of a module."""
+    """Return a function that registers a class of a test in the settings."""
 
     def register(name, cls):
         monkeypatch.setattr(request.module, cls.__name__, cls, raising=False)
@@ -58,7 +58,7 @@ def register(request, monkeypatch, settings):
 
 @pytest.fixture
 def file_system_proxy_storage(meta_backend, folder, register):
-    """The storage of most examples."""
+    """Return the storage class of most examples."""
     records = meta_backend
 
     class FileSystemProxyStorage(ProxyStorageBase):
@@ -76,7 +76,7 @@ def storage(file_system_proxy_storage):
 
 @pytest.fixture
 def gridfs_proxy_storage(meta_backend, register):
-    """The other storage of the examples about models."""
+    """Return the second storage class of the examples about models."""
     records = meta_backend
 
     class GridFSProxyStorage(ProxyStorageBase):
@@ -89,7 +89,7 @@ def gridfs_proxy_storage(meta_backend, register):
 
 @pytest.fixture(params=django_settings.ORIGINAL_STORAGES)
 def original_storage(request):
-    """Every kind of original storage."""
+    """Return each configured original storage."""
     if request.param == "s3":
         request.getfixturevalue("s3_endpoint")
     request.getfixturevalue("empty_storages")

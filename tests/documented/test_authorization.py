@@ -1,4 +1,4 @@
-"""The example about authorization: resumes for their owner and staff, avatars for all."""
+"""The example about authorization: private resumes and public avatars."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -14,7 +14,7 @@ from proxy_storage.storages.gridfs import GridFSStorage
 from tests.testapp.models import StoredFile
 
 CONTENT = {"resume": b"Striker, left foot", "avatar": b"\xff\xd8 an image"}
-WHO_MAY_READ_WHAT = [
+EXPECTED_STATUS = [
     ("anonymous", "resume", 403),
     ("anonymous", "avatar", 200),
     ("messi", "resume", 200),
@@ -40,9 +40,9 @@ def users(empty_storages):
     return {**users, "anonymous": AnonymousUser()}
 
 
-def read_answer(response):
+def read_content(response):
     content = b"".join(response.streaming_content)
-    # Django's client does not close a file that a server would hand on
+    # Django's test client does not close the file of a file response.
     if response.file_to_stream is not None:
         response.file_to_stream.close()
     return content
@@ -56,7 +56,7 @@ def get_x_accel_redirect(meta_backend_obj):
 
 
 def files(request, meta_backend):
-    """The documented view, put right: there it compares a content type with a model class."""
+    """The documented view, corrected: the original compares a content type with a model class."""
     try:
         record = meta_backend.get(request.GET.get("path"))
     except MetaBackendObjectDoesNotExist:
@@ -74,7 +74,7 @@ def files(request, meta_backend):
 
 class TestAuthorization:
     @pytest.fixture(autouse=True)
-    def storages_of_the_fields(self, file_system_proxy_storage, gridfs_proxy_storage, monkeypatch):
+    def field_storages(self, file_system_proxy_storage, gridfs_proxy_storage, monkeypatch):
         for field, storage in (
             ("resume", gridfs_proxy_storage()),
             ("avatar", file_system_proxy_storage()),
@@ -91,45 +91,47 @@ class TestAuthorization:
         return messi_apply
 
     @pytest.fixture
-    def ask(self, users):
-        def ask(who, path, method="get"):
+    def send(self, users):
+        def send(requester, path, method="get"):
             client = Client()
-            if who != "anonymous":
-                client.force_login(users[who])
+            if requester != "anonymous":
+                client.force_login(users[requester])
             return getattr(client, method)("/files/", {"path": path})
 
-        return ask
+        return send
 
     def test_files_are_saved_under_the_documented_paths(self, messi_apply, folder):
         assert messi_apply.resume.name == "/messi_resume.txt"
         assert messi_apply.avatar.name == f"{folder}/messi_avatar.jpg"
 
-    @pytest.mark.parametrize(("who", "field", "status"), WHO_MAY_READ_WHAT)
-    def test_who_may_read_what(self, messi_apply, ask, who, field, status):
-        response = ask(who, getattr(messi_apply, field).name)
+    @pytest.mark.parametrize(("requester", "field", "status"), EXPECTED_STATUS)
+    def test_download_returns_the_expected_status(
+        self, messi_apply, send, requester, field, status
+    ):
+        response = send(requester, getattr(messi_apply, field).name)
         assert response.status_code == status
         if status == 200:
-            assert read_answer(response) == CONTENT[field]
+            assert read_content(response) == CONTENT[field]
         else:
             assert CONTENT[field] not in response.content
 
-    @pytest.mark.parametrize(("who", "field", "status"), WHO_MAY_READ_WHAT)
-    def test_request_for_the_headers(self, messi_apply, ask, who, field, status):
-        response = ask(who, getattr(messi_apply, field).name, "head")
+    @pytest.mark.parametrize(("requester", "field", "status"), EXPECTED_STATUS)
+    def test_head_returns_the_expected_status(self, messi_apply, send, requester, field, status):
+        response = send(requester, getattr(messi_apply, field).name, "head")
         assert response.status_code == status
         assert not getattr(response, "content", b"")
 
-    @pytest.mark.parametrize("who", ["anonymous", "messi", "ronaldo", "admin"])
-    def test_if_it_does_not_exist_the_answer_is_404(self, messi_apply, ask, who):
-        assert ask(who, "/some/file.txt").status_code == 404
+    @pytest.mark.parametrize("requester", ["anonymous", "messi", "ronaldo", "admin"])
+    def test_missing_file_returns_404(self, messi_apply, send, requester):
+        assert send(requester, "/some/file.txt").status_code == 404
 
-    def test_file_of_no_model_is_refused(self, file_system_proxy_storage, ask):
-        """The documented view stops with a `KeyError`, where records are documents."""
+    def test_file_without_content_object_returns_403(self, file_system_proxy_storage, send):
+        """The documented view raises `KeyError` if the records are in MongoDB."""
         path = file_system_proxy_storage().save("hello.txt", ContentFile(b"world"))
-        assert ask("admin", path).status_code == 403
+        assert send("admin", path).status_code == 403
 
-    def test_file_in_the_file_system_is_served_from_its_location(self, messi_apply, ask, settings):
-        """The location is the folder itself, not the place where its absolute path is added."""
+    def test_file_on_disk_is_offloaded_to_its_location(self, messi_apply, send, settings):
+        """The location stands for the folder, so the header has the path below the folder."""
         server = {
             "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
             "OPTIONS": {"location": "/serve-from-fs/"},
@@ -138,21 +140,21 @@ class TestAuthorization:
             **settings.PROXY_STORAGE,
             "SERVERS": {"file_system_proxy_storage": server},
         }
-        avatar = ask("anonymous", messi_apply.avatar.name)
+        avatar = send("anonymous", messi_apply.avatar.name)
         assert avatar.status_code == 200
         assert avatar["X-Accel-Redirect"] == "/serve-from-fs/messi_avatar.jpg"
         assert avatar.content == b""
-        resume = ask("messi", messi_apply.resume.name)
+        resume = send("messi", messi_apply.resume.name)
         assert "X-Accel-Redirect" not in resume
-        assert read_answer(resume) == CONTENT["resume"]
-        assert "X-Accel-Redirect" not in ask("ronaldo", messi_apply.resume.name)
+        assert read_content(resume) == CONTENT["resume"]
+        assert "X-Accel-Redirect" not in send("ronaldo", messi_apply.resume.name)
 
-    @pytest.mark.parametrize(("who", "field", "status"), WHO_MAY_READ_WHAT)
-    def test_documented_view_put_right(
-        self, messi_apply, users, meta_backend, folder, who, field, status
+    @pytest.mark.parametrize(("requester", "field", "status"), EXPECTED_STATUS)
+    def test_corrected_view_returns_the_expected_response(
+        self, messi_apply, users, meta_backend, folder, requester, field, status
     ):
         request = RequestFactory().get("/files/", {"path": getattr(messi_apply, field).name})
-        request.user = users[who]
+        request.user = users[requester]
         response = files(request, meta_backend)
         assert response.status_code == status
         redirects = {
@@ -161,7 +163,7 @@ class TestAuthorization:
         }
         assert response.get("X-Accel-Redirect") == (redirects[field] if status == 200 else None)
 
-    def test_documented_view_does_not_find_what_does_not_exist(self, users, meta_backend):
+    def test_corrected_view_returns_404_for_a_missing_file(self, users, meta_backend):
         request = RequestFactory().get("/files/", {"path": "/some/file.txt"})
         request.user = users["admin"]
         assert files(request, meta_backend).status_code == 404

@@ -1,4 +1,4 @@
-"""The example whose records say more: type, size and time."""
+"""The example with more values in the records: MIME type, size and time."""
 
 import datetime
 import mimetypes
@@ -12,7 +12,7 @@ from tests.testapp.models import StoredFile
 
 
 class CustomData(ProxyStorageBase):
-    """The overrides as they are documented, but for the time: `utcnow` is deprecated."""
+    """The documented methods, except for `utcnow`, which is deprecated."""
 
     def get_data_for_meta_backend_save(self, path, original_storage_path, original_name, content):
         data = super().get_data_for_meta_backend_save(
@@ -39,7 +39,7 @@ class CustomData(ProxyStorageBase):
 
 @pytest.fixture
 def record_model():
-    """It has the fields by `FileMetadataMixin`."""
+    """Return a model with the fields of `FileMetadataMixin`."""
     return StoredFile
 
 
@@ -57,7 +57,7 @@ class TestCustomMetaBackendData:
 
     @pytest.fixture
     def started(self):
-        # MongoDB keeps milliseconds
+        # MongoDB stores milliseconds.
         return datetime.datetime.now(datetime.UTC) - datetime.timedelta(milliseconds=1)
 
     def test_record_has_the_custom_data(self, started, storage, folder, key_name):
@@ -73,22 +73,22 @@ class TestCustomMetaBackendData:
             "mime_type": "text/plain",
             "size": 5,
         }
-        # the table has columns for other sections as well
+        # The table also has the columns of other sections.
         assert {key: record[key] for key in expected} == expected
         assert key_name == "id" or record == expected
 
-    def test_size_is_the_one_of_the_record(self, storage, folder):
+    def test_size_is_read_from_the_record(self, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"))
         (folder / "hello.txt").unlink()
         assert storage.size(path) == 5
 
-    def test_created_time_is_the_one_of_the_record(self, started, storage, folder):
+    def test_created_time_is_read_from_the_record(self, started, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"))
         (folder / "hello.txt").unlink()
         assert storage.created_time(path) == storage.meta_backend.get(path)["created_at"]
         assert storage.created_time(path) >= started
 
-    def test_content_is_the_one_that_was_given(self, storage, tmp_path):
+    def test_data_is_computed_from_the_given_content(self, storage, tmp_path):
         (tmp_path / "image.jpg").write_bytes(b"\xff\xd8 an image")
         with (tmp_path / "image.jpg").open("rb") as image:
             path = storage.save("other name.bin", File(image, name="image.jpg"))
@@ -96,7 +96,7 @@ class TestCustomMetaBackendData:
         assert record["mime_type"] == "image/jpeg"
         assert record["size"] == 11
 
-    def test_content_that_is_there_already(self, storage):
+    def test_data_of_an_existing_file(self, storage):
         original = storage.get_original_storage()
         original.save("there.txt", ContentFile(b"there"))
         with original.open("there.txt") as content:

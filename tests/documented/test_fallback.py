@@ -1,4 +1,4 @@
-"""The section about fallback: another original storage where one fails."""
+"""The section about fallback: the next original storage is used if one fails."""
 
 import resource
 import shutil
@@ -29,7 +29,7 @@ class FileSystemFallbackStorage(OriginalStorageFallbackMixin, FileSystemStorage)
 
 
 class GridFSFallbackStorage(OriginalStorageFallbackMixin, GridFSStorage):
-    """The documentation has `FileSystemStorage` here by mistake."""
+    """The documentation incorrectly uses `FileSystemStorage` here."""
 
     fallback_exceptions = (AutoReconnect,)
 
@@ -44,7 +44,7 @@ class StrictFileSystemStorage(OriginalStorageFallbackMixin, FileSystemStorage):
 
 @contextmanager
 def full_disk():
-    """Let this process write no file beyond a size, as on a disk that gets full."""
+    """Limit the size of files that this process can write, like a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, hard))
     try:
@@ -89,15 +89,15 @@ class TestFallback:
 
     @pytest.fixture
     def unreachable(self):
-        """A database on a server that is not running."""
-        # a port that is taken, so that no other server gets it, and on which nobody listens
+        """Return a database of a server that is not running."""
+        # The port is bound, so that no other server can use it, but it does not listen.
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             uri = f"mongodb://127.0.0.1:{taken.getsockname()[1]}"
             with MongoClient(uri, serverSelectionTimeoutMS=20) as client:
                 yield client["files"]
 
-    def test_without_problems_it_saves_to_the_first(self, storage, folder):
+    def test_first_original_storage_is_used_without_errors(self, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"))
         assert path == f"{folder}/hello.txt"
         assert storage.meta_backend.get(path)["original_storage_name"] == "file_system"
@@ -108,7 +108,7 @@ class TestFallback:
         with pytest.raises(IOError, match="exists and is not a directory"):
             FileSystemStorage(location=folder).save("hello.txt", ContentFile(b"world"))
 
-    def test_if_a_fallback_exception_is_caught_the_next_one_is_used(self, storage, folder):
+    def test_fallback_exception_selects_the_next_original_storage(self, storage, folder):
         storage.save("hello.txt", ContentFile(b"world"))
         replace_by_text_file(folder)
         path = storage.save("hello.txt", ContentFile(b"world"))
@@ -154,7 +154,7 @@ class TestFallback:
         with pytest.raises(NotADirectoryError):
             storage.open(path)
 
-    def test_content_is_whole_after_an_attempt_that_failed_half_way(self, storage, gridfs, folder):
+    def test_content_is_complete_after_a_partial_write(self, storage, gridfs, folder):
         content = bytes(range(256)) * (2 * LARGEST_FILE // 256)
         with full_disk():
             path = storage.save("hello.bin", ContentFile(content))
@@ -162,7 +162,7 @@ class TestFallback:
         assert read(storage, path) == content
         assert list(folder.iterdir()) == []
 
-    def test_nothing_is_left_behind_where_all_fail(
+    def test_no_file_is_left_if_all_original_storages_fail(
         self, storage, storage_class, file_system, monkeypatch, folder
     ):
         other = FileSystemFallbackStorage(location=folder / "other")
@@ -173,7 +173,7 @@ class TestFallback:
         assert [file for file in folder.rglob("*") if file.is_file()] == []
         assert list(storage.meta_backend) == []
 
-    def test_using_forces_one_that_has_no_fallback(self, storage, folder):
+    def test_using_disables_the_fallback(self, storage, folder):
         replace_by_text_file(folder)
         with pytest.raises(FileExistsError):
             storage.save("hello.txt", ContentFile(b"world"), using="file_system")

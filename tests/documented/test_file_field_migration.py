@@ -1,4 +1,4 @@
-"""The example that gives the files of a plain field their records."""
+"""The example that creates records for the files of an existing `FileField`."""
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -19,7 +19,7 @@ def record_model():
 class TestFileFieldMigration:
     @pytest.fixture
     def model(self):
-        """A model with Django's own field."""
+        """Return a model with Django's `FileField`."""
         return PlainDocument
 
     @pytest.fixture
@@ -31,7 +31,7 @@ class TestFileFieldMigration:
 
     @pytest.fixture
     def proxy_storage(self, model, folder, use_in_model, storage):
-        """The proxy storage, in a model whose files were saved without it."""
+        """Return the proxy storage of a model whose files were saved without it."""
         original = FileSystemStorage(folder)
         for name in NAMES:
             original.save(name, ContentFile(name.encode()))
@@ -44,7 +44,7 @@ class TestFileFieldMigration:
 
     @pytest.fixture
     def migrate(self, model, proxy_storage):
-        """The documented loop, with the right key and without `open`."""
+        """Return the documented loop, with the correct key and without `open`."""
 
         def migrate():
             for instance in model.objects.all():
@@ -60,11 +60,11 @@ class TestFileFieldMigration:
         return list(model.objects.order_by("pk").values_list("orm_file", flat=True))
 
     def test_file_without_record_cannot_be_opened(self, model, proxy_storage):
-        """So the documented loop stops at `open`, if it ever came there."""
+        """The documented loop therefore fails at `open`."""
         with pytest.raises(IOError):
             model.objects.first().orm_file.open()
 
-    def test_content_can_be_passed_all_the_same(self, proxy_storage, folder):
+    def test_content_can_be_passed_in_addition(self, proxy_storage, folder):
         original = proxy_storage.get_original_storage()
         with original.open(NAMES[0]) as content:
             path = proxy_storage.save(NAMES[0], content, original_storage_path=NAMES[0])
@@ -104,8 +104,8 @@ class TestFileFieldMigration:
         assert len(list(proxy_storage.meta_backend)) == len(NAMES)
 
     @pytest.mark.parametrize("model", [Document])
-    def test_claim_writes_the_owner(self, model, proxy_storage, migrate, folder):
-        """In a `ProxyStorageFileField`, whose files know their instance."""
+    def test_claim_records_the_content_object(self, model, proxy_storage, migrate, folder):
+        """Only a `ProxyStorageFileField` records content objects."""
         migrate()
         for instance, name in zip(model.objects.order_by("pk"), NAMES, strict=True):
             record = proxy_storage.meta_backend.get(f"{folder}/{name}")

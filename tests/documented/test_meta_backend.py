@@ -44,7 +44,7 @@ class TestMetaBackend:
 
 
 class TestMetaBackendBaseClass:
-    def test_is_the_base_of_all(self, meta_backend):
+    def test_is_the_base_class_of_all_meta_backends(self, meta_backend):
         assert isinstance(meta_backend, MetaBackendBase)
 
     def test_exceptions_have_the_documented_import_path(self):
@@ -89,7 +89,7 @@ class TestMetaBackendBaseClass:
             meta_backend.update("/tmp/hello.txt", update_data)
         assert meta_backend.get("/tmp/hello.txt").items() >= RECORD.items()
 
-    def test_exists_tells_whether_there_is_an_object(self, meta_backend):
+    def test_exists_returns_whether_there_is_an_object(self, meta_backend):
         assert meta_backend.exists("/tmp/hello.txt") is False
         meta_backend.create(RECORD)
         assert meta_backend.exists("/tmp/hello.txt") is True
@@ -125,7 +125,7 @@ class TestMetaBackendObject:
     def test_full_path_of_every_original_storage(
         self, original_storage, meta_backend, register, prefix
     ):
-        """It is a path in the original storage, whatever the path of the record is."""
+        """It is a path in the original storage, independent of the path of the record."""
         original, records = original_storage, meta_backend
 
         class AnyProxyStorage(ProxyStorageBase):
@@ -214,7 +214,7 @@ class TestContentObjectField:
         assert isinstance(StoredFile._meta.get_field("content_object"), GenericForeignKey)
 
     @pytest.mark.usefixtures("empty_storages")
-    def test_content_object_is_the_owner(self):
+    def test_content_object_is_the_saved_instance(self):
         document = Document()
         document.orm_file.save("a.txt", ContentFile(b""))
         assert StoredFile.objects.get().content_object == document

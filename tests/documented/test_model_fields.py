@@ -1,4 +1,4 @@
-"""The chapter about model fields: Django's own, and the one whose files know their owner."""
+"""The chapter about model fields: Django's `FileField` and `ProxyStorageFileField`."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -52,7 +52,7 @@ class TestModelFields:
         assert not storage.get_original_storage().exists("messi_resume.txt")
         assert not getattr(PlainDocument.objects.get(pk=document.pk), field)
 
-    def test_standard_file_field_writes_no_owner(self, document, field):
+    def test_standard_file_field_records_no_content_object(self, document, field):
         file = getattr(document, field)
         assert file.storage.meta_backend.get(file.name).get_content_object() is None
 
@@ -60,7 +60,7 @@ class TestModelFields:
 class TestContentObjectFieldContext:
     @pytest.fixture
     def messi_apply(self, messi, gridfs_proxy_storage, monkeypatch):
-        """An application as in the documentation, its resume in GridFS."""
+        """Return the documented application, whose resume is in GridFS."""
         storage = gridfs_proxy_storage()
         monkeypatch.setattr(JobApply._meta.get_field("resume"), "storage", storage)
         messi_apply = JobApply(user=messi)
@@ -78,7 +78,7 @@ class TestContentObjectFieldContext:
             "object_id": messi_apply.pk,
             "field": "resume",
         }
-        # the table has columns for other sections as well
+        # The table also has the columns of other sections.
         assert {key: record[key] for key in expected} == expected
         assert key_name == "id" or record == expected
 
@@ -92,8 +92,8 @@ class TestContentObjectFieldContext:
         assert JobApply.objects.get(pk=record["object_id"]) == messi_apply
         assert record.get_content_object() == messi_apply
 
-    def test_name_with_a_leading_slash_is_refused(self, messi, gridfs_proxy_storage, monkeypatch):
-        """The documentation saves "/messi_resume.txt". Django itself refuses such a name."""
+    def test_name_with_a_leading_slash_raises(self, messi, gridfs_proxy_storage, monkeypatch):
+        """The documentation saves "/messi_resume.txt". Django rejects such names today."""
         storage = gridfs_proxy_storage()
         with pytest.raises(InvalidNameError):
             storage.save("/messi_resume.txt", ContentFile(b"Barcelona"))

@@ -19,7 +19,7 @@ def record_model():
 class TestMultipleOriginalStorages:
     @pytest.fixture
     def original_storages(self, folder):
-        """The documentation has a proxy storage in the second place by mistake."""
+        """The documentation incorrectly has a proxy storage in the second place."""
         return (
             ("file_system", FileSystemStorage(location=folder)),
             ("gridfs", GridFSStorage(database=get_mongo_db)),
@@ -44,28 +44,28 @@ class TestMultipleOriginalStorages:
     def gridfs(self, original_storages):
         return original_storages[1][1]
 
-    def test_by_default_it_saves_to_the_first(self, storage, folder, gridfs):
+    def test_first_original_storage_is_the_default(self, storage, folder, gridfs):
         path = storage.save("hello.txt", ContentFile(b"world"))
         assert path == f"{folder}/hello.txt"
         assert (folder / "hello.txt").read_bytes() == b"world"
         assert not gridfs.exists("hello.txt")
 
-    def test_using_forces_a_specific_one(self, storage, folder, gridfs):
+    def test_using_selects_an_original_storage(self, storage, folder, gridfs):
         path = storage.save("hello.txt", ContentFile(b"world"), using="gridfs")
         assert path == "/hello.txt"
         assert read(gridfs, "hello.txt") == b"world"
         assert not folder.exists()
 
-    def test_using_holds_for_one_call(self, storage):
+    def test_using_applies_to_one_call(self, storage):
         storage.save("hello.txt", ContentFile(b"world"), using="gridfs")
         path = storage.save("hello.txt", ContentFile(b"world"))
         assert storage.meta_backend.get(path)["original_storage_name"] == "file_system"
 
-    def test_using_may_name_the_first_one(self, storage, folder):
+    def test_using_can_name_the_first_original_storage(self, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"), using="file_system")
         assert path == f"{folder}/hello.txt"
 
-    def test_using_holds_for_original_storage_path(self, storage, gridfs):
+    def test_using_applies_to_original_storage_path(self, storage, gridfs):
         gridfs.save("there.txt", ContentFile(b"there"))
         path = storage.save("a.txt", None, original_storage_path="there.txt", using="gridfs")
         assert path == "/there.txt"
@@ -75,7 +75,7 @@ class TestMultipleOriginalStorages:
         assert storage.get_original_storage() is original_storages[0][1]
         assert storage.get_valid_name("a b.txt") == "a_b.txt"
 
-    def test_operations_on_a_file_use_the_one_that_has_it(self, storage, gridfs, folder):
+    def test_operations_use_the_original_storage_of_the_file(self, storage, gridfs, folder):
         on_disk = storage.save("hello.txt", ContentFile(b"on disk"))
         path = storage.save("hello.txt", ContentFile(b"in GridFS"), using="gridfs")
         assert read(storage, path) == b"in GridFS"
@@ -99,7 +99,7 @@ class TestMultipleOriginalStorages:
         }
 
     @pytest.mark.parametrize(("using", "place"), [("file_system", 0), ("gridfs", 1)])
-    def test_get_original_storage_takes_a_meta_backend_object(
+    def test_get_original_storage_accepts_a_meta_backend_object(
         self, storage, original_storages, using, place
     ):
         path = storage.save("hello.txt", ContentFile(b"world"), using=using)
@@ -114,7 +114,7 @@ class TestMultipleOriginalStorages:
     ):
         pairs = kind([list(pair) for pair in original_storages])
         monkeypatch.setattr(storage_class, "original_storages", pairs)
-        self.save_here_and_there(storage)
+        self.save_in_both_storages(storage)
 
     def test_original_storages_may_be_an_iterator(self, original_storages, meta_backend, register):
         originals, records = original_storages, meta_backend
@@ -124,9 +124,9 @@ class TestMultipleOriginalStorages:
             meta_backend = records
 
         register("iterator", IteratorProxyStorage)
-        self.save_here_and_there(IteratorProxyStorage())
+        self.save_in_both_storages(IteratorProxyStorage())
 
-    def save_here_and_there(self, storage):
+    def save_in_both_storages(self, storage):
         for using, content in (("gridfs", b"1"), ("file_system", b"2"), ("gridfs", b"3")):
             path = storage.save("hello.txt", ContentFile(content), using=using)
             assert read(storage, path) == content

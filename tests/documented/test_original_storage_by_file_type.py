@@ -1,4 +1,4 @@
-"""The example that chooses the original storage by the name of the file."""
+"""The example that chooses the original storage by the file name."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -12,7 +12,7 @@ from tests.testapp.storages import get_mongo_db
 
 
 class ByFileType(MultipleOriginalStoragesMixin, ProxyStorageBase):
-    """The override of `save` as it is documented."""
+    """The documented override of `save`."""
 
     def save(self, name, content, original_storage_path=None, using=None):
         if not using:
@@ -26,7 +26,7 @@ class ByFileType(MultipleOriginalStoragesMixin, ProxyStorageBase):
 
 
 class ByFileTypeForFields(MultipleOriginalStoragesMixin, ProxyStorageBase):
-    """The same with the argument that a field passes."""
+    """The documented override with the argument `max_length`, which fields pass."""
 
     def save(self, name, content, max_length=None, original_storage_path=None, using=None):
         if not using:
@@ -47,10 +47,10 @@ def record_model():
 
 class TestOriginalStorageByFileType:
     @pytest.fixture
-    def make(self, meta_backend, folder, register):
+    def create_storage(self, meta_backend, folder, register):
         records = meta_backend
 
-        def make(by_file_type):
+        def create_storage(by_file_type):
             class FileSystemOrGridFSProxyStorage(by_file_type):
                 original_storages = (
                     ("file_system", FileSystemStorage(location=folder)),
@@ -61,11 +61,11 @@ class TestOriginalStorageByFileType:
             register("file_system_or_gridfs_proxy_storage", FileSystemOrGridFSProxyStorage)
             return FileSystemOrGridFSProxyStorage()
 
-        return make
+        return create_storage
 
     @pytest.fixture
-    def storage(self, make):
-        return make(ByFileType)
+    def storage(self, create_storage):
+        return create_storage(ByFileType)
 
     def save_in_field(self, storage, monkeypatch, name):
         monkeypatch.setattr(PlainDocument._meta.get_field("orm_file"), "storage", storage)
@@ -73,20 +73,20 @@ class TestOriginalStorageByFileType:
         document.orm_file.save(name, ContentFile(b"world"))
         return PlainDocument.objects.get(pk=document.pk).orm_file
 
-    def saved_by(self, storage, path):
+    def get_original_storage_name(self, storage, path):
         return storage.meta_backend.get(path)["original_storage_name"]
 
     def test_text_files_are_stored_in_gridfs(self, storage, folder):
         path = storage.save("hello.txt", ContentFile(b"world"))
         assert path == "/hello.txt"
-        assert self.saved_by(storage, path) == "gridfs"
+        assert self.get_original_storage_name(storage, path) == "gridfs"
         assert read(storage, path) == b"world"
         assert not folder.exists()
 
     def test_other_files_are_stored_in_the_file_system(self, storage, folder):
         path = storage.save("hello.jpg", ContentFile(b"world"))
         assert path == f"{folder}/hello.jpg"
-        assert self.saved_by(storage, path) == "file_system"
+        assert self.get_original_storage_name(storage, path) == "file_system"
         assert (folder / "hello.jpg").read_bytes() == b"world"
 
     @pytest.mark.parametrize(
@@ -94,32 +94,32 @@ class TestOriginalStorageByFileType:
     )
     def test_using_forces_exact_original_storage(self, storage, name, using):
         path = storage.save(name, ContentFile(b"world"), using=using)
-        assert self.saved_by(storage, path) == using
+        assert self.get_original_storage_name(storage, path) == using
 
-    def test_original_storage_path_goes_with_the_choice(self, storage):
+    def test_choice_applies_to_original_storage_path(self, storage):
         storage.get_original_storages()["gridfs"].save("there.txt", ContentFile(b"there"))
         path = storage.save("there.txt", None, original_storage_path="there.txt")
-        assert self.saved_by(storage, path) == "gridfs"
+        assert self.get_original_storage_name(storage, path) == "gridfs"
         assert read(storage, path) == b"there"
 
-    def test_file_field_passes_an_argument_that_the_override_does_not_take(
-        self, storage, monkeypatch
-    ):
-        """The documented signature has no `max_length`, which today every field passes."""
+    def test_documented_override_fails_in_a_file_field(self, storage, monkeypatch):
+        """The documented signature lacks `max_length`, which every field passes today."""
         with pytest.raises(TypeError, match="max_length"):
             self.save_in_field(storage, monkeypatch, "hello.txt")
         assert list(storage.meta_backend) == []
 
     @pytest.mark.parametrize(("name", "using"), [("a.txt", "gridfs"), ("a.jpg", "file_system")])
-    def test_override_with_max_length_works_in_a_file_field(self, make, monkeypatch, name, using):
-        storage = make(ByFileTypeForFields)
+    def test_override_with_max_length_works_in_a_file_field(
+        self, create_storage, monkeypatch, name, using
+    ):
+        storage = create_storage(ByFileTypeForFields)
         file = self.save_in_field(storage, monkeypatch, name)
-        assert self.saved_by(storage, file.name) == using
+        assert self.get_original_storage_name(storage, file.name) == using
         with file.open() as opened:
             assert opened.read() == b"world"
 
-    def test_override_with_max_length_keeps_to_it(self, make):
-        storage = make(ByFileTypeForFields)
+    def test_override_with_max_length_limits_the_path(self, create_storage):
+        storage = create_storage(ByFileTypeForFields)
         path = storage.save("a" * 100 + ".txt", ContentFile(b"world"), max_length=50)
         assert len(path) <= 50
         assert path.endswith(".txt")

@@ -1,4 +1,4 @@
-"""The chapter about the proxy storage: its base class, and what its four methods do."""
+"""The chapter about the proxy storage: its base class and its four methods."""
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -48,7 +48,7 @@ class TestBaseClass:
 class TestHowItWorks:
     @pytest.fixture
     def path(self, storage, folder):
-        """The path of a file whose record is not under the path of the original."""
+        """Return the path of a record that differs from the path of the original file."""
         storage.get_original_storage().save("hello.txt", ContentFile(b"world"))
         path = f"{folder}/hello_1.txt"
         storage.meta_backend.create(
@@ -65,8 +65,8 @@ class TestHowItWorks:
         assert path == storage.get_original_storage().path("hello.txt") == f"{folder}/hello.txt"
         assert storage.meta_backend.get(path)["original_storage_path"] == "hello.txt"
 
-    def test_save_looks_for_another_path_where_there_is_information(self, storage, folder):
-        """Today the other path has a random part instead of a number."""
+    def test_save_chooses_another_path_if_a_record_exists(self, storage, folder):
+        """Today the other path has a random suffix instead of a number."""
         taken = {"proxy_storage_name": "x", "original_storage_path": "x"}
         storage.meta_backend.create({**taken, "path": f"{folder}/hello.txt"})
         path = storage.save("hello.txt", ContentFile(b"world"))
@@ -75,7 +75,7 @@ class TestHowItWorks:
         assert read(storage, path) == b"world"
         assert storage.meta_backend.get(f"{folder}/hello.txt")["proxy_storage_name"] == "x"
 
-    def test_save_twice_makes_two_files(self, storage):
+    def test_second_save_creates_another_file(self, storage):
         first, second = (storage.save("hello.txt", ContentFile(text)) for text in (b"1", b"2"))
         assert first != second
         assert (read(storage, first), read(storage, second)) == (b"1", b"2")
@@ -87,12 +87,12 @@ class TestHowItWorks:
         assert read(storage, path) == b"there"
         assert [file.name for file in folder.iterdir()] == ["there.txt"]
 
-    def test_exists_is_true_where_there_is_a_meta_backend_object(self, storage, folder, path):
+    def test_exists_is_true_with_a_meta_backend_object(self, storage, folder, path):
         assert storage.exists(path)
         (folder / "hello.txt").unlink()
         assert storage.exists(path)
 
-    def test_exists_is_false_where_there_is_none(self, storage, folder, path):
+    def test_exists_is_false_without_a_meta_backend_object(self, storage, folder, path):
         assert (folder / "hello.txt").is_file()
         assert not storage.exists(f"{folder}/hello.txt")
 
@@ -100,15 +100,13 @@ class TestHowItWorks:
         with pytest.raises(IOError):
             storage.open(f"{folder}/hello.txt")
 
-    def test_open_gives_what_the_original_gives_for_original_storage_path(
-        self, storage, folder, path
-    ):
+    def test_open_returns_the_file_at_original_storage_path(self, storage, folder, path):
         with storage.open(path) as file:
             assert type(file) is File
             assert file.name == f"{folder}/hello.txt"
             assert file.read() == b"world"
 
-    def test_open_takes_a_mode(self, storage, path):
+    def test_open_accepts_a_mode(self, storage, path):
         with storage.open(path, "r") as file:
             assert file.read() == "world"
 

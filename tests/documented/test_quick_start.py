@@ -1,4 +1,4 @@
-"""The opening chapter: what the package is, the first example, what it is for."""
+"""The first chapter: the purpose of the package, the first example and the use cases."""
 
 import pytest
 from bson import ObjectId
@@ -24,7 +24,7 @@ class TestDjangoProxyStorage:
         register("any", AnyProxyStorage)
         return AnyProxyStorage()
 
-    def test_there_are_no_limitations_for_original_storages(self, storage, original_storage):
+    def test_any_original_storage_can_be_used(self, storage, original_storage):
         path = storage.save("hello.txt", ContentFile(b"world"))
         assert read(storage, path) == b"world"
         name = storage.meta_backend.get(path)["original_storage_path"]
@@ -41,7 +41,7 @@ class TestDjangoProxyStorage:
 
 class TestQuickStart:
     def test_file_system_storage_alone_returns_the_name(self, folder):
-        """The documentation says that it is the full path."""
+        """The documentation incorrectly states that it returns the full path."""
         storage = FileSystemStorage(location=folder)
         assert storage.save("hello.txt", ContentFile(b"world")) == "hello.txt"
 
@@ -62,18 +62,16 @@ class TestQuickStart:
     def test_save_returns_the_full_path(self, storage, folder):
         assert storage.save("hello.txt", ContentFile(b"world")) == f"{folder}/hello.txt"
 
-    def test_content_may_be_text(self, storage, folder):
-        """The examples were written for a Python whose text is bytes."""
+    def test_content_can_be_text(self, storage, folder):
+        """The examples were written for Python 2, where text and bytes are equal."""
         storage.save("hello.txt", ContentFile("world"))
         assert (folder / "hello.txt").read_bytes() == b"world"
 
-    def test_it_saves_files_to_disk(self, storage, folder):
+    def test_file_is_saved_to_disk(self, storage, folder):
         storage.save("hello.txt", ContentFile(b"world"))
         assert (folder / "hello.txt").read_bytes() == b"world"
 
-    def test_it_saved_data_about_files_to_the_meta_backend(
-        self, file_system_proxy_storage, folder, key_name
-    ):
+    def test_record_is_saved_to_the_meta_backend(self, file_system_proxy_storage, folder, key_name):
         file_system_proxy_storage().save("hello.txt", ContentFile(b"world"))
         storage = file_system_proxy_storage()
         record = storage.meta_backend.get(f"{folder}/hello.txt")

@@ -24,7 +24,7 @@ class TestSettings:
         )
         return FileSystemProxyStorage
 
-    def test_all_is_in_one_setting(self, storage_class, settings, meta_backend):
+    def test_one_setting_has_all_values(self, storage_class, settings, meta_backend):
         settings.PROXY_STORAGE = {
             "PROXY_STORAGE_CLASSES": {
                 "file_system_proxy_storage": f"{__name__}.FileSystemProxyStorage",
@@ -34,7 +34,7 @@ class TestSettings:
         assert meta_backend.get(path)["proxy_storage_name"] == "file_system_proxy_storage"
         assert type(get_proxy_storage("file_system_proxy_storage")) is storage_class
 
-    def test_without_the_setting_nothing_is_registered(self, storage_class, settings):
+    def test_without_the_setting_no_class_is_registered(self, storage_class, settings):
         settings.PROXY_STORAGE = {}
         with pytest.raises(ConfigurationError, match="not registered"):
             storage_class().save("hello.txt", ContentFile(b"world"))
@@ -46,10 +46,10 @@ class TestAccessingSettings:
         assert classes
         assert classes == proxy_storage_settings.PROXY_STORAGE_CLASSES
 
-    def test_values_are_those_of_now(self, settings):
+    def test_values_follow_changes_of_the_setting(self, settings):
         settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a_name": "some.module.Class"}}
         assert proxy_storage_settings.PROXY_STORAGE_CLASSES == {"a_name": "some.module.Class"}
 
-    def test_values_that_are_not_set_have_defaults(self, settings):
+    def test_missing_values_have_defaults(self, settings):
         settings.PROXY_STORAGE = {}
         assert proxy_storage_settings.PROXY_STORAGE_CLASSES == {}

@@ -5,7 +5,7 @@ pytest.register_assert_rewrite("tests.safety.content_checks", "tests.safety.stor
 
 @pytest.fixture(autouse=True)
 def empty_working_directory(tmp_path, monkeypatch):
-    """Tests look there for what a relative name might have been written to."""
+    """Change to an empty folder, in which tests look for files with relative names."""
     folder = tmp_path / "working_directory"
     folder.mkdir()
     monkeypatch.chdir(folder)

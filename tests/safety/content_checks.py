@@ -1,4 +1,4 @@
-"""What has to come of a content that somebody saves."""
+"""Checks of a save, for content that must be saved or rejected."""
 
 import pytest
 from django.conf import settings
@@ -7,8 +7,8 @@ from proxy_storage.exceptions import ContentError
 from tests.contract.reading import read
 from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
-# each kind of original storage; for the bytes it does not matter where the records are, nor
-# for each original of which kind the paths are
+# Each original storage, with one meta backend and one kind of paths for most of them: the content
+# depends on neither.
 RELATIVE = ["orm-relative-disk", "orm-relative-memory", "orm-plain-disk"]
 STORAGES = [
     *(
@@ -22,15 +22,15 @@ STORAGES = [
 
 
 def check_is_saved(storage, content, expected):
-    """Save a content, and check that it is what comes back and what the record says of it."""
+    """Check that content is saved, and that the file and its recorded size match it."""
     path = storage.save("a.txt", content)
     assert read(storage, path) == expected
     assert storage.size(path) == len(expected)
     assert storage.meta_backend.get(path).get("size") in (None, len(expected))
 
 
-def check_is_refused(storage, content, error=ContentError):
-    """Check that a content is not saved, and that nothing of it is left."""
+def check_raises(storage, content, error=ContentError):
+    """Check that saving content raises an error and leaves no file and no record."""
     before = get_original_names(storage), get_record_paths(storage), get_local_files()
     with pytest.raises(error):
         storage.save("a.txt", content)

@@ -1,4 +1,4 @@
-"""Names as people, programs and attackers make them, for properties to be tried with."""
+"""Hypothesis strategies for names of users, programs and attackers."""
 
 import os
 import unicodedata
@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-# What examples find goes to the report and nowhere else. The fixtures of a test are shared by
-# its examples, each of which has to leave nothing behind.
+# Failing examples are only printed. The examples of a test share its fixtures, so each example has
+# to remove its files.
 EXAMPLES = settings(
     max_examples=40,
     deadline=None,
@@ -17,7 +17,7 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
-PIECES = [
+FRAGMENTS = [
     *("/", "//", "\\", ".", "..", "...", "~", "%2e%2e", "%2f", "C:", "$", "{", "*", "?", "|"),
     *("\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\ud800", "\udcff", "\u2028", "\u202e"),
     *(" ", "  ", "a", "A", "b", "cv", "nul", ".txt", ".TXT", ".tar.gz", "_", "-", "'", '"'),
@@ -51,8 +51,8 @@ VARIATIONS = [
     lambda name: name.replace("/", "/./"),
 ]
 
-mixtures = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-# up to more than 255 bytes, or 255 characters, which file systems allow a name
+mixtures = st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)
+# Names up to more than 255 bytes or characters, the limit of file systems
 long_names = st.builds(
     lambda folder, letter, length, ending: folder + letter * length + ending,
     st.sampled_from(["", "sub/", "n" * 250 + "/", "n" * 300 + "/", "a/" * 100]),
@@ -70,8 +70,8 @@ names = st.one_of(
     ).map("".join),
     st.tuples(mixtures, st.sampled_from(["/", "\\", "\\.", "/..", "\\..", ".", " "])).map("".join),
 )
-# what a caller may hold instead of a name
-no_names = st.one_of(
+# Values that callers may pass instead of a name
+invalid_names = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
@@ -83,8 +83,8 @@ no_names = st.one_of(
 )
 
 
-class Somewhere(os.PathLike):
-    """Says something that may be no path."""
+class PathLikeObject(os.PathLike):
+    """A path-like object with any value."""
 
     def __init__(self, path):
         self.path = path

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploaded
 from django.db.models.fields.files import FieldFile
 
 from tests.contract.reading import read
-from tests.safety.content_checks import STORAGES, check_is_refused
+from tests.safety.content_checks import STORAGES, check_raises
 from tests.testapp.models import PlainDocument
 
 pytestmark = [
@@ -72,7 +72,7 @@ CLOSED = {
 def test_closed_content_is_refused_and_not_opened_again(storage, kind):
     content = CLOSED[kind]()
     assert content.closed
-    check_is_refused(storage, content)
+    check_raises(storage, content)
     assert content.closed
 
 
@@ -84,7 +84,7 @@ def test_file_of_a_field_is_opened_by_its_own_storage(storage):
 
 @pytest.mark.parametrize("content", [None, b"mine", "mine", LOCAL, {"mine": 1}], ids=repr)
 def test_what_is_no_file_is_refused(storage, content):
-    check_is_refused(storage, content)
+    check_raises(storage, content)
 
 
 def test_closed_content_does_not_matter_where_the_bytes_are_there(storage):

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 
-from tests.safety.content_checks import STORAGES, check_is_refused, check_is_saved
+from tests.safety.content_checks import STORAGES, check_is_saved, check_raises
 from tests.testapp.storages import FallbackStorage
 
 pytestmark = [
@@ -138,7 +138,7 @@ class TestReading:
         content = wrap(kind(DATA))
         if isinstance(storage, FallbackStorage):
             # the first original storage has had a part of it
-            check_is_refused(storage, content, OSError)
+            check_raises(storage, content, OSError)
         else:
             check_is_saved(storage, content, DATA)
 
@@ -187,8 +187,8 @@ class TestPartsThatAreNotBytes:
         "part", [3, True, 0, None, [104, 105], range(3), 1.5, object()], ids=repr
     )
     def test_are_refused(self, storage, part):
-        check_is_refused(storage, Parts(part), TypeError)
-        check_is_refused(storage, Parts(b"first", part), TypeError)
+        check_raises(storage, Parts(part), TypeError)
+        check_raises(storage, Parts(b"first", part), TypeError)
 
     def test_number_from_read_is_refused(self, storage):
         class Reader:
@@ -198,7 +198,7 @@ class TestPartsThatAreNotBytes:
             def read(self, size=-1):
                 return next(self.answers, b"")
 
-        check_is_refused(storage, Reader(), TypeError)
+        check_raises(storage, Reader(), TypeError)
 
     def test_other_buffers_are_bytes(self, storage):
         parts = (bytearray(b"a"), memoryview(b"bcd")[::2], array("B", b"e"), "é")
@@ -231,10 +231,10 @@ class TestText:
 
     @pytest.mark.parametrize("make", [io.StringIO, ContentFile], ids=["StringIO", "ContentFile"])
     def test_that_cannot_be_utf_8_is_refused(self, storage, make):
-        check_is_refused(storage, make(f"{TEXT}\ud800"))
+        check_raises(storage, make(f"{TEXT}\ud800"))
 
     def test_of_an_open_file_that_cannot_be_utf_8_is_refused(self, storage, folder):
         source = folder / "source.txt"
         source.write_bytes(TEXT.encode() + b"\xff")
         with source.open(encoding="utf-8", errors="surrogateescape") as file:
-            check_is_refused(storage, file)
+            check_raises(storage, file)

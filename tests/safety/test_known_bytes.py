@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy_storage.exceptions import ProxyStorageError
 from tests.contract.reading import read
-from tests.safety.name_strategies import EXAMPLES, Somewhere, names, no_names
+from tests.safety.name_strategies import EXAMPLES, PathLikeObject, invalid_names, names
 from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +27,8 @@ class TestNothingThere:
         known=st.one_of(
             names,
             names.map(lambda name: f"/{name}"),
-            no_names.filter(lambda value: value is not None),  # says that the bytes are new
-            no_names.map(Somewhere),
+            invalid_names.filter(lambda value: value is not None),  # says that the bytes are new
+            invalid_names.map(PathLikeObject),
         )
     )
     @example(known="/etc/hostname")

@@ -24,11 +24,11 @@ from tests.contract.reading import read
 from tests.safety.name_strategies import (
     EXAMPLES,
     VARIATIONS,
-    Somewhere,
+    PathLikeObject,
+    invalid_names,
     long_names,
     mixtures,
     names,
-    no_names,
 )
 from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
@@ -81,7 +81,7 @@ def test_accepted_name_stays_below_every_folder(name):
 
 
 @EXAMPLES
-@given(st.one_of(no_names, no_names.map(Somewhere)))
+@given(st.one_of(invalid_names, invalid_names.map(PathLikeObject)))
 def test_what_is_no_name_is_refused_in_one_way(value):
     for validate in (validate_name, validate_original_storage_path):
         with pytest.raises(InvalidNameError, match="must be text"):
@@ -92,7 +92,7 @@ def test_what_is_no_name_is_refused_in_one_way(value):
 @given(names)
 def test_path_object_is_taken_for_what_it_says(name):
     for validate in (validate_name, validate_original_storage_path):
-        assert outcome(validate, Somewhere(name)) == outcome(validate, name)
+        assert outcome(validate, PathLikeObject(name)) == outcome(validate, name)
 
 
 def test_text_of_a_class_of_its_own_is_its_text():
@@ -205,7 +205,7 @@ class TestEveryStorage:
         assert look(storage) == ([], [], [])
 
     @EXAMPLES
-    @given(value=st.one_of(no_names, no_names.map(Somewhere)))
+    @given(value=st.one_of(invalid_names, invalid_names.map(PathLikeObject)))
     def test_refuses_what_is_no_name(self, storage, value):
         with pytest.raises(InvalidNameError):
             storage.save(value, ContentFile(b"mine"))

@@ -134,7 +134,7 @@ def check_has_no_local_path_outside(storage, value):
     assert path == location or os.path.abspath(path).startswith(f"{location}/")
 
 
-def check_is_refused(storage, value):
+def check_raises(storage, value):
     """Check that no record is written under a path, new or changed."""
     record = {"proxy_storage_name": "orm-disk", "original_storage_path": "c.txt"}
     with pytest.raises(MetaBackendError, match="must be text"):
@@ -150,13 +150,13 @@ class TestPath:
     @given(value=objects.filter(is_no_text_for_a_path))
     def test_that_is_no_text(self, storage, paths, value):
         check_finds_nothing(storage, value)
-        check_is_refused(storage, value)
+        check_raises(storage, value)
 
     @pytest.mark.parametrize("disguise", DISGUISES)
     def test_in_disguise(self, storage, paths, disguise):
         for path in paths:
             check_finds_nothing(storage, DISGUISES[disguise](path))
-            check_is_refused(storage, DISGUISES[disguise](path))
+            check_raises(storage, DISGUISES[disguise](path))
 
     @EXAMPLES
     @given(value=st.one_of(names, names.map(lambda name: f"/{name}")))

@@ -1,4 +1,4 @@
-"""A meta backend such as somebody else may write: the least that the contract asks for."""
+"""A meta backend with only the methods that the contract requires."""
 
 import itertools
 

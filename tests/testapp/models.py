@@ -29,30 +29,30 @@ class StoredFile(
     LinkVersionMixin,
     ProxyStorageModelBase,
 ):
-    """Records with all that they can have."""
+    """Records with all optional columns."""
 
 
 class PlainStoredFile(ProxyStorageModelBase):
-    """Records with nothing but what they must have."""
+    """Records with the required columns only."""
 
 
 class TablelessStoredFile(ProxyStorageModelBase):
-    """Records whose table nobody has made."""
+    """Records whose table does not exist."""
 
     class Meta:
         managed = False
 
 
 class ElsewhereStoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
-    """Records in another database than everything else."""
+    """Records in a separate database."""
 
 
 class NamedStoredFile(OriginalStorageNameMixin, ProxyStorageModelBase):
-    """Records that name their original storage."""
+    """Records with the name of their original storage."""
 
 
 class CaseFile(ContentObjectFieldMixin, ProxyStorageModelBase):
-    """Records that a generic relation of their content object leads to."""
+    """Records to which a generic relation of their content object refers."""
 
 
 class Team(models.Model):
@@ -63,7 +63,7 @@ class Team(models.Model):
 
 
 class TwoFiles(models.Model):
-    """A base for models with one file on each meta backend."""
+    """A base class for models with one file on each meta backend."""
 
     title = models.CharField(max_length=50, blank=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
@@ -83,7 +83,7 @@ class TwoFiles(models.Model):
 
 
 class Document(TwoFiles):
-    """Files of an instance that belongs to a user."""
+    """Files of an instance that refers to a user."""
 
 
 class ScannedDocument(Document):
@@ -108,7 +108,7 @@ class NamedDocument(TwoFiles):
 
 
 class DiskDocument(models.Model):
-    """Files on disk, for what only a file system shows."""
+    """Files on disk, for tests of the file system."""
 
     orm_file = ProxyStorageFileField(storage=OrmDiskStorage(), blank=True)
     mongo_file = ProxyStorageFileField(storage=MongoDiskStorage(), blank=True)
@@ -117,7 +117,7 @@ class DiskDocument(models.Model):
 
 
 class ShardDocument(models.Model):
-    """Rows of the same keys in two databases."""
+    """Rows with the same keys in two databases."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, db_constraint=False
@@ -152,7 +152,7 @@ class DatedDocument(models.Model):
 
 
 class LateDocument(models.Model):
-    """Gets its fields after the class is finished."""
+    """Its fields are added to the finished class."""
 
     title = models.CharField(max_length=50, blank=True)
 
@@ -193,7 +193,7 @@ def get_mongo_relative_storage():
 
 
 class RelativeDocument(models.Model):
-    """Files with relative names, one of them in a field of Django's own."""
+    """Files with relative paths, one of them in Django's `FileField`."""
 
     code = models.UUIDField(default=uuid.uuid4, unique=True)
     orm_file = ProxyStorageFileField(storage=get_orm_relative_storage, blank=True)
@@ -204,7 +204,7 @@ class RelativeDocument(models.Model):
 
 
 class Picture(models.Model):
-    """Images that a form has to bring, one of which tells the row its size."""
+    """Required images. The size of one of them is stored in the row."""
 
     title = models.CharField(max_length=50, blank=True)
     orm_image = ProxyStorageImageField(
@@ -216,14 +216,14 @@ class Picture(models.Model):
 
 
 class PlainDocument(models.Model):
-    """Files in fields of Django's own, which write no owner."""
+    """Files in Django's `FileField`, which records no content object."""
 
     orm_file = models.FileField(storage=OrmDiskStorage(), blank=True, max_length=255)
     mongo_file = models.FileField(storage=MongoDiskStorage(), blank=True, max_length=255)
 
 
 class LatePlainDocument(models.Model):
-    """Gets fields of Django's own after the class is finished."""
+    """Django's fields are added to the finished class."""
 
 
 for name, storage in (("orm_file", OrmDiskStorage()), ("mongo_file", MongoDiskStorage())):
@@ -241,7 +241,7 @@ class Download(models.Model):
 
 
 class Suspect(models.Model):
-    """Has cases, which are deleted with it."""
+    """Its cases are deleted with it."""
 
 
 class Case(models.Model):
@@ -256,7 +256,7 @@ class UrgentCase(Case):
 
 
 class PlainLetter(models.Model):
-    """The rows of a project that has not used this package so far."""
+    """The rows of a project before it uses this package."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     file = models.FileField(
@@ -273,7 +273,7 @@ def get_mongo_letters():
 
 
 class OrmLetter(models.Model):
-    """The same rows, after the field and its storage were changed."""
+    """The same rows after the change to `ProxyStorageFileField`, with records in a table."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     file = ProxyStorageFileField(storage=get_orm_letters, upload_to="letters/2026", max_length=100)
@@ -284,7 +284,7 @@ class OrmLetter(models.Model):
 
 
 class MongoLetter(models.Model):
-    """The same rows, after the field was changed, with records in MongoDB."""
+    """The same rows after the change to `ProxyStorageFileField`, with records in MongoDB."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     file = ProxyStorageFileField(

@@ -1,5 +1,5 @@
 class ElsewhereRouter:
-    """Keeps the records of one model in a database of their own, and one model in both."""
+    """Stores one model of records in a separate database, and one model in both databases."""
 
     def db_for_read(self, model, **hints):
         return "other" if model.__name__ == "ElsewhereStoredFile" else None
@@ -13,7 +13,7 @@ class ElsewhereRouter:
 
 
 class MovingRouter(ElsewhereRouter):
-    """Writes all rows to the default database, wherever they were read from."""
+    """Writes all rows to the default database, regardless of where they were read."""
 
     def db_for_write(self, model, **hints):
         return super().db_for_write(model, **hints) or "default"

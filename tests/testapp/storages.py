@@ -1,4 +1,4 @@
-"""Every meta backend in front of every kind of original storage."""
+"""Proxy storages for combinations of meta backends and original storages."""
 
 from functools import cache
 
@@ -25,7 +25,7 @@ def get_mongo_db():
 
 
 class MemoryStorage(InMemoryStorage):
-    """In-memory files, all of which the test forgets in the end."""
+    """Files in memory that are cleared at the end of a test."""
 
     instances: list["MemoryStorage"] = []
 
@@ -38,7 +38,7 @@ class MemoryStorage(InMemoryStorage):
 
 
 class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
-    """A proxy storage can save nothing here."""
+    """Saving through a proxy storage always fails."""
 
     fallback_exceptions = [OSError]
 
@@ -50,15 +50,15 @@ class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
 
 
 class MetadataStorage(FileMetadataProxyStorageMixin, ProxyStorage):
-    """Records what it knows of a file."""
+    """Records the metadata of a file."""
 
 
 class MultipleStorage(MultipleOriginalStoragesMixin, ProxyStorage):
-    """Has several places."""
+    """Has several original storages."""
 
 
 class FallbackStorage(FallbackProxyStorageMixin, ProxyStorage):
-    """Goes from one place to the next."""
+    """Uses the next original storage if one fails."""
 
 
 class OrmStorage(ProxyStorageBase):
@@ -74,7 +74,7 @@ class OrmDiskStorage(OrmStorage):
 
 
 class OrmSubfolderStorage(OrmStorage):
-    """A folder within the folder of another one."""
+    """Its folder is inside the folder of another storage."""
 
     original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "sub")
 
@@ -93,11 +93,11 @@ class ElsewhereStorage(ProxyStorageBase):
 
 
 class CaseStorage(ProxyStorageBase):
-    """Its records are the target of a generic relation."""
+    """A generic relation refers to its records."""
 
     original_storage = FileSystemStorage(location=settings.TEST_FILES_ROOT / "cases")
     meta_backend = ORMMetaBackend(model="testapp.CaseFile")
 
 
 class UnregisteredStorage(OrmDiskStorage):
-    """Nobody has put it into the settings."""
+    """It is not in the settings."""
