@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import include, path, reverse
 
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
 from tests.contract.reading import read
 from tests.testapp.models import Document, Picture
@@ -76,7 +76,7 @@ def test_added_file_gets_its_content_object(staff, field, storage):
     document = Document.objects.get()
     file = getattr(document, field)
     assert read(storage, file.name) == b"new"
-    assert get_recorded_key(Document, field, file.name) == get_content_object_key(document, field)
+    assert get_row(Document, field, file.name) == row_of(document, field)
 
 
 def test_change_without_a_new_file_keeps_the_file(staff, field, storage, document, old_path):
@@ -84,23 +84,23 @@ def test_change_without_a_new_file_keeps_the_file(staff, field, storage, documen
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("after", old_path)
     assert read(storage, old_path) == b"old"
-    assert get_recorded_key(Document, field, old_path) == get_content_object_key(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 def test_replaced_file_loses_its_content_object(staff, field, storage, document, old_path):
     assert change(staff, document, **{field: upload()}).status_code == 302
     new_path = getattr(Document.objects.get(), field).name
     assert read(storage, new_path) == b"new"
-    assert get_recorded_key(Document, field, new_path) == get_content_object_key(document, field)
+    assert get_row(Document, field, new_path) == row_of(document, field)
     assert read(storage, old_path) == b"old"
-    assert get_recorded_key(Document, field, old_path) is None
+    assert get_row(Document, field, old_path) is None
 
 
 def test_cleared_file_loses_its_content_object(staff, field, storage, document, old_path):
     assert change(staff, document, **{f"{field}-clear": "on"}).status_code == 302
     assert not getattr(Document.objects.get(), field)
     assert read(storage, old_path) == b"old"
-    assert get_recorded_key(Document, field, old_path) is None
+    assert get_row(Document, field, old_path) is None
 
 
 def test_clear_and_upload_together_is_a_form_error(staff, field, storage, document, old_path):
@@ -109,7 +109,7 @@ def test_clear_and_upload_together_is_a_form_error(staff, field, storage, docume
     assert response.context["errors"]
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("before", old_path)
-    assert get_recorded_key(Document, field, old_path) == get_content_object_key(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
     assert len(list(storage.meta_backend)) == 1
 
 
@@ -131,8 +131,8 @@ def test_delete_keeps_the_file_without_content_object(
     assert delete(staff, document).status_code == 302
     assert Document.objects.get() == other
     assert read(storage, old_path) == b"old"
-    assert get_recorded_key(Document, field, old_path) is None
-    assert get_recorded_key(Document, field, other_path) == get_content_object_key(other, field)
+    assert get_row(Document, field, old_path) is None
+    assert get_row(Document, field, other_path) == row_of(other, field)
 
 
 def test_failed_view_changes_no_content_object(staff, field, document, old_path, monkeypatch):
@@ -143,7 +143,7 @@ def test_failed_view_changes_no_content_object(staff, field, document, old_path,
     with pytest.raises(RuntimeError):
         change(staff, document, **{field: upload()})
     assert getattr(Document.objects.get(), field).name == old_path
-    assert get_recorded_key(Document, field, old_path) == get_content_object_key(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
     for record in Document._meta.get_field(field).storage.meta_backend:
         assert record["path"] == old_path or record.get_content_object() is None
 
@@ -187,7 +187,7 @@ class TestImage:
         staff.post(url, {"orm_image": image})
         picture.refresh_from_db()
         assert (picture.width, picture.height) == (5, 4)
-        assert get_recorded_key(
-            Picture, "orm_image", picture.orm_image.name
-        ) == get_content_object_key(picture, "orm_image", Picture)
-        assert get_recorded_key(Picture, "orm_image", old_path) is None
+        assert get_row(Picture, "orm_image", picture.orm_image.name) == row_of(
+            picture, "orm_image", Picture
+        )
+        assert get_row(Picture, "orm_image", old_path) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import Document, KeyedDocument, NamedDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -13,4 +13,4 @@ def test_claiming_what_is_ones_own_changes_nothing(field, model):
     instance = model(pk="a1") if model is NamedDocument else model()
     path = save_file(instance, field)
     getattr(instance, field).claim()
-    assert get_recorded_key(instance, field, path) == get_content_object_key(instance, field, model)
+    assert get_row(instance, field, path) == row_of(instance, field, model)

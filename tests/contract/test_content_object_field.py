@@ -29,11 +29,11 @@ def get_record(instance, field):
     return file.storage.meta_backend.get(file.name)
 
 
-def get_recorded_key(record):
+def get_row(record):
     return record.get("content_type_id"), record.get("object_id"), record.get("field")
 
 
-def get_content_object_key(model, instance, field):
+def row_of(model, instance, field):
     return ContentType.objects.get_for_model(model).pk, instance.pk, field
 
 
@@ -47,33 +47,27 @@ def test_field_save_writes_the_owner(field, model):
     instance = model()
     save_file(instance, field)
     record = get_record(instance, field)
-    assert get_recorded_key(record) == get_content_object_key(model, instance, field)
+    assert get_row(record) == row_of(model, instance, field)
     assert record.get_content_object() == instance
 
 
 def test_owner_with_a_key_of_text(field):
     instance = NamedDocument(code="7-b")
     save_file(instance, field)
-    assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-        NamedDocument, instance, field
-    )
+    assert get_row(get_record(instance, field)) == row_of(NamedDocument, instance, field)
 
 
 def test_model_save_writes_the_owner_of_an_assigned_file(field):
     instance = Document(**{field: SimpleUploadedFile("hello.txt", b"world")})
     instance.save()
-    assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-        Document, instance, field
-    )
+    assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 def test_form_writes_the_owner(field):
     form_class = modelform_factory(Document, fields=[field])
     form = form_class({}, {field: SimpleUploadedFile("hello.txt", b"world")})
     instance = form.save()
-    assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-        Document, instance, field
-    )
+    assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 @pytest.mark.parametrize("model", [ScannedDocument, ProxyDocument])
@@ -81,7 +75,7 @@ def test_owner_is_the_model_that_declares_the_field(field, model):
     instance = model()
     save_file(instance, field)
     record = get_record(instance, field)
-    assert get_recorded_key(record) == get_content_object_key(Document, instance, field)
+    assert get_row(record) == row_of(Document, instance, field)
     assert record.get_content_object() == Document.objects.get(pk=instance.pk)
 
 
@@ -91,21 +85,17 @@ def test_two_files_of_one_instance():
     save_file(instance, "mongo_file", save=False)
     instance.save()
     for field in ("orm_file", "mongo_file"):
-        assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-            Document, instance, field
-        )
+        assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 def test_field_save_without_model_save_waits(field):
     instance = Document.objects.create()
     save_file(instance, field, save=False)
-    assert get_recorded_key(get_record(instance, field)) == (None, None, None)
+    assert get_row(get_record(instance, field)) == (None, None, None)
     instance.save(update_fields=["title"])
-    assert get_recorded_key(get_record(instance, field)) == (None, None, None)
+    assert get_row(get_record(instance, field)) == (None, None, None)
     instance.save(update_fields=[field])
-    assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-        Document, instance, field
-    )
+    assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 def test_unchanged_file_costs_nothing(field, django_assert_num_queries):
@@ -133,9 +123,7 @@ def test_path_of_somebody_else_changes_no_owner(field):
     ronaldo.save()
     ronaldo.save(update_fields=[field])
     Document.objects.create(**{field: path})
-    assert get_recorded_key(get_record(ronaldo, field)) == get_content_object_key(
-        Document, messi, field
-    )
+    assert get_row(get_record(ronaldo, field)) == row_of(Document, messi, field)
 
 
 def test_file_replaced_before_it_was_saved_gets_no_owner(field):
@@ -144,7 +132,7 @@ def test_file_replaced_before_it_was_saved_gets_no_owner(field):
     setattr(instance, field, "")
     instance.save()
     storage = Document._meta.get_field(field).storage
-    assert get_recorded_key(storage.meta_backend.get(forgotten)) == (None, None, None)
+    assert get_row(storage.meta_backend.get(forgotten)) == (None, None, None)
 
 
 def test_fixture_and_text_without_record_do_not_break_a_save(field):
@@ -160,7 +148,7 @@ def test_fixture_does_not_touch_a_new_file(field):
     instance = Document(pk=7)
     save_file(instance, field, save=False)
     instance.save_base(raw=True)
-    assert get_recorded_key(get_record(instance, field)) == (None, None, None)
+    assert get_row(get_record(instance, field)) == (None, None, None)
 
 
 def test_record_deleted_before_the_row_is_saved(field, caplog):
@@ -184,9 +172,7 @@ def test_owner_that_cannot_be_written_is_an_error(field, monkeypatch):
         with pytest.raises(MetaBackendUnavailable):
             instance.save()
     instance.save()
-    assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-        Document, instance, field
-    )
+    assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 def test_field_delete_removes_file_and_record(field):
@@ -239,9 +225,7 @@ class TestTransactions:
         with transaction.atomic():
             instance = Document()
             save_file(instance, field)
-        assert get_recorded_key(get_record(instance, field)) == get_content_object_key(
-            Document, instance, field
-        )
+        assert get_row(get_record(instance, field)) == row_of(Document, instance, field)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
@@ -254,9 +238,7 @@ class TestRecordsInAnotherDatabase:
 
     def test_owner_is_written(self, document):
         record = get_record(document, "file")
-        assert get_recorded_key(record) == get_content_object_key(
-            ElsewhereDocument, document, "file"
-        )
+        assert get_row(record) == row_of(ElsewhereDocument, document, "file")
         assert record.get_content_object() == document
 
     def test_rolled_back_delete_keeps_file_and_record(self, document):
@@ -282,7 +264,7 @@ class TestRecordsInAnotherDatabase:
 
         with pytest.raises(RuntimeError):
             save_and_fail()
-        assert get_recorded_key(get_record(document, "file")) == (None, None, None)
+        assert get_row(get_record(document, "file")) == (None, None, None)
 
     def test_content_type_can_be_deleted(self, document):
         ContentType.objects.get_for_model(ElsewhereDocument).delete()
@@ -296,9 +278,7 @@ def test_file_of_a_reused_path_is_not_taken_over(field):
     getattr(first, field).storage.delete(path)
     assert save_file(second, field) == path
     first.save()
-    assert get_recorded_key(get_record(second, field)) == get_content_object_key(
-        Document, second, field
-    )
+    assert get_row(get_record(second, field)) == row_of(Document, second, field)
 
 
 def test_copy_of_an_instance_leaves_the_file_to_who_saved_it_first(field):
@@ -307,6 +287,4 @@ def test_copy_of_an_instance_leaves_the_file_to_who_saved_it_first(field):
     duplicate = copy.copy(original)
     original.save()
     duplicate.save()
-    assert get_recorded_key(get_record(original, field)) == get_content_object_key(
-        Document, original, field
-    )
+    assert get_row(get_record(original, field)) == row_of(Document, original, field)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from proxy_storage.exceptions import ContentObjectError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.scopes import SCOPE_KEY
-from tests.contract.content_objects import get_recorded_key, save_file
+from tests.contract.content_objects import get_row, save_file
 from tests.testapp.models import (
     DatedDocument,
     KeyedDocument,
@@ -73,15 +73,15 @@ class TestKeyAsItWasGiven:
         old = getattr(instance, field).name
         row = model.objects.get(pk=key)
         new = save_file(row, field, "new.txt")
-        assert get_recorded_key(row, field, old) is None
+        assert get_row(row, field, old) is None
         row.delete()
-        assert get_recorded_key(row, field, new) is None
+        assert get_row(row, field, new) is None
 
     def test_is_released_by_the_instance_itself(self, instance, field, model, key):
         old = getattr(instance, field).name
         setattr(instance, field, "")
         instance.save()
-        assert get_recorded_key(instance, field, old) is None
+        assert get_row(instance, field, old) is None
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
@@ -168,7 +168,7 @@ class TestTwoDatabases:
         else:
             ShardDocument.objects.using("other").all().delete()
         assert self.get_record(in_default, field).get_content_object() == in_default
-        assert get_recorded_key(in_other, field, bert) is None
+        assert get_row(in_other, field, bert) is None
 
     def test_record_without_scope_means_the_default_database(self, in_default, in_other, field):
         record = self.get_record(in_other, field)
@@ -253,4 +253,4 @@ def test_records_without_a_scope_are_those_of_the_default_database(monkeypatch):
         lambda self, *keys: SCOPE_KEY not in keys and can_hold(self, *keys),
     )
     ShardDocument(pk=document.pk, orm_file="text.txt").save(using="other")
-    assert get_recorded_key(document, "orm_file", path) is not None
+    assert get_row(document, "orm_file", path) is not None

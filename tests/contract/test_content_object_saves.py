@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from proxy_storage.exceptions import ContentObjectError, MetaBackendUnavailable
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     Document,
     KeyedDocument,
@@ -39,13 +39,11 @@ class TestFieldOfAFinishedClass:
     def test_writes_and_releases_the_content_object(self, field, model):
         document = model()
         first = save_file(document, field)
-        assert get_recorded_key(document, field, first) == get_content_object_key(
-            document, field, LateDocument
-        )
+        assert get_row(document, field, first) == row_of(document, field, LateDocument)
         second = save_file(document, field, "second.txt")
-        assert get_recorded_key(document, field, first) is None
+        assert get_row(document, field, first) is None
         document.delete()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
 
 class TestUsedKey:
@@ -57,8 +55,8 @@ class TestUsedKey:
         Document.objects.all()._raw_delete("default")
         document = Document(pk=7)
         new = save_file(document, field, "new.txt")
-        assert get_recorded_key(document, field, old) is None
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_new_row_with_a_key_of_the_database(self, field):
         former = Document()
@@ -68,14 +66,14 @@ class TestUsedKey:
         save_file(document, field, "new.txt", save=False)
         document.pk = former.pk
         document.save(force_insert=True)
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     @pytest.mark.parametrize("value", ["", None, "/text.txt"])
     def test_new_row_without_a_file_of_its_own(self, field, value):
         old = save_file(NamedDocument(code="7-b"), field)
         NamedDocument.objects.all()._raw_delete("default")
         document = NamedDocument.objects.create(code="7-b", **{field: value})
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_new_row_that_names_the_former_file(self, field):
         """A row that is restored by hand keeps the file that it names."""
@@ -83,9 +81,7 @@ class TestUsedKey:
         path = save_file(document, field)
         NamedDocument.objects.all()._raw_delete("default")
         NamedDocument.objects.create(code="7-b", **{field: path})
-        assert get_recorded_key(document, field, path) == get_content_object_key(
-            document, field, NamedDocument
-        )
+        assert get_row(document, field, path) == row_of(document, field, NamedDocument)
 
     def test_costs_no_query_with_a_key_by_default(self, field, django_assert_num_queries):
         with django_assert_num_queries(1):
@@ -101,11 +97,11 @@ class TestUsedKey:
         document.save()
         release = document._meta.get_field(field).storage.meta_backend
         # The key of the database has come back.
-        release.update(old, {"content_type_id": get_content_object_key(document, field)[0]})
+        release.update(old, {"content_type_id": row_of(document, field)[0]})
         release.update(old, {"object_id": document.pk})
         new = save_file(document, field, "new.txt")
-        assert get_recorded_key(document, field, old) is None
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_second_save_costs_one_query(self, django_assert_num_queries):
         document = Document.objects.create()
@@ -125,7 +121,7 @@ class TestUsedKey:
             document.save()
             raise RuntimeError
         document.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
 
 class TestInstanceMadeByHand:
@@ -136,14 +132,14 @@ class TestInstanceMadeByHand:
             by_hand.save()
             raise RuntimeError
         by_hand.save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
     def test_field_that_is_saved_later(self, replaced, field):
         document, _, second = replaced
         by_hand = Document(pk=document.pk, title="new")
         by_hand.save(force_update=True, update_fields=["title"])
         by_hand.save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
     def test_parent_that_becomes_a_child_without_its_file(self, field):
         document = Document()
@@ -152,40 +148,40 @@ class TestInstanceMadeByHand:
         child.__dict__.update(document.__dict__)
         setattr(child, field, "")
         child.save()
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_former_path(self, replaced, field):
         document, first, second = replaced
         Document(pk=document.pk, **{field: first}).save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
     def test_path_of_the_row_stays(self, replaced, field):
         document, _, second = replaced
         Document(pk=document.pk, title="reverted", **{field: second}).save()
-        assert get_recorded_key(document, field, second) == get_content_object_key(document, field)
+        assert get_row(document, field, second) == row_of(document, field)
 
     def test_cleared(self, replaced, field):
         document, _, second = replaced
         Document(pk=document.pk).save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
     def test_update_fields_leave_other_fields_alone(self, replaced, field):
         document, _, second = replaced
         by_hand = Document(pk=document.pk, title="new")
         by_hand.save(force_update=True, update_fields=["title"])
-        assert get_recorded_key(document, field, second) == get_content_object_key(document, field)
+        assert get_row(document, field, second) == row_of(document, field)
 
     def test_key_by_default(self, field):
         document = KeyedDocument()
         path = save_file(document, field)
         KeyedDocument(pk=document.pk).save(force_update=True)
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_child(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         ScannedDocument(pk=child.pk, document_ptr_id=child.pk).save()
-        assert get_recorded_key(child, field, path) is None
+        assert get_row(child, field, path) is None
 
     def test_second_save_of_the_same_instance(self, replaced, field, django_assert_num_queries):
         document, _, second = replaced
@@ -204,24 +200,24 @@ class TestRawSave:
         second = save_file(document, field, "second.txt")
         for item in serializers.deserialize("json", fixture):
             item.save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
         getattr(Document.objects.get(pk=document.pk), field).claim()
-        assert get_recorded_key(document, field, first) == get_content_object_key(document, field)
+        assert get_row(document, field, first) == row_of(document, field)
 
     def test_of_a_child_leaves_the_files_of_its_parent_alone(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         parent = Document.objects.get(pk=child.pk)
         ScannedDocument(document_ptr=parent, pages=2).save_base(raw=True)
-        assert get_recorded_key(parent, field, path) == get_content_object_key(parent, field)
+        assert get_row(parent, field, path) == row_of(parent, field)
 
     def test_new_file_waits_for_the_next_save(self, field):
         document = Document()
         path = save_file(document, field, save=False)
         document.save_base(raw=True)
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
         document.save()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
     def test_is_done_where_records_cannot_be_written(self, field, monkeypatch, caplog):
         document = Document()
@@ -236,7 +232,7 @@ class TestRawSave:
         Document(pk=document.pk, title="raw").save_base(raw=True)
         assert Document.objects.get(pk=document.pk).title == "raw"
         assert "gone" in caplog.text
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
 
 class TestStaleCopy:
@@ -248,7 +244,7 @@ class TestStaleCopy:
         second = save_file(document, field, "second.txt")
         setattr(stale, field, name and ContentFile(b"third", name))
         stale.save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
 
     def test_its_file_is_given_to_a_later_copy(self, field):
         document = Document()
@@ -258,9 +254,9 @@ class TestStaleCopy:
         later = Document.objects.get(pk=document.pk)
         setattr(later, field, getattr(stale, field))
         later.save()
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, second) is None
         getattr(later, field).claim()
-        assert get_recorded_key(document, field, first) == get_content_object_key(document, field)
+        assert get_row(document, field, first) == row_of(document, field)
 
     def test_gets_the_file_back_that_it_writes_into_the_row(self, field):
         document = Document()
@@ -268,8 +264,8 @@ class TestStaleCopy:
         stale = Document.objects.get(pk=document.pk)
         second = save_file(document, field, "second.txt")
         stale.save()
-        assert get_recorded_key(document, field, first) == get_content_object_key(document, field)
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, first) == row_of(document, field)
+        assert get_row(document, field, second) is None
 
     def test_gets_it_back_after_a_save_with_a_given_key(self, field):
         document = Document()
@@ -278,8 +274,8 @@ class TestStaleCopy:
         replaced = Document(pk=document.pk)
         second = save_file(replaced, field, "second.txt")
         stale.save()
-        assert get_recorded_key(document, field, first) == get_content_object_key(document, field)
-        assert get_recorded_key(document, field, second) is None
+        assert get_row(document, field, first) == row_of(document, field)
+        assert get_row(document, field, second) is None
 
     def test_gets_it_back_after_another_stale_copy(self, field):
         document = Document()
@@ -290,10 +286,8 @@ class TestStaleCopy:
         save_file(document, field, "third.txt")
         for copy_of_it, path in zip(stale, paths, strict=True):
             copy_of_it.save()
-            assert get_recorded_key(document, field, path) == get_content_object_key(
-                document, field
-            )
-        assert get_recorded_key(document, field, paths[0]) is None
+            assert get_row(document, field, path) == row_of(document, field)
+        assert get_row(document, field, paths[0]) is None
 
     def test_does_not_get_a_file_that_another_row_has_by_now(self, field):
         document, other = Document(), Document()
@@ -305,7 +299,7 @@ class TestStaleCopy:
         other.save()
         getattr(other, field).claim()
         stale.save()
-        assert get_recorded_key(document, field, first) == get_content_object_key(other, field)
+        assert get_row(document, field, first) == row_of(other, field)
 
     def test_does_not_get_a_later_file_of_the_same_path(self, field):
         document = Document()
@@ -317,7 +311,7 @@ class TestStaleCopy:
         storage.delete(first)
         assert storage.save("first.txt", ContentFile(b"another's")) == first
         stale.save()
-        assert get_recorded_key(document, field, first) is None
+        assert get_row(document, field, first) is None
 
     def test_instance_that_was_read_after_the_release_costs_nothing(
         self, field, django_assert_num_queries
@@ -339,8 +333,8 @@ class TestClaim:
         second = getattr(document, field).storage.save("second.txt", ContentFile(b"2"))
         Document.objects.filter(pk=document.pk).update(**{field: second})
         getattr(Document.objects.get(pk=document.pk), field).claim()
-        assert get_recorded_key(document, field, first) is None
-        assert get_recorded_key(document, field, second) == get_content_object_key(document, field)
+        assert get_row(document, field, first) is None
+        assert get_row(document, field, second) == row_of(document, field)
 
     def test_refused_one_releases_nothing(self, field):
         document, other = Document(), Document()
@@ -348,10 +342,8 @@ class TestClaim:
         setattr(document, field, save_file(other, field))
         with pytest.raises(ContentObjectError):
             getattr(document, field).claim()
-        assert get_recorded_key(other, field, getattr(other, field).name) == get_content_object_key(
-            other, field
-        )
-        assert get_recorded_key(document, field, own) is None or own
+        assert get_row(other, field, getattr(other, field).name) == row_of(other, field)
+        assert get_row(document, field, own) is None or own
 
 
 class TestDeleteThroughAField:
@@ -431,7 +423,7 @@ class TestDeleteThroughAField:
         monkeypatch.setattr(type(storage), "delete_record", delete_later)
         getattr(document, field).delete(save=False)
         assert storage.exists(path)
-        assert get_recorded_key(document, field, path) == get_content_object_key(other, field)
+        assert get_row(document, field, path) == row_of(other, field)
 
 
 class TestOpenThroughAField:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.fields.files import FileDescriptor
 
 from proxy_storage.db.fields import ProxyStorageFieldFile
-from tests.contract.content_objects import get_content_object_key, get_recorded_key
+from tests.contract.content_objects import get_row, row_of
 from tests.testapp.models import DiskDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -118,9 +118,7 @@ class TestReading:
         file.instance.refresh_from_db()
         with getattr(file.instance, field).open() as reread:
             assert reread.read() == b"rewritten"
-        assert get_recorded_key(DiskDocument, field, file.name) == get_content_object_key(
-            file.instance, field, DiskDocument
-        )
+        assert get_row(DiskDocument, field, file.name) == row_of(file.instance, field, DiskDocument)
 
 
 class TestEquality:
@@ -147,17 +145,17 @@ class TestEquality:
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         clone(document).save()
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
-        assert get_recorded_key(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
+        assert get_row(DiskDocument, field, old) is None
 
     def test_pickled_unsaved_instance_records_its_content_object(self, field):
         document = pickle.loads(pickle.dumps(DiskDocument()))
         getattr(document, field).save("hello.txt", ContentFile(b"x"))
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
 
 
 class TestAssigning:
@@ -182,12 +180,12 @@ class TestAssigning:
         with open(getattr(document, field).path, "rb") as source:
             other = DiskDocument.objects.create(**{field: File(source, name="copy.txt")})
         assert getattr(other, field).name != getattr(document, field).name
-        assert get_recorded_key(
-            DiskDocument, field, getattr(other, field).name
-        ) == get_content_object_key(other, field, DiskDocument)
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, getattr(other, field).name) == row_of(
+            other, field, DiskDocument
+        )
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
 
     def test_file_without_name_raises_field_error(self, field):
         document = DiskDocument(**{field: ContentFile(b"nameless")})
@@ -206,7 +204,7 @@ class TestAssigning:
         DiskDocument.objects.bulk_create([DiskDocument(**{field: upload})])
         file = getattr(DiskDocument.objects.get(), field)
         assert Path(file.path).read_bytes() == b"bulk"
-        assert get_recorded_key(DiskDocument, field, file.name) is None
+        assert get_row(DiskDocument, field, file.name) is None
 
 
 class TestDeleting:
@@ -240,7 +238,7 @@ class TestDeleting:
             document.delete()
         assert storage.exists(path)
         assert Path(path).read_bytes() == b"hello world"
-        assert get_recorded_key(DiskDocument, field, path) is None
+        assert get_row(DiskDocument, field, path) is None
 
     def test_instance_can_be_saved_again_after_its_deletion(
         self, document, field, django_capture_on_commit_callbacks
@@ -251,7 +249,5 @@ class TestDeleting:
         getattr(document, field).save("hello.txt", ContentFile(b"again"))
         second = getattr(document, field).name
         assert first != second
-        assert get_recorded_key(DiskDocument, field, first) is None
-        assert get_recorded_key(DiskDocument, field, second) == get_content_object_key(
-            document, field, DiskDocument
-        )
+        assert get_row(DiskDocument, field, first) is None
+        assert get_row(DiskDocument, field, second) == row_of(document, field, DiskDocument)

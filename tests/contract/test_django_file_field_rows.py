@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.files.base import ContentFile
 
-from tests.contract.content_objects import get_content_object_key, get_recorded_key
+from tests.contract.content_objects import get_row, row_of
 from tests.contract.images import make_png
 from tests.testapp.models import DiskDocument, Picture
 
@@ -43,7 +43,7 @@ class TestDefault:
     ):
         document = DiskDocument.objects.create()
         document.save()
-        assert get_recorded_key(DiskDocument, field, getattr(document, field).name) is None
+        assert get_row(DiskDocument, field, getattr(document, field).name) is None
         with django_capture_on_commit_callbacks(execute=True):
             document.delete()
         assert getattr(DiskDocument(), field).size == 5
@@ -51,10 +51,10 @@ class TestDefault:
     def test_default_file_can_be_replaced(self, field, blank):
         document = DiskDocument.objects.create()
         getattr(document, field).save("mine.txt", ContentFile(b"mine"))
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
-        assert get_recorded_key(DiskDocument, field, blank) is None
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
+        assert get_row(DiskDocument, field, blank) is None
         assert getattr(DiskDocument(), field).size == 5
 
 
@@ -81,18 +81,14 @@ class TestDeferred:
         deferred.save()
         saved = getattr(DiskDocument.objects.get(), field)
         assert saved == getattr(document, field)
-        assert get_recorded_key(DiskDocument, field, saved.name) == get_content_object_key(
-            document, field, DiskDocument
-        )
+        assert get_row(DiskDocument, field, saved.name) == row_of(document, field, DiskDocument)
 
     def test_replaced_file_loses_its_content_object(self, deferred, document, field):
         old = getattr(document, field).name
         getattr(deferred, field).save("new.txt", ContentFile(b"new"))
         new = getattr(DiskDocument.objects.get(), field)
-        assert get_recorded_key(DiskDocument, field, new.name) == get_content_object_key(
-            document, field, DiskDocument
-        )
-        assert get_recorded_key(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, new.name) == row_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, old) is None
 
     def test_unread_file_is_replaced(self, deferred, document, field):
         old = getattr(document, field).name
@@ -100,17 +96,15 @@ class TestDeferred:
         deferred.save()
         new = getattr(DiskDocument.objects.get(), field)
         assert new.name != old
-        assert get_recorded_key(DiskDocument, field, new.name) == get_content_object_key(
-            document, field, DiskDocument
-        )
-        assert get_recorded_key(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, new.name) == row_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, old) is None
 
     def test_unread_file_is_cleared(self, deferred, document, field):
         file = getattr(document, field)
         setattr(deferred, field, "")
         deferred.save()
         assert not getattr(DiskDocument.objects.get(), field)
-        assert get_recorded_key(DiskDocument, field, file.name) is None
+        assert get_row(DiskDocument, field, file.name) is None
 
 
 class TestRefreshFromDb:
@@ -122,9 +116,9 @@ class TestRefreshFromDb:
         document.save()
         assert caplog.text == ""
         assert getattr(document, field).name == old
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
 
     @pytest.mark.parametrize("fields", [None, "one"])
     def test_discarded_file_gets_no_content_object(self, document, field, fields, caplog):
@@ -136,10 +130,10 @@ class TestRefreshFromDb:
         document.save()
         assert caplog.text == ""
         assert getattr(document, field).name == old
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
-        assert get_recorded_key(DiskDocument, field, new) is None
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
+        assert get_row(DiskDocument, field, new) is None
 
     def test_refresh_loads_a_change_of_another_instance(self, document, field):
         old = getattr(document, field).name
@@ -148,9 +142,9 @@ class TestRefreshFromDb:
         document.refresh_from_db()
         assert getattr(document, field).size == 3
         document.save()
-        assert get_recorded_key(
-            DiskDocument, field, getattr(document, field).name
-        ) == get_content_object_key(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
+            document, field, DiskDocument
+        )
 
 
 def make_image(width, height):
@@ -168,9 +162,7 @@ class TestImage:
         image = getattr(Picture.objects.get(), field)
         assert (image.width, image.height) == (3, 2)
         assert image.closed
-        assert get_recorded_key(Picture, field, image.name) == get_content_object_key(
-            picture, field, Picture
-        )
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
 
     def test_image_of_another_row_has_no_size(self):
         """Its path can be assigned, but the image cannot be read."""
@@ -206,10 +198,8 @@ class TestImage:
         picture.save()
         image = getattr(picture, field)
         assert (image.width, image.height) == (4, 5)
-        assert get_recorded_key(Picture, field, image.name) == get_content_object_key(
-            picture, field, Picture
-        )
-        assert get_recorded_key(Picture, field, old) is None
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
+        assert get_row(Picture, field, old) is None
 
     def test_row_of_a_missing_image_can_be_saved(self, field):
         picture = Picture()

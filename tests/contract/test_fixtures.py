@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.management import call_command
 
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.reading import read
 from tests.testapp.models import Document, KeyedDocument, ScannedDocument, StoredFile
 
@@ -63,9 +63,7 @@ class TestRoundTrip:
         saved = model.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("before", path)
         assert read(storage, path) == b"world"
-        assert get_recorded_key(model, field, path) == get_content_object_key(
-            document, field, model
-        )
+        assert get_row(model, field, path) == row_of(document, field, model)
 
     def test_into_an_empty_table(self, fixture, model, field, storage, document, path, caplog):
         """As after the restore of a backup: the records have outlived the rows."""
@@ -77,9 +75,7 @@ class TestRoundTrip:
         saved = model.objects.get()
         assert saved == document
         assert getattr(saved, field).name == path
-        assert get_recorded_key(model, field, path) == get_content_object_key(
-            document, field, model
-        )
+        assert get_row(model, field, path) == row_of(document, field, model)
         assert storage.meta_backend.get(path).get_content_object() == document
 
     def test_brings_no_owner_back_that_a_delete_has_taken(
@@ -91,10 +87,10 @@ class TestRoundTrip:
         load(fixture)
         saved = model.objects.get()
         assert getattr(saved, field).name == path
-        assert get_recorded_key(model, field, path) is None
+        assert get_row(model, field, path) is None
         # who loads it may say so
         getattr(saved, field).claim()
-        assert get_recorded_key(model, field, path) == get_content_object_key(saved, field, model)
+        assert get_row(model, field, path) == row_of(saved, field, model)
 
     def test_with_the_records(self, fixture, django_capture_on_commit_callbacks):
         document = Document()
@@ -105,9 +101,7 @@ class TestRoundTrip:
         StoredFile.objects.all().delete()
         load(fixture)
         loaded = Document.objects.get()
-        assert get_recorded_key(Document, "orm_file", path) == get_content_object_key(
-            loaded, "orm_file"
-        )
+        assert get_row(Document, "orm_file", path) == row_of(loaded, "orm_file")
         with loaded.orm_file.open() as file:
             assert file.read() == b"world"
 
@@ -119,7 +113,7 @@ class TestRoundTrip:
         Document.objects.all()._raw_delete("default")
         load(fixture)
         assert getattr(ScannedDocument.objects.get(pages=3), field).name == path
-        assert get_recorded_key(Document, field, path) == get_content_object_key(scanned, field)
+        assert get_row(Document, field, path) == row_of(scanned, field)
 
 
 @pytest.mark.parametrize("model", [Document], indirect=True)
@@ -129,23 +123,23 @@ class TestHandWritten:
         load_rows(tmp_path, ("testapp.document", key, {field: path}))
         thief = Document.objects.exclude(pk=document.pk).get()
         assert getattr(thief, field).name == path
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
         thief.save()
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     @pytest.mark.django_db(transaction=True)
     def test_row_that_gets_the_path_of_another(self, tmp_path, field, document, path):
         other = Document()
         other_path = save_file(other, field)
         load_rows(tmp_path, ("testapp.document", other.pk, {field: path}))
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
         # The row does not name its former file any more, which is released as by any other save.
-        assert get_recorded_key(Document, field, other_path) is None
+        assert get_row(Document, field, other_path) is None
 
     def test_path_in_another_field_changes_no_owner(self, tmp_path, field, document, path):
         another = "mongo_file" if field == "orm_file" else "orm_file"
         load_rows(tmp_path, ("testapp.document", document.pk, {field: path, another: path}))
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
         with pytest.raises(FileNotFoundError, match="No record"):
             getattr(Document.objects.get(), another).open()
 
@@ -158,7 +152,7 @@ class TestHandWritten:
         if lost:
             with pytest.raises(FileNotFoundError, match="No record"):
                 getattr(loaded, field).open()
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     def test_record_that_is_gone_can_be_dumped_and_loaded(self, tmp_path, field, document, path):
         getattr(document, field).storage.delete(path)

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.forms import modelform_factory
 
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
 from tests.contract.reading import read
 from tests.testapp.models import Document, Picture
@@ -63,9 +63,7 @@ class TestCreate:
         document = form.save()
         file = getattr(Document.objects.get(), field)
         assert read(storage, file.name) == b"new"
-        assert get_recorded_key(Document, field, file.name) == get_content_object_key(
-            document, field
-        )
+        assert get_row(Document, field, file.name) == row_of(document, field)
 
     def test_without_a_file(self, form_class, field, storage):
         document = form_class({"title": "new"}, {}).save()
@@ -78,7 +76,7 @@ class TestCreate:
         document.save()
         path = getattr(document, field).name
         assert read(storage, path) == b"new"
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     def test_empty_file_is_refused(self, form_class, field, storage):
         form = form_class({"title": "new"}, {field: upload(content=b"")})
@@ -94,9 +92,7 @@ class TestUpdate:
         saved = Document.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", old_path)
         assert read(storage, old_path) == b"old"
-        assert get_recorded_key(Document, field, old_path) == get_content_object_key(
-            document, field
-        )
+        assert get_row(Document, field, old_path) == row_of(document, field)
         assert len(list(storage.meta_backend)) == 1
 
     def test_with_another_file(self, form_class, field, storage, document, old_path):
@@ -105,10 +101,10 @@ class TestUpdate:
         form.save()
         path = getattr(Document.objects.get(), field).name
         assert read(storage, path) == b"new"
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
         # as with Django's field the bytes stay
         assert read(storage, old_path) == b"old"
-        assert get_recorded_key(Document, field, old_path) is None
+        assert get_row(Document, field, old_path) is None
 
     def test_with_another_file_of_the_same_name(
         self, form_class, field, storage, document, old_path
@@ -117,8 +113,8 @@ class TestUpdate:
         path = getattr(document, field).name
         assert path != old_path
         assert (read(storage, path), read(storage, old_path)) == (b"new", b"old")
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
-        assert get_recorded_key(Document, field, old_path) is None
+        assert get_row(Document, field, path) == row_of(document, field)
+        assert get_row(Document, field, old_path) is None
 
     def test_that_clears(self, form_class, field, storage, document, old_path):
         form = form_class({f"{field}-clear": "on"}, {}, instance=document)
@@ -127,25 +123,21 @@ class TestUpdate:
         form.save()
         assert not getattr(Document.objects.get(), field)
         assert read(storage, old_path) == b"old"
-        assert get_recorded_key(Document, field, old_path) is None
+        assert get_row(Document, field, old_path) is None
 
     def test_that_contradicts_itself(self, form_class, field, storage, document, old_path):
         data = {"title": "after", f"{field}-clear": "on"}
         form = form_class(data, {field: upload()}, instance=document)
         assert form.errors.as_data()[field][0].code == "contradiction"
         assert getattr(Document.objects.get(), field).name == old_path
-        assert get_recorded_key(Document, field, old_path) == get_content_object_key(
-            document, field
-        )
+        assert get_row(Document, field, old_path) == row_of(document, field)
         assert len(list(storage.meta_backend)) == 1
 
     def test_path_sent_as_text_is_no_file(self, form_class, field, document, old_path):
         other = Document()
         form_class({field: old_path}, {}, instance=other).save()
         assert not getattr(Document.objects.get(pk=other.pk), field)
-        assert get_recorded_key(Document, field, old_path) == get_content_object_key(
-            document, field
-        )
+        assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 class TestWidget:
@@ -190,9 +182,7 @@ class TestRequiredImage:
         picture = form.save()
         image = getattr(Picture.objects.get(), field)
         assert (image.width, image.height) == (3, 2)
-        assert get_recorded_key(Picture, field, image.name) == get_content_object_key(
-            picture, field, Picture
-        )
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
 
     @pytest.mark.parametrize("content", [b"just text", make_png(3, 2)[:20]])
     def test_text_is_refused(self, form_class, field, content):
@@ -207,6 +197,4 @@ class TestRequiredImage:
         form_class({"title": "after", f"{field}-clear": "on"}, {}, instance=picture).save()
         saved = Picture.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", path)
-        assert get_recorded_key(Picture, field, path) == get_content_object_key(
-            picture, field, Picture
-        )
+        assert get_row(Picture, field, path) == row_of(picture, field, Picture)

@@ -12,7 +12,7 @@ from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 
 from proxy_storage.content_objects import CONTENT_OBJECT_KEYS
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     Case,
     Document,
@@ -37,97 +37,97 @@ class TestFileThatIsLeft:
     def test_replaced_by_field_save(self, document, field):
         old = getattr(document, field).name
         new = save_file(document, field)
-        assert get_recorded_key(document, field, old) is None
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_replaced_by_assignment(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, SimpleUploadedFile("new.txt", b"new"))
         document.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
         new = getattr(document, field).name
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_replaced_several_times_before_the_save(self, document, field):
         paths = [getattr(document, field).name]
         paths += [save_file(document, field, f"{n}.txt", save=False) for n in range(3)]
         document.save()
-        *left, last = [get_recorded_key(document, field, path) for path in paths]
+        *left, last = [get_row(document, field, path) for path in paths]
         assert left == [None] * 3
-        assert last == get_content_object_key(document, field)
+        assert last == row_of(document, field)
 
     @pytest.mark.parametrize("nothing", ["", None])
     def test_cleared(self, document, field, nothing):
         old = getattr(document, field).name
         setattr(document, field, nothing)
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
         document.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_cleared_in_a_form(self, document, field):
         old = getattr(document, field).name
         form_class = modelform_factory(Document, fields=[field])
         form_class({f"{field}-clear": "on"}, {}, instance=document).save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_cleared_and_set_again_keeps_it(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         setattr(document, field, old)
         document.save()
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
 
     def test_waits_for_the_save_that_writes_the_field(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.save(update_fields=["title"])
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
         document.save(update_fields=[field])
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_replaced_while_it_was_deferred(self, document, field):
         old = getattr(document, field).name
         deferred = Document.objects.defer(field).get(pk=document.pk)
         setattr(deferred, field, SimpleUploadedFile("new.txt", b"new"))
         deferred.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
         new = getattr(deferred, field).name
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_cleared_while_it_was_deferred(self, document, field):
         old = getattr(document, field).name
         deferred = Document.objects.only("title").get(pk=document.pk)
         setattr(deferred, field, "")
         deferred.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_replaced_twice_while_it_was_deferred(self, document, field):
         old = getattr(document, field).name
         deferred = Document.objects.only("title").get(pk=document.pk)
         setattr(deferred, field, "/nowhere.txt")
         new = save_file(deferred, field)
-        assert get_recorded_key(document, field, old) is None
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_deferred_and_saved_without_a_look(self, document, field, django_assert_num_queries):
         old = getattr(document, field).name
         deferred = Document.objects.only("title").get(pk=document.pk)
         with django_assert_num_queries(1):
             deferred.save()
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
 
     def test_set_to_its_own_path_while_it_was_deferred(self, document, field):
         old = getattr(document, field).name
         other = document._meta.get_field(field).storage.save("other.txt", ContentFile(b""))
         getattr(document, field).storage.meta_backend.set_content_object(
-            dict(zip(CONTENT_OBJECT_KEYS, get_content_object_key(document, field), strict=True)),
+            dict(zip(CONTENT_OBJECT_KEYS, row_of(document, field), strict=True)),
             other,
         )
         deferred = Document.objects.defer(field).get(pk=document.pk)
         setattr(deferred, field, old)
         deferred.save()
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
-        assert get_recorded_key(document, field, other) is None
+        assert get_row(document, field, old) == row_of(document, field)
+        assert get_row(document, field, other) is None
 
     def test_read_late_or_again_is_no_change(self, document, field):
         deferred = Document.objects.defer(field).get(pk=document.pk)
@@ -137,29 +137,29 @@ class TestFileThatIsLeft:
             with CaptureQueriesContext(connection) as queries:
                 instance.save()
             assert len(queries) == 1
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
 
     def test_change_that_was_taken_back_by_reading_again(self, document, field, caplog):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.refresh_from_db()
         document.save()
-        assert get_recorded_key(document, field, old) == get_content_object_key(document, field)
+        assert get_row(document, field, old) == row_of(document, field)
         assert caplog.text == ""
 
     def test_instance_made_by_hand_for_a_row_that_is_there(self, document, field):
         old = getattr(document, field).name
         by_hand = Document(pk=document.pk, **{field: SimpleUploadedFile("new.txt", b"new")})
         by_hand.save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
         new = getattr(by_hand, field).name
-        assert get_recorded_key(document, field, new) == get_content_object_key(document, field)
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_remembered_through_a_pickle(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         pickle.loads(pickle.dumps(document)).save()
-        assert get_recorded_key(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_of_a_parent_is_left_through_the_child(self, field):
         child = ScannedDocument()
@@ -167,7 +167,7 @@ class TestFileThatIsLeft:
         child = ScannedDocument.objects.get(pk=child.pk)
         setattr(child, field, "")
         child.save()
-        assert get_recorded_key(child, field, old) is None
+        assert get_row(child, field, old) is None
 
 
 class TestFileThatMoves:
@@ -184,31 +184,29 @@ class TestFileThatMoves:
         path, former = case.scan.name, case.copy.name
         case.copy, case.scan = case.scan, ""
         case.save()
-        assert get_recorded_key(case, "copy", path) == get_content_object_key(case, "copy", Case)
-        assert get_recorded_key(case, "copy", former) is None
+        assert get_row(case, "copy", path) == row_of(case, "copy", Case)
+        assert get_row(case, "copy", former) is None
         assert not caplog.text
 
     def test_two_fields_exchange_their_files(self, case):
         scan, copy = case.scan.name, case.copy.name
         case.scan, case.copy = case.copy, case.scan
         case.save()
-        assert get_recorded_key(case, "copy", scan) == get_content_object_key(case, "copy", Case)
-        assert get_recorded_key(case, "scan", copy) == get_content_object_key(case, "scan", Case)
+        assert get_row(case, "copy", scan) == row_of(case, "copy", Case)
+        assert get_row(case, "scan", copy) == row_of(case, "scan", Case)
 
     def test_to_the_same_field_is_no_move(self, case):
         path = case.scan.name
         case.scan = case.scan
         case.save()
-        assert get_recorded_key(case, "scan", path) == get_content_object_key(case, "scan", Case)
+        assert get_row(case, "scan", path) == row_of(case, "scan", Case)
 
     def test_file_of_another_row_stays_there(self, case):
         other = Case.objects.create()
         other.scan = case.scan.name
         other.copy = other.scan
         other.save()
-        assert get_recorded_key(case, "scan", case.scan.name) == get_content_object_key(
-            case, "scan", Case
-        )
+        assert get_row(case, "scan", case.scan.name) == row_of(case, "scan", Case)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -220,32 +218,32 @@ class TestRowThatIsDeleted:
         path = save_file(instance, field)
         NamedDocument.objects.get(code="7-b").delete()
         NamedDocument.objects.create(code="7-b")
-        assert get_recorded_key(instance, field, path) is None
+        assert get_row(instance, field, path) is None
         assert instance._meta.get_field(field).storage.exists(path)
 
     def test_by_a_queryset(self, document, field):
         path = getattr(document, field).name
         Document.objects.all().delete()
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_by_a_cascade(self, document, field):
         path = getattr(document, field).name
         document.user = User.objects.create(username="messi")
         document.save()
         document.user.delete()
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_of_a_child_together_with_its_parent(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         ScannedDocument.objects.get(pk=child.pk).delete()
-        assert get_recorded_key(child, field, path) is None
+        assert get_row(child, field, path) is None
 
     def test_of_a_child_alone(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         ScannedDocument.objects.get(pk=child.pk).delete(keep_parents=True)
-        assert get_recorded_key(child, field, path) == get_content_object_key(child, field)
+        assert get_row(child, field, path) == row_of(child, field)
 
     def test_rolled_back(self, document, field):
         path = getattr(document, field).name
@@ -259,7 +257,7 @@ class TestRowThatIsDeleted:
         with pytest.raises(RuntimeError):
             delete_and_fail()
         document.pk = pk
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
@@ -269,8 +267,8 @@ def test_left_file_in_another_database_waits_for_the_commit():
     with transaction.atomic():
         document.file = ""
         document.save()
-        assert get_recorded_key(document, "file", old) is not None
-    assert get_recorded_key(document, "file", old) is None
+        assert get_row(document, "file", old) is not None
+    assert get_row(document, "file", old) is None
 
 
 @pytest.mark.django_db(transaction=True)

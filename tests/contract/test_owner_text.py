@@ -7,7 +7,7 @@ from django.core import serializers
 from django.core.files.base import ContentFile
 
 from proxy_storage.exceptions import ContentObjectError
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import DiskDocument, Document
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -29,7 +29,7 @@ class TestPathAsText:
         return getattr(document, field).name
 
     def assert_ignored(self, document, field, path, caplog):
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
         assert f"{path!r} was assigned to testapp.Document.{field} as text" in caplog.text
 
     def test_in_the_constructor(self, document, field, path, caplog):
@@ -60,26 +60,26 @@ class TestPathAsText:
         setattr(other, field, path)
         other.save()
         self.assert_ignored(document, field, path, caplog)
-        assert get_recorded_key(document, field, own) is None
+        assert get_row(document, field, own) is None
         # and whoever takes it away again takes no owner away
         setattr(other, field, "")
         other.save()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
         other.delete()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
     def test_that_nobody_owns(self, document, field):
         storage = document._meta.get_field(field).storage
         path = storage.save("nobodys.txt", ContentFile(b""))
         Document.objects.create(**{field: path})
-        assert get_recorded_key(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_in_a_queryset(self, document, field, path):
         other = Document.objects.create()
         Document.objects.filter(pk=other.pk).update(**{field: path})
         Document.objects.bulk_create([Document(**{field: path})])
         Document.objects.get(pk=other.pk).save()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
     def test_in_a_fixture(self, document, field, path):
         data = serializers.serialize("json", [document])
@@ -87,7 +87,7 @@ class TestPathAsText:
         for deserialized in serializers.deserialize("json", data):
             deserialized.save()
         assert getattr(Document.objects.get(pk=99), field).name == path
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
     def test_in_another_field(self, document, field, caplog):
         """The same path on the same row: the other field's storage has no such file."""
@@ -95,7 +95,7 @@ class TestPathAsText:
         path = getattr(document, field).name
         setattr(document, other, path)
         document.save()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
         assert f"testapp.Document.{other} as text" in caplog.text
         assert not document._meta.get_field(other).storage.exists(path)
 
@@ -115,7 +115,7 @@ class TestClaim:
         document.save()
         getattr(document, field).claim()
         getattr(document, field).claim()
-        assert get_recorded_key(document, field, path) == get_content_object_key(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
     def test_file_of_another(self, document, field):
         other = Document.objects.create()
@@ -125,9 +125,7 @@ class TestClaim:
         ) as caught:
             getattr(other, field).claim()
         assert caught.value.path == getattr(document, field).name
-        assert get_recorded_key(document, field, caught.value.path) == get_content_object_key(
-            document, field
-        )
+        assert get_row(document, field, caught.value.path) == row_of(document, field)
 
     def test_that_is_refused_keeps_the_own_file(self, document, field):
         own = getattr(document, field).name
@@ -135,7 +133,7 @@ class TestClaim:
         setattr(document, field, other)
         with pytest.raises(ContentObjectError):
             getattr(document, field).claim()
-        assert get_recorded_key(document, field, own) == get_content_object_key(document, field)
+        assert get_row(document, field, own) == row_of(document, field)
 
     def test_by_an_instance_without_row(self, document, field):
         with pytest.raises(ContentObjectError, match="save it first"):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY
-from tests.contract.content_objects import get_content_object_key, save_file
+from tests.contract.content_objects import row_of, save_file
 from tests.testapp.models import Document, ShortLivedDocument
 
 pytestmark = [
@@ -31,7 +31,7 @@ class TestRecordOfAReleasedFile:
     def test_keeps_the_time_and_the_former_content_object(self, field, how):
         document = Document()
         path = save_file(document, field)
-        type_id, key, name = get_content_object_key(document, field)
+        type_id, key, name = row_of(document, field)
         before = timezone.now()
         if how == "replaced":
             save_file(document, field, "second.txt")

@@ -11,7 +11,7 @@ from rest_framework.viewsets import ModelViewSet
 
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions.links import is_valid_link
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
 from tests.contract.reading import read
 from tests.testapp.models import Document, Picture
@@ -127,7 +127,7 @@ class TestUpload:
         path = getattr(document, field).name
         assert parse_qs(urlsplit(response.data[field]).query)["path"] == [path]
         assert read(storage, path) == b"new"
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     def test_file_is_optional(self, field, storage):
         response = send(DocumentViewSet, "post", {"title": "new"})
@@ -142,8 +142,8 @@ class TestUpload:
         path = getattr(Document.objects.get(), field).name
         assert path != old_path
         assert (read(storage, path), read(storage, old_path)) == (b"new", b"old")
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
-        assert get_recorded_key(Document, field, old_path) is None
+        assert get_row(Document, field, path) == row_of(document, field)
+        assert get_row(Document, field, old_path) is None
 
     @pytest.mark.parametrize("method", ["put", "patch"])
     def test_request_without_the_field_keeps_the_file(self, field, document, old_path, method):
@@ -151,9 +151,7 @@ class TestUpload:
         assert response.status_code == 200
         saved = Document.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", old_path)
-        assert get_recorded_key(Document, field, old_path) == get_content_object_key(
-            document, field
-        )
+        assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 class TestInvalidUpload:
@@ -165,9 +163,7 @@ class TestInvalidUpload:
             pk = None if request.param == "post" else document.pk
             response = send(DocumentViewSet, request.param, {field: value}, pk, format)
             assert getattr(Document.objects.get(), field).name == old_path
-            assert get_recorded_key(Document, field, old_path) == get_content_object_key(
-                document, field
-            )
+            assert get_row(Document, field, old_path) == row_of(document, field)
             assert len(list(storage.meta_backend)) == 1
             return response
 
@@ -200,16 +196,12 @@ class TestImage:
         picture = Picture.objects.get()
         image = getattr(picture, field)
         assert (image.width, image.height) == (3, 2)
-        assert get_recorded_key(Picture, field, image.name) == get_content_object_key(
-            picture, field, Picture
-        )
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
         send(PictureViewSet, "patch", {field: upload("a.png", make_png(5, 4))}, picture.pk)
         new = getattr(Picture.objects.get(), field)
         assert (new.width, new.height) == (5, 4)
-        assert get_recorded_key(Picture, field, new.name) == get_content_object_key(
-            picture, field, Picture
-        )
-        assert get_recorded_key(Picture, field, image.name) is None
+        assert get_row(Picture, field, new.name) == row_of(picture, field, Picture)
+        assert get_row(Picture, field, image.name) is None
 
     def test_text_is_not_a_valid_image(self, field):
         response = send(PictureViewSet, "post", {field: upload("a.png", b"just text")})
@@ -245,7 +237,7 @@ class TestSignedLink:
         assert self.is_valid(response.data[field], document, field)
         path = getattr(document, field).name
         assert read(storage, path) == b"new"
-        assert get_recorded_key(Document, field, path) == get_content_object_key(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     @pytest.mark.parametrize("method", ["put", "patch"])
     def test_link_of_a_replaced_file_is_invalid(self, field, document, method):

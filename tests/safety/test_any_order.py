@@ -1,4 +1,4 @@
-"""Saves, deletes and accidents in any order, next to a dict that knows what has to be there."""
+"""Saves, deletes and lost files in any order, compared with a dict of the expected files."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -24,14 +24,14 @@ from tests.contract.reading import read
 from tests.safety.name_strategies import EXAMPLES
 from tests.safety.stored_files import get_original_names, get_record_paths
 
-# they differ for us; some of them do not for a database or for who cleans up names
+# All of them are different names, although some databases and file systems treat them as equal.
 NAMES = [
     *("a.txt", "A.txt", "a.TXT", "a.txt ", "a", "%61.txt", "é.txt", "e\u0301.txt"),
     *("sub/a.txt", ".hidden", "a_b.txt", "a%.txt"),
 ]
-SPELLINGS = ["./a.txt", "sub//a.txt", "sub\\a.txt", "sub/./a.txt"]
+NAME_VARIANTS = ["./a.txt", "sub//a.txt", "sub\\a.txt", "sub/./a.txt"]
 HOSTILE_NAMES = ["", "..", "../a.txt", "sub/../../a.txt", "//a.txt", "a\0.txt", "n" * 300 + "\n"]
-ODD_CHANGES = [
+PATH_CHANGES = [
     str.upper,
     str.encode,
     lambda path: [path],
@@ -44,16 +44,16 @@ ODD_CHANGES = [
     lambda path: path.replace("é", "e\u0301"),
     lambda path: path.replace("a", "%61"),
 ]
-VANISHED = None
+MISSING = None
 
 contents = st.binary(max_size=3).flatmap(
-    # the longer ones in several chunks of each storage
-    lambda some: st.sampled_from([some, some * 100_000])
+    # The longer ones take several chunks.
+    lambda content: st.sampled_from([content, content * 100_000])
 )
 
 
 class Files(RuleBasedStateMachine):
-    """One proxy storage, and its first original storage behind its back."""
+    """A proxy storage, and files that are written directly to its first original storage."""
 
     storage = None
 
@@ -61,20 +61,20 @@ class Files(RuleBasedStateMachine):
         super().__init__()
         self.original = self.storage.get_original_storage()
         self.files = {}  # path -> bytes
-        self.places = {}  # path -> path in the original storage
-        self.strangers = {}  # path in the original storage -> bytes that have no record
+        self.original_paths = {}  # path -> path in the original storage
+        self.unrecorded = {}  # path in the original storage -> content without record
 
     def choose(self, data, values):
         return data.draw(st.sampled_from(sorted(values)))
 
-    def keep(self, path, content):
+    def add(self, path, content):
         assert path not in self.files
         self.files[path] = content
-        self.places[path] = self.storage.meta_backend.get(path)["original_storage_path"]
+        self.original_paths[path] = self.storage.meta_backend.get(path)["original_storage_path"]
 
-    @rule(name=st.sampled_from(NAMES + SPELLINGS), content=contents)
+    @rule(name=st.sampled_from(NAMES + NAME_VARIANTS), content=contents)
     def save(self, name, content):
-        self.keep(self.storage.save(name, ContentFile(content)), content)
+        self.add(self.storage.save(name, ContentFile(content)), content)
 
     @rule(name=st.sampled_from(HOSTILE_NAMES))
     def save_under_a_hostile_name(self, name):
@@ -86,22 +86,22 @@ class Files(RuleBasedStateMachine):
     def delete(self, data):
         path = self.choose(data, self.files)
         self.storage.delete(path)
-        del self.files[path], self.places[path]
-        self.storage.delete(path)  # in silence, as Django's
+        del self.files[path], self.original_paths[path]
+        self.storage.delete(path)  # This raises no error, as in Django.
         with pytest.raises(ProxyFileNotFoundError):
             self.storage.open(path)
 
     @precondition(lambda self: self.files)
-    @rule(data=st.data(), change=st.sampled_from(ODD_CHANGES))
-    def ask_for_an_odd_path(self, data, change):
+    @rule(data=st.data(), change=st.sampled_from(PATH_CHANGES))
+    def look_up_a_changed_path(self, data, change):
         path = change(self.choose(data, self.files))
         is_there = isinstance(path, str) and bool({path, *self.get_paths_of(path)} & {*self.files})
         assert self.storage.exists(path) is is_there
         if not is_there:
-            self.storage.delete(path)  # nothing, in silence
+            self.storage.delete(path)  # This raises no error.
 
     def get_paths_of(self, name):
-        """Return the paths that a relative name stands for."""
+        """Return the paths to which a relative name can refer."""
         if name.startswith("/") or name.endswith("/"):
             return set()
         return {
@@ -111,39 +111,39 @@ class Files(RuleBasedStateMachine):
 
     @precondition(lambda self: self.files)
     @rule(data=st.data())
-    def lose_bytes(self, data):
+    def remove_original_file(self, data):
         path = self.choose(data, self.files)
-        self.original.delete(self.places[path])
-        self.files[path] = VANISHED
+        self.original.delete(self.original_paths[path])
+        self.files[path] = MISSING
 
     @rule(name=st.sampled_from(NAMES), content=contents)
-    def put_bytes_behind_the_back(self, name, content):
+    def write_original_file(self, name, content):
         known = self.original.save(name, ContentFile(content))
-        # where somebody's bytes had vanished these are taken for them
-        path = next((path for path, place in self.places.items() if place == known), None)
+        # In the place of a missing file, the new content belongs to its record.
+        path = next((path for path, name in self.original_paths.items() if name == known), None)
         if path is None:
-            self.strangers[known] = content
+            self.unrecorded[known] = content
         else:
             self.files[path] = content
 
-    @precondition(lambda self: self.strangers)
+    @precondition(lambda self: self.unrecorded)
     @rule(data=st.data())
-    def record_known_bytes(self, data):
-        known = self.choose(data, self.strangers)
+    def record_existing_file(self, data):
+        known = self.choose(data, self.unrecorded)
         try:
             path = self.storage.save("any.txt", None, original_storage_path=known)
         except MetaBackendObjectAlreadyExists:
-            # GridFS tells sub//a.txt from sub/a.txt, and paths do not
-            assert clean_path(known) in map(clean_path, self.places.values())
+            # sub//a.txt and sub/a.txt are different names in GridFS, but equal paths.
+            assert clean_path(known) in map(clean_path, self.original_paths.values())
             return
-        self.keep(path, self.strangers.pop(known))
+        self.add(path, self.unrecorded.pop(known))
         self.check_one_record(known)
 
-    @precondition(lambda self: any(content is not VANISHED for content in self.files.values()))
+    @precondition(lambda self: any(content is not MISSING for content in self.files.values()))
     @rule(data=st.data())
-    def record_known_bytes_again(self, data):
-        there = [path for path, content in self.files.items() if content is not VANISHED]
-        self.check_one_record(self.places[self.choose(data, there)])
+    def record_existing_file_again(self, data):
+        there = [path for path, content in self.files.items() if content is not MISSING]
+        self.check_one_record(self.original_paths[self.choose(data, there)])
 
     def check_one_record(self, known):
         for each in (known, f"{known}x"):
@@ -151,10 +151,10 @@ class Files(RuleBasedStateMachine):
                 self.storage.save("any.txt", None, original_storage_path=each)
 
     @invariant()
-    def every_file_has_its_bytes(self):
+    def every_file_has_its_content(self):
         for path, content in self.files.items():
             assert self.storage.exists(path)
-            if content is VANISHED:
+            if content is MISSING:
                 with pytest.raises(ProxyFileNotFoundError):
                     self.storage.open(path)
             else:
@@ -162,18 +162,20 @@ class Files(RuleBasedStateMachine):
                 assert self.storage.size(path) == len(content)
 
     @invariant()
-    def nothing_else_is_anywhere(self):
+    def no_other_files_exist(self):
         assert sorted(get_record_paths(self.storage)) == sorted(self.files)
-        there = [self.places[path] for path, content in self.files.items() if content is not None]
-        assert get_original_names(self.storage) == sorted([*there, *self.strangers])
-        for known, content in self.strangers.items():
+        there = [
+            self.original_paths[path] for path, content in self.files.items() if content is not None
+        ]
+        assert get_original_names(self.storage) == sorted([*there, *self.unrecorded])
+        for known, content in self.unrecorded.items():
             with self.original.open(known) as file:
                 assert file.read() == content
 
     def teardown(self):
         for path in self.files:
             self.storage.delete(path)
-        for known in self.strangers:
+        for known in self.unrecorded:
             self.original.delete(known)
         assert get_record_paths(self.storage) == get_original_names(self.storage) == []
 
@@ -184,7 +186,7 @@ class Files(RuleBasedStateMachine):
     ["orm-disk", "mongo-disk", "orm-multiple", "orm-relative-disk", "mongo-relative-disk"],
     indirect=True,
 )
-def test_every_file_is_what_it_was(storage):
+def test_files_are_unchanged_after_any_order_of_operations(storage):
     machine = type("Files", (Files,), {"storage": storage})
-    few = settings(EXAMPLES, max_examples=15, stateful_step_count=15)
-    run_state_machine_as_test(machine, settings=few)
+    example_settings = settings(EXAMPLES, max_examples=15, stateful_step_count=15)
+    run_state_machine_as_test(machine, settings=example_settings)

@@ -1,5 +1,5 @@
 # ruff: noqa: SIM115  (files that are closed already)
-"""Content that cannot be read any more, or never could: refused, and looked for nowhere else."""
+"""Closed content and invalid content raise an error, and no other file is read instead."""
 
 import io
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.parametrize("storage", STORAGES, indirect=True),
 ]
 
-# a file on this machine that has the name of the content
+# A local file with the name of the content
 LOCAL = "local.txt"
 
 
@@ -31,13 +31,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def make_field_file():
-    """Return the file of a model instance, which is opened when it is first asked for."""
+    """Return the file of a model instance, which is opened at its first use."""
     file = FieldFile(PlainDocument(), PlainDocument._meta.get_field("orm_file"), LOCAL)
     file.storage = FileSystemStorage(".")
     return file
 
 
-def close_inside(content):
+def close_wrapped_file(content):
     content.file.close()
     return content
 
@@ -59,9 +59,9 @@ CLOSED = {
     "named File": lambda: close(File(Path("other.txt").open("w+b"), LOCAL)),
     "BytesIO": lambda: close(io.BytesIO(b"mine")),
     "StringIO": lambda: close(io.StringIO("mine")),
-    "ContentFile": lambda: close_inside(ContentFile(b"mine", LOCAL)),
-    "ContentFile of text": lambda: close_inside(ContentFile("mine", LOCAL)),
-    "upload": lambda: close_inside(SimpleUploadedFile(LOCAL, b"mine")),
+    "ContentFile": lambda: close_wrapped_file(ContentFile(b"mine", LOCAL)),
+    "ContentFile of text": lambda: close_wrapped_file(ContentFile("mine", LOCAL)),
+    "upload": lambda: close_wrapped_file(SimpleUploadedFile(LOCAL, b"mine")),
     "temporary upload": lambda: close(TemporaryUploadedFile(LOCAL, "text/plain", 4, None)),
     "field's file": lambda: read_and_close(make_field_file()),
     "no file": lambda: File(None, LOCAL),
@@ -69,25 +69,25 @@ CLOSED = {
 
 
 @pytest.mark.parametrize("kind", CLOSED)
-def test_closed_content_is_refused_and_not_opened_again(storage, kind):
+def test_closed_content_raises_and_is_not_reopened(storage, kind):
     content = CLOSED[kind]()
     assert content.closed
     check_raises(storage, content)
     assert content.closed
 
 
-def test_file_of_a_field_is_opened_by_its_own_storage(storage):
+def test_closed_field_file_is_opened_by_its_storage(storage):
     with make_field_file() as file:
         assert file.closed
         assert read(storage, storage.save("a.txt", file)) == b"secret"
 
 
 @pytest.mark.parametrize("content", [None, b"mine", "mine", LOCAL, {"mine": 1}], ids=repr)
-def test_what_is_no_file_is_refused(storage, content):
+def test_content_that_is_not_a_file_raises(storage, content):
     check_raises(storage, content)
 
 
-def test_closed_content_does_not_matter_where_the_bytes_are_there(storage):
+def test_closed_content_is_ignored_for_an_existing_file(storage):
     known = storage.get_original_storage().save("a.txt", ContentFile(b"there"))
     path = storage.save("a.txt", CLOSED["File"](), original_storage_path=known)
     assert read(storage, path) == b"there"

@@ -1,4 +1,4 @@
-"""Contents that are odd, or lie about themselves: stored whole, or refused."""
+"""Unusual content is saved completely or raises an error."""
 
 import io
 from array import array
@@ -22,7 +22,7 @@ LATIN = "straße é\n" * 100
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The working directory, which nobody reads from or writes to."""
+    """Change to an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -37,23 +37,23 @@ def make_temporary_upload(data=DATA):
 class RaisingSize:
     @property
     def size(self):
-        raise RuntimeError("Nobody knows.")
+        raise RuntimeError("The size is unknown.")
 
     @size.setter
     def size(self, size):
         pass
 
 
-def lie(content, size):
+def set_wrong_size(content, size):
     if size is RaisingSize:
-        content.__class__ = type("Liar", (RaisingSize, type(content)), {})
+        content.__class__ = type("ContentWithRaisingSize", (RaisingSize, type(content)), {})
         vars(content).pop("size", None)
     else:
         content.size = size
     return content
 
 
-class TestSizeThatLies:
+class TestWrongSize:
     @pytest.mark.parametrize("size", [0, 1, 10**9, -1, None, "many", RaisingSize], ids=str)
     @pytest.mark.parametrize(
         "make",
@@ -64,44 +64,44 @@ class TestSizeThatLies:
         ],
         ids=["ContentFile", "SimpleUploadedFile", "TemporaryUploadedFile"],
     )
-    def test_is_not_believed(self, storage, make, size):
+    def test_wrong_size_is_ignored(self, storage, make, size):
         with make() as content:
-            check_is_saved(storage, lie(content, size), DATA)
+            check_is_saved(storage, set_wrong_size(content, size), DATA)
 
 
-class Short(io.BytesIO):
-    """Gives less than it is asked for, as sockets do."""
+class ShortReads(io.BytesIO):
+    """``read`` returns fewer bytes than requested, like sockets."""
 
     def read(self, size=-1):
         return super().read(min(size, 5) if size and size > 0 else 5)
 
 
-class Generous(io.BytesIO):
-    """Gives more than it is asked for."""
+class LongReads(io.BytesIO):
+    """``read`` returns more bytes than requested."""
 
     def read(self, size=-1):
         return super().read(size + 3 if size and size > 0 else size)
 
 
-class Everything(io.BytesIO):
-    """Does not know of sizes."""
+class CompleteReads(io.BytesIO):
+    """``read`` ignores the size."""
 
     def read(self, size=-1):
         return super().read()
 
 
-class Buffers(io.BytesIO):
+class ByteArrayReads(io.BytesIO):
     def read(self, size=-1):
         return bytearray(super().read(size))
 
 
-class Views(io.BytesIO):
+class MemoryViewReads(io.BytesIO):
     def read(self, size=-1):
         return memoryview(super().read(size))
 
 
-class Once:
-    """Can be read, and nothing else."""
+class ReadOnly:
+    """An object that has only the method ``read``."""
 
     def __init__(self, data):
         self._file = io.BytesIO(data)
@@ -110,8 +110,8 @@ class Once:
         return self._file.read(min(size, 5) if size and size > 0 else 5)
 
 
-class Stream(Once):
-    """Says so."""
+class Stream(ReadOnly):
+    """A stream whose ``seekable`` returns False."""
 
     closed = False
 
@@ -119,36 +119,38 @@ class Stream(Once):
         return False
 
 
-class Pieces(ContentFile):
-    """Gives its chunks as bytes of all kinds, some of them empty."""
+class MixedChunks(ContentFile):
+    """``chunks`` returns bytes-like objects of several types, some of them empty."""
 
     def chunks(self, chunk_size=None):
         yield from (b"", DATA[:3], bytearray(DATA[3:6]), memoryview(DATA)[6:9], b"", DATA[9:])
 
 
 class TestReading:
-    @pytest.mark.parametrize("kind", [Short, Generous, Everything, Buffers, Views])
+    @pytest.mark.parametrize(
+        "kind", [ShortReads, LongReads, CompleteReads, ByteArrayReads, MemoryViewReads]
+    )
     @pytest.mark.parametrize("wrap", [lambda file: file, File], ids=["file", "File"])
-    def test_of_any_kind_is_whole(self, storage, kind, wrap):
+    def test_content_of_any_reader_is_complete(self, storage, kind, wrap):
         check_is_saved(storage, wrap(kind(DATA)), DATA)
 
-    @pytest.mark.parametrize("kind", [Once, Stream])
+    @pytest.mark.parametrize("kind", [ReadOnly, Stream])
     @pytest.mark.parametrize("wrap", [lambda file: file, File], ids=["file", "File"])
-    def test_of_what_can_be_read_but_once_is_whole(self, storage, wrap, kind):
+    def test_content_that_can_be_read_once_is_complete(self, storage, wrap, kind):
         content = wrap(kind(DATA))
         if isinstance(storage, FallbackStorage):
-            # the first original storage has had a part of it
+            # The first original storage has read a part of it.
             check_raises(storage, content, OSError)
         else:
             check_is_saved(storage, content, DATA)
 
-    def test_of_pieces_is_whole(self, storage):
-        check_is_saved(storage, Pieces(DATA), DATA)
+    def test_content_of_mixed_chunks_is_complete(self, storage):
+        check_is_saved(storage, MixedChunks(DATA), DATA)
 
     @pytest.mark.parametrize(
         "make", [lambda: File(io.BytesIO(DATA)), make_temporary_upload], ids=["File", "Temporary"]
     )
-    def test_begins_with_the_first_byte_wherever_it_stands(self, storage, make):
+    def test_content_is_read_from_its_first_byte(self, storage, make):
         with make() as content:
             for position in (1, len(DATA), 10 * len(DATA)):
                 content.seek(position)
@@ -165,14 +167,14 @@ class TestReading:
         ],
         ids=["text", "StringIO", "upload", "temporary upload", "File"],
     )
-    def test_of_nothing_is_an_empty_file(self, storage, make):
+    def test_empty_content_is_an_empty_file(self, storage, make):
         content = make()
         check_is_saved(storage, content, b"")
         content.close()
 
 
-class Parts(ContentFile):
-    """Gives these parts, whatever they are."""
+class GivenChunks(ContentFile):
+    """``chunks`` returns the given values."""
 
     def __init__(self, *parts):
         super().__init__(b"x")
@@ -182,27 +184,27 @@ class Parts(ContentFile):
         yield from self.parts
 
 
-class TestPartsThatAreNotBytes:
+class TestInvalidChunks:
     @pytest.mark.parametrize(
         "part", [3, True, 0, None, [104, 105], range(3), 1.5, object()], ids=repr
     )
-    def test_are_refused(self, storage, part):
-        check_raises(storage, Parts(part), TypeError)
-        check_raises(storage, Parts(b"first", part), TypeError)
+    def test_other_values_raise_type_error(self, storage, part):
+        check_raises(storage, GivenChunks(part), TypeError)
+        check_raises(storage, GivenChunks(b"first", part), TypeError)
 
-    def test_number_from_read_is_refused(self, storage):
+    def test_number_from_read_raises_type_error(self, storage):
         class Reader:
             name = "a.txt"
-            answers = iter([3, b""])
+            results = iter([3, b""])
 
             def read(self, size=-1):
-                return next(self.answers, b"")
+                return next(self.results, b"")
 
         check_raises(storage, Reader(), TypeError)
 
-    def test_other_buffers_are_bytes(self, storage):
+    def test_bytes_like_objects_are_saved(self, storage):
         parts = (bytearray(b"a"), memoryview(b"bcd")[::2], array("B", b"e"), "é")
-        check_is_saved(storage, Parts(*parts), "abdeé".encode())
+        check_is_saved(storage, GivenChunks(*parts), "abdeé".encode())
 
 
 class TestText:
@@ -216,12 +218,12 @@ class TestText:
         ],
         ids=["StringIO", "ContentFile", "File", "TextIOWrapper"],
     )
-    def test_is_stored_as_utf_8(self, storage, make):
+    def test_text_is_stored_as_utf_8(self, storage, make):
         check_is_saved(storage, make(), TEXT.encode())
 
     @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
     @pytest.mark.parametrize("wrap", [lambda file: file, File], ids=["file", "File"])
-    def test_of_an_open_file_is_stored_as_utf_8(self, storage, folder, encoding, wrap):
+    def test_open_text_file_is_stored_as_utf_8(self, storage, folder, encoding, wrap):
         source = folder / "source.txt"
         source.write_text(LATIN, encoding)
         with source.open(encoding=encoding) as file:
@@ -230,10 +232,10 @@ class TestText:
             assert not file.closed
 
     @pytest.mark.parametrize("make", [io.StringIO, ContentFile], ids=["StringIO", "ContentFile"])
-    def test_that_cannot_be_utf_8_is_refused(self, storage, make):
+    def test_text_with_surrogates_raises(self, storage, make):
         check_raises(storage, make(f"{TEXT}\ud800"))
 
-    def test_of_an_open_file_that_cannot_be_utf_8_is_refused(self, storage, folder):
+    def test_open_text_file_with_surrogates_raises(self, storage, folder):
         source = folder / "source.txt"
         source.write_bytes(TEXT.encode() + b"\xff")
         with source.open(encoding="utf-8", errors="surrogateescape") as file:

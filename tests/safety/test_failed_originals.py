@@ -1,4 +1,4 @@
-"""Original storages that fail: nothing is left in them, and the next one gets all or nothing."""
+"""Failed original storages keep no partial file, and the next one gets the complete content."""
 
 import io
 import os
@@ -22,36 +22,36 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 DATA = bytes(range(256)) * 1000
 
 
-class Passing(OriginalStorageFallbackMixin):
+class FallbackMixin(OriginalStorageFallbackMixin):
     fallback_exceptions = (OSError,)
-    fails_by_itself = False
+    always_fails = False
 
 
-class Disk(Passing, FileSystemStorage):
+class Disk(FallbackMixin, FileSystemStorage):
     pass
 
 
-class Memory(Passing, MemoryStorage):
+class Memory(FallbackMixin, MemoryStorage):
     pass
 
 
-class GridFS(Passing, GridFSStorage):
+class GridFS(FallbackMixin, GridFSStorage):
     pass
 
 
-class Late(Disk):
-    """Cannot give the file, which is whole by then, to the group of its folder."""
+class FailsAfterWriting(Disk):
+    """Fails to change the group of the complete file."""
 
-    fails_by_itself = True
+    always_fails = True
 
     def _ensure_location_group_id(self, full_path):
         raise PermissionError(full_path)
 
 
-class Moving(Disk):
-    """Takes an upload away from its place before it fails."""
+class MovesUpload(Disk):
+    """Moves the temporary file of an upload and fails."""
 
-    fails_by_itself = True
+    always_fails = True
 
     def _save(self, name, content):
         if hasattr(content, "temporary_file_path"):
@@ -62,9 +62,9 @@ class Moving(Disk):
 
 
 class Interrupted(Memory):
-    """Keeps what it got before it fails, after some bytes or after none."""
+    """Stores the first bytes of the content and fails."""
 
-    fails_by_itself = True
+    always_fails = True
 
     def __init__(self, size):
         super().__init__()
@@ -76,31 +76,31 @@ class Interrupted(Memory):
         raise OSError(f"connection lost after {self.size} bytes")
 
 
-class BreaksOnce:
-    """Mixed into content that breaks once, if it is told to."""
+class FailsOnceMixin:
+    """Content that raises an error once if ``fails`` is set."""
 
-    is_to_break = False
+    fails = False
 
     def chunks(self, chunk_size=None):
         for number, chunk in enumerate(super().chunks(1000)):
-            if number and self.is_to_break:
-                self.is_to_break = False
+            if number and self.fails:
+                self.fails = False
                 raise OSError("broken pipe")
             yield chunk
 
 
-class Content(BreaksOnce, ContentFile):
+class Content(FailsOnceMixin, ContentFile):
     pass
 
 
-class Temporary(BreaksOnce, TemporaryUploadedFile):
+class Temporary(FailsOnceMixin, TemporaryUploadedFile):
     def __init__(self, data):
         super().__init__("upload.bin", "application/x-upload", len(data), None)
         self.write(data)
 
 
 class Stream:
-    """Can be read once: it has no ``seek``."""
+    """Content that can be read once, because it has no ``seek``."""
 
     def __init__(self, data):
         self.file = io.BytesIO(data)
@@ -109,7 +109,7 @@ class Stream:
         return self.file.read(size)
 
 
-class BreakingStream(Stream):
+class FailingStream(Stream):
     def read(self, size=-1):
         if self.file.tell():
             raise OSError("broken pipe")
@@ -118,7 +118,7 @@ class BreakingStream(Stream):
 
 @pytest.fixture(params=settings.META_BACKENDS)
 def chain(request, settings):
-    """Configure a proxy storage that goes from one original to the next."""
+    """Return a function that creates a proxy storage with several original storages."""
 
     def chain(*originals):
         originals = {f"number {number}": each for number, each in enumerate(originals, 1)}
@@ -135,7 +135,7 @@ def chain(request, settings):
     return chain
 
 
-def saved_by(storage, path):
+def get_original_storage_name(storage, path):
     return storage.meta_backend.get(path)["original_storage_name"]
 
 
@@ -145,40 +145,40 @@ def saved_by(storage, path):
         lambda folder: Disk(folder, allow_overwrite=True),
         lambda folder: Memory(),
         lambda folder: GridFS(get_mongo_db),
-        Late,
-        Moving,
+        FailsAfterWriting,
+        MovesUpload,
         lambda folder: Interrupted(1000),
     ],
-    ids=["disk", "overwriting", "memory", "gridfs", "late", "moving", "interrupted"],
+    ids=["disk", "overwriting", "memory", "gridfs", "after writing", "moves upload", "interrupted"],
 )
 def first(request, tmp_path):
     return request.param(tmp_path)
 
 
-class TestAttemptThatFails:
+class TestFailedAttempt:
     @pytest.mark.parametrize("content", [Content, Temporary])
-    def test_leaves_nothing_and_the_next_one_gets_all(self, chain, first, content):
+    def test_next_original_storage_gets_the_complete_content(self, chain, first, content):
         storage = chain(first, Memory())
         with content(DATA) as file:
-            file.is_to_break = not first.fails_by_itself
+            file.fails = not first.always_fails
             path = storage.save("hello.bin", file)
             file.seek(0)
             assert file.read() == DATA
-        assert saved_by(storage, path) == "number 2"
+        assert get_original_storage_name(storage, path) == "number 2"
         assert read(storage, path) == DATA
         assert get_original_files(first) == []
 
-    def test_upload_stays_where_it_is(self, chain, tmp_path):
+    def test_temporary_file_of_an_upload_is_kept(self, chain, tmp_path):
         with TemporaryUploadedFile("upload.bin", "application/x-upload", 5, None) as upload:
             upload.write(b"world")
-            storage = chain(Moving(tmp_path), Disk(tmp_path / "next"))
+            storage = chain(MovesUpload(tmp_path), Disk(tmp_path / "next"))
             path = storage.save("hello.bin", upload)
             assert os.path.exists(upload.temporary_file_path())
         assert read(storage, path) == b"world"
         assert [str(file) for file in get_original_files(Disk(tmp_path))] == [path]
 
-    def test_is_the_last_one_for_content_without_seek(self, chain, first):
-        stream = (Stream if first.fails_by_itself else BreakingStream)(DATA)
+    def test_content_without_seek_is_not_read_again(self, chain, first):
+        stream = (Stream if first.always_fails else FailingStream)(DATA)
         second = Memory()
         storage = chain(first, second)
         with pytest.raises(OSError) as caught:
@@ -187,16 +187,16 @@ class TestAttemptThatFails:
         assert get_original_files(first) == get_original_files(second) == []
         assert list(storage.meta_backend) == []
 
-    def test_content_without_seek_that_nobody_has_read_goes_on(self, chain, tmp_path):
+    def test_unread_content_without_seek_goes_to_the_next(self, chain, tmp_path):
         (tmp_path / "file").write_bytes(b"no folder")
         storage = chain(Interrupted(0), Disk(tmp_path / "file"), Memory())
         path = storage.save("hello.bin", Stream(DATA))
-        assert saved_by(storage, path) == "number 3"
+        assert get_original_storage_name(storage, path) == "number 3"
         assert read(storage, path) == DATA
 
 
-class TestErrorThatIsRaised:
-    def test_is_the_last_one_with_notes_on_those_before(self, chain):
+class TestRaisedError:
+    def test_last_error_is_raised_with_notes_about_the_others(self, chain):
         originals = [Interrupted(size) for size in (100, 50, 10)]
         with pytest.raises(OSError, match="lost after 10 bytes") as caught:
             chain(*originals).save("hello.bin", ContentFile(DATA))
@@ -208,7 +208,7 @@ class TestErrorThatIsRaised:
         ]
         assert [get_original_files(original) for original in originals] == [[], [], []]
 
-    def test_has_notes_where_no_name_is_found_for_the_next_one(self, chain, tmp_path):
+    def test_error_of_the_next_name_has_notes_about_the_others(self, chain, tmp_path):
         storage = chain(Interrupted(100), Disk(tmp_path))
         with pytest.raises(InvalidNameError) as caught:
             storage.save("hello.bin", ContentFile(DATA), max_length=len(str(tmp_path)))
@@ -216,16 +216,16 @@ class TestErrorThatIsRaised:
 
 
 class TestErrorOfTheMetaBackend:
-    """No second copy is written for it, whatever the original storages want to be passed for."""
+    """It never selects the next original storage, regardless of ``fallback_exceptions``."""
 
-    class Careless(Disk):
+    class CatchAllStorage(Disk):
         fallback_exceptions = (Exception,)
 
     @pytest.fixture
     def originals(self, tmp_path):
-        return [self.Careless(tmp_path / "1"), self.Careless(tmp_path / "2")]
+        return [self.CatchAllStorage(tmp_path / "1"), self.CatchAllStorage(tmp_path / "2")]
 
-    def test_before_the_bytes_are_written(self, chain, originals, monkeypatch):
+    def test_error_before_the_write(self, chain, originals, monkeypatch):
         def fail(path):
             raise MetaBackendUnavailable("gone")
 
@@ -235,16 +235,16 @@ class TestErrorOfTheMetaBackend:
             storage.save("hello.bin", ContentFile(DATA))
         assert [get_original_files(original) for original in originals] == [[], []]
 
-    def test_after_they_were_written(self, chain, originals, monkeypatch):
+    def test_error_after_the_write(self, chain, originals, monkeypatch):
         storage, tried = chain(*originals), []
         get_data = storage.get_data_for_meta_backend_save
-        refused = None if storage.meta_backend.get_transaction_alias() else object()
+        invalid = None if storage.meta_backend.get_transaction_alias() else object()
 
-        def spoil(**kwargs):
+        def get_invalid_data(**kwargs):
             tried.append(kwargs["path"])
-            return {**get_data(**kwargs), "checksum": refused}
+            return {**get_data(**kwargs), "checksum": invalid}
 
-        monkeypatch.setattr(storage, "get_data_for_meta_backend_save", spoil)
+        monkeypatch.setattr(storage, "get_data_for_meta_backend_save", get_invalid_data)
         with pytest.raises(MetaBackendError, match="refused"):
             storage.save("hello.bin", ContentFile(DATA))
         assert len(tried) == 1

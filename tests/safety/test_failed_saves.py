@@ -1,4 +1,4 @@
-"""Records that cannot be written: the bytes go with them, and the error says why."""
+"""If a record cannot be written, its file is removed and the error has the cause."""
 
 import pytest
 from bson.errors import InvalidDocument
@@ -22,7 +22,7 @@ pytestmark = [
 
 
 class Upload(ContentFile):
-    """Calls somebody when half of it has been read."""
+    """Calls a function when half of the content has been read."""
 
     def __init__(self, content, call):
         super().__init__(content)
@@ -35,36 +35,36 @@ class Upload(ContentFile):
         yield from others
 
 
-def save_known(storage):
-    """Try to record bytes that are in the original storage already; return where."""
+def save_existing(storage):
+    """Try to record an existing file of the original storage, and return its name."""
     known = storage.original_storage.save("known.txt", ContentFile(b"known"))
     with pytest.raises(MetaBackendError):
         storage.save("known.txt", None, original_storage_path=known)
     return known
 
 
-class Refusal:
-    """A table that refuses every record, from one moment to another."""
+class TableFault:
+    """A change of the table that makes every insert fail until it is reverted."""
 
     def __init__(self, begin, end):
         self.statements = [begin, end]
 
     def begin(self):
-        self._go_on(to=1)
+        self._execute_up_to(to=1)
 
     def end(self):
-        self._go_on(to=0)
+        self._execute_up_to(to=0)
 
-    def _go_on(self, to):
+    def _execute_up_to(self, to):
         if len(self.statements) > to:
             with connection.cursor() as cursor:
                 cursor.execute(self.statements.pop(0))
 
 
 TABLE = "testapp_storedfile"
-REFUSALS = {
+TABLE_FAULTS = {
     "table is renamed": (
-        f"ALTER TABLE {TABLE} RENAME TO elsewhere",
+        f"ALTER TABLE {TABLE} RENAME TO renamed",
         f"ALTER TABLE elsewhere RENAME TO {TABLE}",
     ),
     "trigger": (
@@ -79,39 +79,41 @@ REFUSALS = {
 }
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="Its triggers are its own.")
-class TestTableThatRefuses:
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="The SQL of the triggers is that of SQLite."
+)
+class TestTableWithFault:
     @pytest.fixture(params=ORIGINALS)
     def storage(self, request):
         return get_proxy_storage(f"orm-{request.param}")
 
-    @pytest.fixture(params=REFUSALS)
-    def refusal(self, request, empty_storages):
-        refusal = Refusal(*REFUSALS[request.param])
-        yield refusal
-        refusal.end()
+    @pytest.fixture(params=TABLE_FAULTS)
+    def fault(self, request, empty_storages):
+        fault = TableFault(*TABLE_FAULTS[request.param])
+        yield fault
+        fault.end()
 
-    def test_bytes_are_removed_and_the_cause_comes_through(self, storage, refusal):
+    def test_file_is_removed_and_the_error_has_a_cause(self, storage, fault):
         path = storage.save("hello.txt", ContentFile(b"first"))
         before = get_original_files(storage.original_storage)
 
         with pytest.raises(MetaBackendError) as caught:
-            storage.save("hello.txt", Upload(b"second", refusal.begin))
+            storage.save("hello.txt", Upload(b"second", fault.begin))
 
         assert isinstance(caught.value.__cause__, DatabaseError)
         assert not isinstance(caught.value, MetaBackendObjectAlreadyExists)
         assert get_original_files(storage.original_storage) == before
-        refusal.end()
+        fault.end()
         assert read(storage, path) == b"first"
         assert read(storage, storage.save("hello.txt", ContentFile(b"third"))) == b"third"
 
-    def test_bytes_that_were_there_before_stay(self, storage, refusal):
+    def test_existing_file_is_kept(self, storage, fault):
         storage.save("hello.txt", ContentFile(b"first"))
-        refusal.begin()
-        assert is_in_original(storage, save_known(storage))
+        fault.begin()
+        assert is_in_original(storage, save_existing(storage))
 
 
-class TestDocumentThatIsRefused:
+class TestInvalidDocument:
     @pytest.fixture(params=ORIGINALS)
     def storage(self, request, monkeypatch):
         storage = get_proxy_storage(f"mongo-{request.param}")
@@ -123,18 +125,18 @@ class TestDocumentThatIsRefused:
         )
         return storage
 
-    def test_bytes_are_removed_and_the_cause_comes_through(self, storage):
+    def test_file_is_removed_and_the_error_has_a_cause(self, storage):
         with pytest.raises(MetaBackendError, match="refused") as caught:
             storage.save("hello.txt", ContentFile(b"world"))
         assert isinstance(caught.value.__cause__, InvalidDocument)
         assert get_original_files(storage.original_storage) == []
 
-    def test_bytes_that_were_there_before_stay(self, storage):
-        assert is_in_original(storage, save_known(storage))
+    def test_existing_file_is_kept(self, storage):
+        assert is_in_original(storage, save_existing(storage))
 
 
-def test_document_that_breaks_an_index_of_the_project(monkeypatch):
-    """To try other paths would never come to an end."""
+def test_other_unique_index_causes_no_endless_retries(monkeypatch):
+    """Another path cannot satisfy a unique index of the project."""
     storage, tries = get_proxy_storage("mongo-metadata"), []
     create = storage.meta_backend.create
 
@@ -157,8 +159,8 @@ def test_document_that_breaks_an_index_of_the_project(monkeypatch):
 
 
 @pytest.mark.parametrize("storage", ["orm-disk", "mongo-disk", "simple"], indirect=True)
-class TestSaveThatIsInterrupted:
-    """While its record is being written: it is there, or it is not."""
+class TestInterruptedSave:
+    """The process is interrupted before or after its record is written."""
 
     def interrupt(self, monkeypatch, storage, write):
         create = storage.meta_backend.create
@@ -174,25 +176,25 @@ class TestSaveThatIsInterrupted:
             storage.save("hello.txt", ContentFile(b"world"))
         return get_original_files(storage.original_storage)
 
-    def test_bytes_of_a_record_that_is_there_stay(self, storage, monkeypatch):
+    def test_file_with_a_record_is_kept(self, storage, monkeypatch):
         self.interrupt(monkeypatch, storage, lambda create, data: create(data))
         (file,) = self.save(storage)
         assert read(storage, str(file)) == b"world"
 
-    def test_bytes_without_record_are_removed(self, storage, monkeypatch):
+    def test_file_without_record_is_removed(self, storage, monkeypatch):
         self.interrupt(monkeypatch, storage, lambda create, data: None)
         assert self.save(storage) == []
 
-    def test_record_of_somebody_else_keeps_no_bytes(self, storage, monkeypatch):
-        def write_somebody_elses(create, data):
-            create({**data, "original_storage_path": "else.txt"})
+    def test_file_is_removed_if_another_record_has_the_path(self, storage, monkeypatch):
+        def write_another_record(create, data):
+            create({**data, "original_storage_path": "other.txt"})
 
-        self.interrupt(monkeypatch, storage, write_somebody_elses)
+        self.interrupt(monkeypatch, storage, write_another_record)
         assert self.save(storage) == []
         (record,) = storage.meta_backend
-        assert record["original_storage_path"] == "else.txt"
+        assert record["original_storage_path"] == "other.txt"
 
-    def test_bytes_that_were_there_before_stay(self, storage, monkeypatch):
+    def test_existing_file_is_kept(self, storage, monkeypatch):
         self.interrupt(monkeypatch, storage, lambda create, data: None)
         known = storage.original_storage.save("known.txt", ContentFile(b"known"))
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Bytes that are in an original storage already: one record of them, whatever they are called."""
+"""An existing file of an original storage gets one record, regardless of how it is named."""
 
 from contextlib import suppress
 
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.django_db
     ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"],
     indirect=True,
 )
-class TestNothingThere:
+class TestMissingFile:
     @EXAMPLES
     @given(
         known=st.one_of(
             names,
             names.map(lambda name: f"/{name}"),
-            invalid_names.filter(lambda value: value is not None),  # says that the bytes are new
+            invalid_names.filter(lambda value: value is not None),  # None means a new file.
             invalid_names.map(PathLikeObject),
         )
     )
     @example(known="/etc/hostname")
-    def test_is_recorded(self, storage, known):
+    def test_missing_file_is_not_recorded(self, storage, known):
         files_before = get_local_files()
         with pytest.raises(ProxyStorageError) as caught:
             storage.save("a.txt", None, original_storage_path=known)
@@ -41,32 +41,32 @@ class TestNothingThere:
         assert get_local_files() == files_before
 
 
-class TestSpelling:
-    """A second record of the same bytes would lose them as soon as the first is deleted."""
+class TestNameVariants:
+    """If a file had two records, deleting one would remove the file of the other."""
 
-    def spell(self, storage, known):
+    def get_variants(self, storage, known):
         yield from (known, f"./{known}", f".//{known}", f"/{known}", f"sub/../{known}")
         with suppress(NotImplementedError):
             yield storage.get_original_storage().path(known)
 
-    def put(self, storage):
+    def create_file(self, storage):
         return storage.get_original_storage().save("there.txt", ContentFile(b"there"))
 
     def check_one_record(self, storage, known):
         path = storage.save("a.txt", None, original_storage_path=known)
         paths = sorted(get_record_paths(storage))
-        for spelled in self.spell(storage, known):
+        for variant in self.get_variants(storage, known):
             with pytest.raises(ProxyStorageError):
-                storage.save("a.txt", None, original_storage_path=spelled)
+                storage.save("a.txt", None, original_storage_path=variant)
             assert sorted(get_record_paths(storage)) == paths
         assert read(storage, path) == b"there"
 
-    def test_makes_no_second_record(self, storage):
-        self.check_one_record(storage, self.put(storage))
+    def test_variant_gets_no_second_record(self, storage):
+        self.check_one_record(storage, self.create_file(storage))
 
-    def test_makes_no_second_record_where_somebody_has_the_path(self, storage):
-        known = self.put(storage)
+    def test_variant_gets_no_second_record_if_the_path_is_taken(self, storage):
+        known = self.create_file(storage)
         usual = storage.get_path(storage.get_original_storage(), known)
-        somebody = {"proxy_storage_name": "somebody", "original_storage_path": "x"}
-        storage.meta_backend.create({**somebody, "path": usual})
+        other = {"proxy_storage_name": "other", "original_storage_path": "x"}
+        storage.meta_backend.create({**other, "path": usual})
         self.check_one_record(storage, known)

@@ -1,4 +1,4 @@
-"""Deletes of a MongoDB record that a process has locked that is killed, or whose clock is wrong."""
+"""Deletes of records in MongoDB that were locked by a killed process or with a wrong clock."""
 
 import signal
 import subprocess
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 
 DAY = 24 * 60 * 60
 WAIT = 0.4
-# what a machine under load may add
+# Additional seconds on a machine under load
 MARGIN = 5
-LOCK_AND_BE_KILLED = """
+LOCK_AND_KILL = """
 import os, signal, sys
 from django.conf import settings
 settings.configure(USE_TZ=True)
@@ -41,7 +41,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-class Everybody(FileViewSet):
+class PublicFileViewSet(FileViewSet):
     permission_classes = [AllowAny]
     delete_permission_classes = [AllowAny]
     authentication_classes = []
@@ -58,21 +58,21 @@ def path(storage):
     return storage.save("a.txt", ContentFile(b"world"))
 
 
-def lock_and_be_killed(path):
+def lock_in_a_killed_process(path):
     arguments = [django_settings.MONGODB_URI, django_settings.MONGODB_NAME, path]
-    command = [sys.executable, "-c", LOCK_AND_BE_KILLED, *arguments]
+    command = [sys.executable, "-c", LOCK_AND_KILL, *arguments]
     finished = subprocess.run(command, check=False, capture_output=True)
     assert finished.returncode == -signal.SIGKILL, finished.stderr
 
 
-def set_end(path, ends_at):
+def set_lock_end(path, ends_at):
     get_mongo_db()["records"].update_one(
         {"path": path}, {"$set": {mongo.CLAIM: "another", mongo.CLAIMED_UNTIL: ends_at}}
     )
 
 
 def run_together(function, count=8):
-    """Return what a function gives in as many threads, and how long all of them took."""
+    """Return the results of a function in several threads, and the seconds until all have ended."""
     together, results = threading.Barrier(count), []
 
     def run():
@@ -93,8 +93,8 @@ def run_together(function, count=8):
 
 
 class TestLockOfAKilledProcess:
-    def test_holds_nobody_for_longer_than_the_limit(self, storage, path):
-        lock_and_be_killed(path)
+    def test_delete_waits_for_the_limit_and_raises(self, storage, path):
+        lock_in_a_killed_process(path)
         errors, seconds = run_together(lambda: storage.delete(path))
         assert WAIT <= seconds < WAIT + MARGIN
         for error in errors:
@@ -104,9 +104,9 @@ class TestLockOfAKilledProcess:
             assert repr(path) in str(error)
         assert read(storage, path) == b"world"
 
-    def test_is_503_at_the_endpoint(self, storage, path):
-        lock_and_be_killed(path)
-        view = Everybody.as_view({"get": "list"}, meta_backends=[storage.meta_backend])
+    def test_endpoint_returns_503(self, storage, path):
+        lock_in_a_killed_process(path)
+        view = PublicFileViewSet.as_view({"get": "list"}, meta_backends=[storage.meta_backend])
 
         def delete():
             return view(APIRequestFactory().delete(f"/?path={path}"))
@@ -116,55 +116,55 @@ class TestLockOfAKilledProcess:
         assert {response.status_code for response in responses} == {503}
         assert {response["Retry-After"] for response in responses} == {"5"}
 
-    def test_ends_by_itself(self, storage, path, monkeypatch):
-        lock_and_be_killed(path)
+    def test_lock_expires(self, storage, path, monkeypatch):
+        lock_in_a_killed_process(path)
         later = time.time() + mongo.CLAIM_SECONDS
         monkeypatch.setattr(mongo.time, "time", lambda: later)
         results, _ = run_together(lambda: storage.delete(path))
         assert results == [None] * 8
         assert not storage.exists(path)
 
-    def test_hinders_nothing_but_deletes(self, storage, path):
-        lock_and_be_killed(path)
+    def test_lock_affects_deletes_only(self, storage, path):
+        lock_in_a_killed_process(path)
         assert mongo.CLAIM not in storage.get_meta_backend_obj(path)
         storage.meta_backend.update(path, {"size": 5})
         assert storage.meta_backend.select()[0]["size"] == 5
         assert storage.save("a.txt", ContentFile(b"other")) != path
 
 
-class TestEndThatNoLockHas:
+class TestInvalidLockEnd:
     """The clock of another machine is wrong, or another program has written the value."""
 
     @pytest.mark.parametrize("ahead", [DAY, 1000 * DAY, mongo.CLAIM_SECONDS * 2])
-    def test_too_far_ahead(self, storage, path, ahead):
-        set_end(path, time.time() + ahead)
+    def test_end_in_the_far_future_is_ignored(self, storage, path, ahead):
+        set_lock_end(path, time.time() + ahead)
         storage.delete(path)
         assert not storage.exists(path)
 
     @pytest.mark.parametrize("ends_at", ["tomorrow", [], True, -1, 0])
-    def test_of_another_kind(self, storage, path, ends_at):
-        set_end(path, ends_at)
+    def test_end_of_another_type_is_ignored(self, storage, path, ends_at):
+        set_lock_end(path, ends_at)
         storage.delete(path)
         assert not storage.exists(path)
 
-    def test_is_broken_by_one_of_many(self, storage, path):
-        set_end(path, time.time() + DAY)
+    def test_only_one_thread_breaks_the_lock(self, storage, path):
+        set_lock_end(path, time.time() + DAY)
         claims, _ = run_together(lambda: storage.meta_backend.claim(storage.meta_backend.get(path)))
         errors = [claim for claim in claims if isinstance(claim, MetaBackendUnavailable)]
         assert len(errors) == 7
 
-    def test_of_a_clock_that_is_a_little_ahead_is_believed(self, storage, path):
-        set_end(path, time.time() + mongo.CLAIM_SECONDS + mongo.CLOCK_TOLERANCE / 2)
+    def test_end_slightly_in_the_future_is_accepted(self, storage, path):
+        set_lock_end(path, time.time() + mongo.CLAIM_SECONDS + mongo.CLOCK_TOLERANCE / 2)
         with pytest.raises(MetaBackendUnavailable):
             storage.delete(path)
         assert storage.exists(path)
 
     @pytest.mark.django_db(databases=["default", "other"])
-    def test_does_not_hold_the_clients_of_the_site(self, path, storage, settings):
+    def test_endpoint_ignores_an_invalid_lock(self, path, storage, settings):
         classes = ["rest_framework.permissions.IsAdminUser"]
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "DELETE_PERMISSION_CLASSES": classes}
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "DEFAULT_PERMISSION_CLASSES": classes}
-        set_end(path, time.time() + DAY)
+        set_lock_end(path, time.time() + DAY)
         admin = Client()
         admin.force_login(User.objects.create(username="admin", is_staff=True))
         assert admin.delete("/files/", query_params={"path": path}).status_code == 204

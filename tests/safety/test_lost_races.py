@@ -1,4 +1,4 @@
-"""Saves that lose a race for certain: what was free, or there, is not when it is needed."""
+"""Saves that lose a race: names and records change after they were checked."""
 
 import io
 
@@ -20,53 +20,53 @@ from tests.testapp.storages import MemoryStorage
 pytestmark = pytest.mark.usefixtures("empty_storages")
 
 ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
-# those whose originals keep files under the very names that they are saved under
+# Storages whose original storages keep the given names
 EXCLUSIVE = ["orm-disk", "orm-gridfs", "mongo-disk", "mongo-gridfs"]
-# more questions than any save has to ask
-MANY = 50
+# More calls than any save makes
+MAX_CALLS = 50
 
 
 def save(storage, content=b"world"):
     return storage.save("same.txt", ContentFile(content))
 
 
-def lose_bytes(storage, path):
+def remove_original_file(storage, path):
     record = storage.meta_backend.get(path)
     storage.get_original_storage(record).delete(record["original_storage_path"])
 
 
 def count_calls(function):
-    """Return a function that can be called as often as a save may need it."""
+    """Return a function that fails if it is called endlessly."""
     calls = []
 
     def count(*args):
         calls.append(args)
-        assert len(calls) < MANY, "it would never come to an end"
+        assert len(calls) < MAX_CALLS, "The calls would never end."
         return function(*args)
 
     return count
 
 
-def make_blind(monkeypatch):
-    """Make saves take their names without a look for records."""
+def skip_record_check(monkeypatch):
+    """Make saves choose their names without looking for records."""
     monkeypatch.setattr(SaveOperation, "_is_taken", lambda self, name: False)
 
 
-class TestSaveThatFindsNoName:
+class TestUncheckedNames:
     @pytest.mark.parametrize("storage", ALL, indirect=True)
-    def test_blind_saves_of_one_name_get_paths_of_their_own(self, storage, monkeypatch):
-        see_nothing = count_calls(lambda *args: False)
+    def test_unchecked_saves_of_one_name_get_different_paths(self, storage, monkeypatch):
+        never_exists = count_calls(lambda *args: False)
         for original in (FileSystemStorage, GridFSStorage, MemoryStorage):
-            monkeypatch.setattr(original, "exists", see_nothing)
-        monkeypatch.setattr(storage.meta_backend, "exists", see_nothing)
+            monkeypatch.setattr(original, "exists", never_exists)
+        monkeypatch.setattr(storage.meta_backend, "exists", never_exists)
         contents = [str(number).encode() * 1000 for number in range(4)]
         files = {save(storage, content): content for content in contents}
         assert len(files) == len(contents)
         assert {path: read(storage, path) for path in files} == files
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)
-    def test_path_that_leaves_out_what_makes_a_name_unique(self, storage, monkeypatch):
-        """A path is what a project makes of it."""
+    def test_get_path_that_omits_the_random_suffix(self, storage, monkeypatch):
+        """A project can override ``get_path``."""
         monkeypatch.setattr(storage, "get_path", lambda original, name: f"/{name[:4]}")
         exists = count_calls(storage.meta_backend.exists)
         monkeypatch.setattr(storage.meta_backend, "exists", exists)
@@ -75,87 +75,89 @@ class TestSaveThatFindsNoName:
         assert {path: read(storage, path) for path in files} == files
 
 
-class TestRecordThatVanishes:
-    """It was in the way of an insert, and is gone when it is looked for."""
+class TestDeletedRecord:
+    """A record makes an insert fail, and is deleted before it is read."""
 
-    SOMEBODY = {"proxy_storage_name": "somebody", "original_storage_path": "x"}
+    OTHER = {"proxy_storage_name": "other", "original_storage_path": "x"}
 
     @pytest.fixture
     def wanted(self, storage, monkeypatch):
         path = storage.get_path(storage.original_storage, "same.txt")
-        storage.meta_backend.create({**self.SOMEBODY, "path": path})
-        make_blind(monkeypatch)
+        storage.meta_backend.create({**self.OTHER, "path": path})
+        skip_record_check(monkeypatch)
         return path
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-gridfs"], indirect=True)
-    @pytest.mark.parametrize("comes_again", [False, True])
-    def test_before_it_is_told_from_other_refusals(self, storage, wanted, monkeypatch, comes_again):
-        look = ORMMetaBackend._refused
+    @pytest.mark.parametrize("is_recreated", [False, True])
+    def test_record_deleted_before_the_error_is_classified(
+        self, storage, wanted, monkeypatch, is_recreated
+    ):
+        classify = ORMMetaBackend._refused
 
-        def look_too_late(backend, path, error):
-            monkeypatch.setattr(ORMMetaBackend, "_refused", look)
+        def classify_late(backend, path, error):
+            monkeypatch.setattr(ORMMetaBackend, "_refused", classify)
             backend.delete(path)
-            refusal = look(backend, path, error)
-            if comes_again:
-                backend.create({**self.SOMEBODY, "path": path})
+            refusal = classify(backend, path, error)
+            if is_recreated:
+                backend.create({**self.OTHER, "path": path})
             return refusal
 
-        monkeypatch.setattr(ORMMetaBackend, "_refused", look_too_late)
+        monkeypatch.setattr(ORMMetaBackend, "_refused", classify_late)
         with transaction.atomic():
             path = save(storage)
-        assert (path == wanted) == (not comes_again)
+        assert (path == wanted) == (not is_recreated)
         assert read(storage, path) == b"world"
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)
-    def test_before_it_is_known_whose_bytes_it_has(self, storage, wanted, monkeypatch):
+    def test_record_deleted_before_it_is_compared(self, storage, wanted, monkeypatch):
         get = storage.meta_backend.get
 
-        def get_too_late(path):
+        def get_late(path):
             monkeypatch.setattr(storage.meta_backend, "get", get)
             storage.meta_backend.delete(path)
             return get(path)
 
-        monkeypatch.setattr(storage.meta_backend, "get", get_too_late)
+        monkeypatch.setattr(storage.meta_backend, "get", get_late)
         assert read(storage, save(storage)) == b"world"
 
 
-class TestPlaceOfVanishedBytes:
+class TestMissingFile:
     @pytest.mark.parametrize(
         "storage", [*EXCLUSIVE, "orm-prefix", "orm-fallback", "simple"], indirect=True
     )
-    def test_is_not_taken_by_new_ones(self, storage, monkeypatch):
+    def test_new_file_does_not_get_the_place_of_a_missing_file(self, storage, monkeypatch):
         path = save(storage, b"mine")
         record = storage.meta_backend.get(path)
-        lose_bytes(storage, path)
-        make_blind(monkeypatch)
+        remove_original_file(storage, path)
+        skip_record_check(monkeypatch)
 
-        new_path = save(storage, b"somebody else's")
+        new_path = save(storage, b"other")
 
         assert new_path != path
-        assert read(storage, new_path) == b"somebody else's"
+        assert read(storage, new_path) == b"other"
         with pytest.raises(FileNotFoundError, match="gone"):
             storage.open(path)
         assert not record.get_original_storage().exists(record["original_storage_path"])
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)
-    def test_is_not_taken_where_paths_are_of_another_kind_now(self, storage, monkeypatch):
-        """Records that are there keep theirs."""
+    def test_new_file_does_not_get_the_place_if_paths_have_changed(self, storage, monkeypatch):
+        """Existing records keep their paths."""
         path = save(storage, b"mine")
-        lose_bytes(storage, path)
+        remove_original_file(storage, path)
         monkeypatch.setattr(storage, "path_prefix", "/private/")
-        new_path = save(storage, b"somebody else's")
-        assert read(storage, new_path) == b"somebody else's"
+        new_path = save(storage, b"other")
+        assert read(storage, new_path) == b"other"
         with pytest.raises(FileNotFoundError, match="gone"):
             read(storage, path)
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)
-    def test_is_left_again_by_content_that_cannot_be_read_again(self, storage, monkeypatch):
+    def test_content_that_cannot_be_read_again_leaves_no_file(self, storage, monkeypatch):
         class Stream:
-            read = io.BytesIO(b"somebody else's").read
+            read = io.BytesIO(b"other").read
 
         path = save(storage, b"mine")
-        lose_bytes(storage, path)
-        make_blind(monkeypatch)
+        remove_original_file(storage, path)
+        skip_record_check(monkeypatch)
         with pytest.raises(MetaBackendObjectAlreadyExists) as caught:
             storage.save("same.txt", Stream())
         assert caught.value.path == path
@@ -163,14 +165,14 @@ class TestPlaceOfVanishedBytes:
 
 
 @pytest.mark.parametrize("meta_backend_name", settings.META_BACKENDS)
-def test_two_files_in_one_object_are_one_file(meta_backend_name, settings):
-    """The second one is refused. What is there then is also the first one's."""
+def test_second_record_of_one_object_raises(meta_backend_name, settings):
+    """The original storage writes every file to the same object."""
 
-    class OneObject(MemoryStorage):
+    class SingleObjectStorage(MemoryStorage):
         def _save(self, name, content):
             return super()._save("object", content)
 
-    storage = configure_proxy_storage(OneObject(), meta_backend_name, settings)
+    storage = configure_proxy_storage(SingleObjectStorage(), meta_backend_name, settings)
     path = save(storage, b"first")
     with pytest.raises(MetaBackendObjectAlreadyExists):
         save(storage, b"other")

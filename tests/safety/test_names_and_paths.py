@@ -1,4 +1,4 @@
-"""Any name at all: it is refused, or its bytes lie inside the storage and come back."""
+"""Any name raises an error, or its file is inside the storage and can be read."""
 
 import enum
 import os
@@ -36,16 +36,16 @@ ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
 
 
-class Member(str, enum.Enum):  # noqa: UP042  (those who still write it say so in str())
+class Member(str, enum.Enum):  # noqa: UP042  (str() of such a member is not its value)
     NAME = "a.txt"
 
 
-def with_slashes(name):
+def replace_backslashes(name):
     return name.replace("\\", "/")
 
 
-def outcome(validate, value):
-    """Return what a value is accepted as, or the class of the error."""
+def get_outcome(validate, value):
+    """Return the accepted value, or the class of the error."""
     try:
         return validate(value)
     except InvalidNameError:
@@ -54,7 +54,7 @@ def outcome(validate, value):
 
 @EXAMPLES
 @given(names)
-def test_cleaned_path_is_absolute_and_has_nothing_to_resolve(name):
+def test_cleaned_path_is_absolute_and_normalized(name):
     path = clean_path(name)
     assert path.startswith("/")
     assert "\\" not in path
@@ -70,19 +70,19 @@ def test_cleaned_path_is_absolute_and_has_nothing_to_resolve(name):
 @example("a\\")
 @example("a\\..\\b")
 def test_accepted_name_stays_below_every_folder(name):
-    accepted = outcome(validate_name, name)
+    accepted = get_outcome(validate_name, name)
     if accepted is InvalidNameError:
         return
-    assert with_slashes(accepted) == with_slashes(name)
+    assert replace_backslashes(accepted) == replace_backslashes(name)
     assert is_literal_path(accepted)
-    for spelled in (accepted, with_slashes(accepted)):
-        joined = posixpath.normpath(posixpath.join(ROOT, spelled))
+    for variant in (accepted, replace_backslashes(accepted)):
+        joined = posixpath.normpath(posixpath.join(ROOT, variant))
         assert joined.startswith(f"{ROOT}/")
 
 
 @EXAMPLES
 @given(st.one_of(invalid_names, invalid_names.map(PathLikeObject)))
-def test_what_is_no_name_is_refused_in_one_way(value):
+def test_value_that_is_not_a_name_raises(value):
     for validate in (validate_name, validate_original_storage_path):
         with pytest.raises(InvalidNameError, match="must be text"):
             validate(value)
@@ -90,12 +90,12 @@ def test_what_is_no_name_is_refused_in_one_way(value):
 
 @EXAMPLES
 @given(names)
-def test_path_object_is_taken_for_what_it_says(name):
+def test_path_like_object_is_equal_to_its_text(name):
     for validate in (validate_name, validate_original_storage_path):
-        assert outcome(validate, PathLikeObject(name)) == outcome(validate, name)
+        assert get_outcome(validate, PathLikeObject(name)) == get_outcome(validate, name)
 
 
-def test_text_of_a_class_of_its_own_is_its_text():
+def test_str_subclass_is_converted_to_str():
     for validate in (validate_name, validate_original_storage_path):
         accepted = validate(Member.NAME)
         assert type(accepted) is str
@@ -104,12 +104,12 @@ def test_text_of_a_class_of_its_own_is_its_text():
 
 @EXAMPLES
 @given(names)
-def test_path_of_known_bytes_is_a_name_that_may_be_absolute(path):
-    accepted = outcome(validate_original_storage_path, path)
+def test_original_storage_path_can_be_absolute(path):
+    accepted = get_outcome(validate_original_storage_path, path)
     if accepted is not InvalidNameError:
         assert accepted == path
         assert ".." not in clean_path(path).split("/")
-    relative = outcome(validate_name, path.lstrip("/"))
+    relative = get_outcome(validate_name, path.lstrip("/"))
     assert (accepted is InvalidNameError) is (relative is InvalidNameError)
 
 
@@ -124,12 +124,12 @@ def test_unique_name_has_folder_extension_and_length(name, max_length, token_len
         return
     assert validate_name(unique) == unique
     assert max_length is None or len(unique) <= max_length
-    wanted, got = (PurePosixPath(with_slashes(each)) for each in (name, unique))
+    wanted, got = (PurePosixPath(replace_backslashes(each)) for each in (name, unique))
     assert len(got.parts) == len(wanted.parts)
     for part, whole in zip(got.parent.parts, wanted.parent.parts, strict=True):
         assert part == whole or (whole.startswith(part) and count_bytes(part) > 251)
     assert all(count_bytes(part) <= 255 for part in got.parts)
-    # all suffixes, or the last one where there is no room, or none if it is too long for one
+    # All suffixes are kept if there is room, otherwise the last one unless it is too long.
     is_one = count_bytes(wanted.suffix) <= 64
     assert got.name.endswith("".join(wanted.suffixes)) or (
         got.name.endswith(wanted.suffix) if is_one else True
@@ -143,25 +143,25 @@ def test_two_unique_names_differ(name):
     assert unique_name(name) != unique_name(name)
 
 
-def lies_outside(storage, name):
-    """Tell whether there is something where a name would lead if nobody looked at it."""
+def exists_unchecked(storage, name):
+    """Return whether a file exists where an unvalidated name would lead."""
     location = getattr(storage.get_original_storage(), "location", ROOT)
-    return os.path.lexists(posixpath.join(location, with_slashes(name)))
+    return os.path.lexists(posixpath.join(location, replace_backslashes(name)))
 
 
-def look(storage):
+def get_state(storage):
     return get_original_names(storage), get_record_paths(storage), get_local_files()
 
 
 def save(storage, name, content):
-    """Save, and check what has come of it; return the path, or none for a refused name."""
-    names_before, paths_before, files_before = look(storage)
-    outside_before = lies_outside(storage, name)
+    """Save a file and check the result. Return its path, or None if the name was rejected."""
+    names_before, paths_before, files_before = get_state(storage)
+    unchecked_before = exists_unchecked(storage, name)
     try:
         path = storage.save(name, ContentFile(content))
     except InvalidNameError:
-        assert look(storage) == (names_before, paths_before, files_before)
-        assert lies_outside(storage, name) is outside_before
+        assert get_state(storage) == (names_before, paths_before, files_before)
+        assert exists_unchecked(storage, name) is unchecked_before
         return None
     record = storage.meta_backend.get(path)
     assert sorted([*paths_before, path]) == sorted(get_record_paths(storage))
@@ -183,16 +183,16 @@ class TestEveryStorage:
     @EXAMPLES
     @given(name=names)
     @example(name="a\\")
-    def test_refuses_a_name_or_keeps_its_bytes_inside(self, storage, name):
+    def test_name_raises_or_its_file_is_inside_the_storage(self, storage, name):
         path = save(storage, name, b"mine")
         if path is not None:
             assert read(storage, path) == b"mine"
             storage.delete(path)
-        assert look(storage) == ([], [], [])
+        assert get_state(storage) == ([], [], [])
 
     @EXAMPLES
     @given(name=st.one_of(mixtures, long_names), vary=st.sampled_from(VARIATIONS))
-    def test_does_not_mix_up_names_that_are_nearly_the_same(self, storage, name, vary):
+    def test_similar_names_have_separate_files(self, storage, name, vary):
         contents = {}
         for content, each in ((b"first", name), (b"second", vary(name)), (b"third", name)):
             path = save(storage, each, content)
@@ -202,11 +202,11 @@ class TestEveryStorage:
         for path, content in contents.items():
             assert read(storage, path) == content
             storage.delete(path)
-        assert look(storage) == ([], [], [])
+        assert get_state(storage) == ([], [], [])
 
     @EXAMPLES
     @given(value=st.one_of(invalid_names, invalid_names.map(PathLikeObject)))
-    def test_refuses_what_is_no_name(self, storage, value):
+    def test_value_that_is_not_a_name_raises(self, storage, value):
         with pytest.raises(InvalidNameError):
             storage.save(value, ContentFile(b"mine"))
-        assert look(storage) == ([], [], [])
+        assert get_state(storage) == ([], [], [])

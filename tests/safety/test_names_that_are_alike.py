@@ -1,4 +1,4 @@
-"""Names that differ in a little, or that are too long: each file keeps its own bytes."""
+"""Files with similar names and with long names are kept separately."""
 
 import unicodedata
 
@@ -10,7 +10,7 @@ from tests.contract.reading import read
 pytestmark = pytest.mark.django_db
 
 
-class TestNamesThatAreNearlyTheSame:
+class TestSimilarNames:
     @pytest.mark.parametrize(
         "names",
         [
@@ -25,7 +25,7 @@ class TestNamesThatAreNearlyTheSame:
         ],
         ids=lambda names: names[0],
     )
-    def test_have_files_of_their_own(self, storage, names):
+    def test_similar_names_have_separate_files(self, storage, names):
         paths = [storage.save(name, ContentFile(name.encode())) for name in names]
         assert len(set(paths)) == len(names)
         for path, name in zip(paths, names, strict=True):
@@ -51,6 +51,6 @@ class TestLongNames:
         ],
         ids=lambda name: f"{name[:6]}-{name[-6:]}",
     )
-    def test_come_back(self, storage, name):
-        """What is too long is cut; no name is refused."""
+    def test_long_name_is_saved(self, storage, name):
+        """Long names are shortened. They raise no error."""
         assert read(storage, storage.save(name, ContentFile(b"long"))) == b"long"

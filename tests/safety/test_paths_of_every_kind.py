@@ -1,4 +1,4 @@
-"""Whatever somebody passes for a path: only a path finds a record, and only its own."""
+"""Values that are not the path of a record never find a record."""
 
 import os
 import re
@@ -47,8 +47,8 @@ objects = st.recursive(
     ),
     max_leaves=3,
 )
-# of a path that has a record: who took them for it would find something
-DISGUISES = {
+# Values derived from the path of a record. They must not find it.
+PATH_VALUES = {
     "bytes": str.encode,
     "buffer": lambda path: memoryview(path.encode()),
     "list": lambda path: [path],
@@ -62,7 +62,7 @@ DISGUISES = {
     "$regex": lambda path: {"$regex": path},
     "$exists": lambda path: {"$exists": True},
     "with NUL": lambda path: f"{path}\0",
-    "with half a character": lambda path: f"{path}\ud800",
+    "with a surrogate": lambda path: f"{path}\ud800",
 }
 CHANGES = [
     str.upper,
@@ -91,7 +91,7 @@ pytestmark = [
 
 @pytest.fixture
 def paths(storage):
-    """The paths of a few files, which are all there and unchanged in the end."""
+    """Return the paths of files, and check at the end that they are unchanged."""
     paths = {storage.save(name, ContentFile(name.encode())): name for name in NAMES}
     before = list(storage.meta_backend)
     yield list(paths)
@@ -100,11 +100,11 @@ def paths(storage):
         assert read(storage, path) == name.encode()
 
 
-def check_finds_nothing(storage, value):
-    """Check that the storage and its meta backend know no record of a path."""
+def check_not_found(storage, value):
+    """Check that no method of the storage and of its meta backend finds a record."""
     assert not storage.exists(value)
     assert not storage.meta_backend.exists(value)
-    for ask in (
+    for method in (
         storage.open,
         storage.delete,
         storage.size,
@@ -114,18 +114,18 @@ def check_finds_nothing(storage, value):
         storage.get_modified_time,
     ):
         with pytest.raises(ProxyFileNotFoundError) as caught:
-            ask(value)
+            method(value)
         assert caught.value.path is value
     check_has_no_local_path_outside(storage, value)
     backend = storage.meta_backend
-    for ask in (backend.get, backend.delete, lambda path: backend.update(path, {"field": "x"})):
+    for method in (backend.get, backend.delete, lambda path: backend.update(path, {"field": "x"})):
         with pytest.raises(MetaBackendObjectDoesNotExist) as caught:
-            ask(value)
+            method(value)
         assert caught.value.path is value
 
 
 def check_has_no_local_path_outside(storage, value):
-    """Check that the path of a file that would be there lies inside of the storage."""
+    """Check that `path()` returns no path outside the storage."""
     try:
         path = storage.path(value)
     except LocalPathError:
@@ -135,28 +135,28 @@ def check_has_no_local_path_outside(storage, value):
 
 
 def check_raises(storage, value):
-    """Check that no record is written under a path, new or changed."""
+    """Check that no record can be created with this value as its path."""
     record = {"proxy_storage_name": "orm-disk", "original_storage_path": "c.txt"}
     with pytest.raises(MetaBackendError, match="must be text"):
         storage.meta_backend.create({**record, "path": value})
 
 
-def is_no_text_for_a_path(value):
+def is_invalid_path(value):
     return not isinstance(value, str) or "\0" in value or "\ud800" in value or value == "\udc80"
 
 
 class TestPath:
     @EXAMPLES
-    @given(value=objects.filter(is_no_text_for_a_path))
-    def test_that_is_no_text(self, storage, paths, value):
-        check_finds_nothing(storage, value)
+    @given(value=objects.filter(is_invalid_path))
+    def test_value_that_is_not_text_finds_no_record(self, storage, paths, value):
+        check_not_found(storage, value)
         check_raises(storage, value)
 
-    @pytest.mark.parametrize("disguise", DISGUISES)
-    def test_in_disguise(self, storage, paths, disguise):
+    @pytest.mark.parametrize("kind", PATH_VALUES)
+    def test_value_derived_from_a_path_finds_no_record(self, storage, paths, kind):
         for path in paths:
-            check_finds_nothing(storage, DISGUISES[disguise](path))
-            check_raises(storage, DISGUISES[disguise](path))
+            check_not_found(storage, PATH_VALUES[kind](path))
+            check_raises(storage, PATH_VALUES[kind](path))
 
     @EXAMPLES
     @given(value=st.one_of(names, names.map(lambda name: f"/{name}")))
@@ -164,37 +164,37 @@ class TestPath:
     @example(value="/")
     @example(value="/.*")
     @example(value="%")
-    def test_that_nobody_has_given_out(self, storage, paths, value):
-        check_finds_nothing(storage, value)
+    def test_unused_path_finds_no_record(self, storage, paths, value):
+        check_not_found(storage, value)
 
-    def test_that_is_nearly_one(self, storage, paths):
+    def test_similar_path_finds_no_record(self, storage, paths):
         for path in paths:
             for change in CHANGES:
-                check_finds_nothing(storage, change(path))
+                check_not_found(storage, change(path))
 
 
 class TestFolder:
     @EXAMPLES
-    @given(value=objects.filter(is_no_text_for_a_path))
+    @given(value=objects.filter(is_invalid_path))
     @example(value={"$ne": ""})
     @example(value=None)
     @example(value=b"/")
     @example(value="/\ud800")
     @example(value="/nul\0")
-    def test_that_is_no_path_has_no_files(self, storage, paths, value):
+    def test_folder_that_is_not_text_is_not_found(self, storage, paths, value):
         with pytest.raises(ProxyFileNotFoundError):
             storage.listdir(value)
 
     @EXAMPLES
-    @given(value=objects.filter(is_no_text_for_a_path))
+    @given(value=objects.filter(is_invalid_path))
     @example(value={"$ne": ""})
     @example(value="/\ud800")
-    def test_no_path_begins_with_what_is_no_text(self, storage, paths, value):
+    def test_path_prefix_that_is_not_text_finds_no_records(self, storage, paths, value):
         assert list(storage.meta_backend.filter(path_prefix=value)) == []
 
 
 class TestCriterion:
-    """A value that records must have is compared as it is."""
+    """Values of ``where`` are compared literally."""
 
     @EXAMPLES
     @given(value=objects.filter(lambda value: value is not None))
@@ -204,22 +204,22 @@ class TestCriterion:
     @example(value=Regex(".*"))
     @example(value=re.compile(".*"))
     @example(value="half\ud800")
-    def test_that_no_record_has(self, storage, paths, value):
+    def test_value_that_no_record_has(self, storage, paths, value):
         for key in ("original_storage_path", "proxy_storage_name", "object_id", "field"):
             check_criterion_is_not_met(storage.meta_backend, paths[0], {key: value})
 
-    @pytest.mark.parametrize("disguise", DISGUISES)
-    def test_that_a_record_has_in_disguise(self, storage, paths, disguise):
+    @pytest.mark.parametrize("kind", PATH_VALUES)
+    def test_value_derived_from_that_of_a_record(self, storage, paths, kind):
         record = storage.meta_backend.get(paths[0])
         for key in ("path", "original_storage_path", "proxy_storage_name"):
-            where = {key: DISGUISES[disguise](record[key])}
-            assert list_or_refuse(storage.meta_backend, where) == []
-            if key != "path":  # the argument of this name says which path
+            where = {key: PATH_VALUES[kind](record[key])}
+            assert list_records(storage.meta_backend, where) == []
+            if key != "path":  # This is an argument of its own.
                 check_criterion_is_not_met(storage.meta_backend, paths[0], where)
 
     @pytest.mark.parametrize("key", ["content_type_id", "size", "created_at"])
     @pytest.mark.parametrize("value", [{"$ne": 0}, {"$exists": False}, [1], "no number", b"x"])
-    def test_that_is_of_another_type_than_its_key(self, storage, paths, key, value):
+    def test_value_of_another_type(self, storage, paths, key, value):
         check_criterion_is_not_met(storage.meta_backend, paths[0], {key: value})
 
     @pytest.mark.parametrize(
@@ -234,12 +234,12 @@ class TestCriterion:
         ],
         ids=str,
     )
-    def test_that_is_an_operator_and_no_key(self, storage, paths, where):
+    def test_operator_instead_of_a_key(self, storage, paths, where):
         check_criterion_is_not_met(storage.meta_backend, paths[0], where)
 
 
-def list_or_refuse(backend, where):
-    """Return the records that are found; none where the database refuses the values."""
+def list_records(backend, where):
+    """Return the matching records, or an empty list if the values raise an error."""
     try:
         with transaction.atomic():
             return list(backend.filter(where))
@@ -248,8 +248,8 @@ def list_or_refuse(backend, where):
 
 
 def check_criterion_is_not_met(backend, path, where):
-    """Check that nothing is found, changed or deleted."""
-    assert list_or_refuse(backend, where) == []
+    """Check that no record is found, changed or deleted."""
+    assert list_records(backend, where) == []
     with pytest.raises(ProxyStorageError), transaction.atomic():
         backend.update(path, {"field": "changed"}, where=where)
     with pytest.raises(ProxyStorageError), transaction.atomic():

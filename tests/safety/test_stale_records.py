@@ -1,4 +1,4 @@
-"""A record whose bytes have vanished, as a killed delete leaves it, gets nobody else's bytes."""
+"""A record whose file is missing, for example after a killed delete, never gets another file."""
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -12,23 +12,27 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
 @pytest.mark.parametrize("name", ["orm-disk", "mongo-disk", "orm-gridfs", "mongo-gridfs"])
-def test_save_that_loses_a_race_and_its_database(name, monkeypatch):
+def test_lost_race_with_a_failing_database_leaves_no_file(name, monkeypatch):
     storage = get_proxy_storage(name)
-    path = storage.save("same.txt", ContentFile(b"of the owner"))
+    path = storage.save("same.txt", ContentFile(b"first"))
     record = storage.meta_backend.get(path)
-    owner = {"content_type_id": ContentType.objects.first().pk, "object_id": 1, "field": "file"}
-    storage.meta_backend.update(path, owner)
+    content_object = {
+        "content_type_id": ContentType.objects.first().pk,
+        "object_id": 1,
+        "field": "file",
+    }
+    storage.meta_backend.update(path, content_object)
     record.get_original_storage().delete(record["original_storage_path"])
 
     def create(data):
         raise MetaBackendUnavailable("locked for too long", path=data["path"])
 
-    # the record comes after somebody has looked for it, and the database fails right then
+    # The record is created after the check, and the database fails at the insert.
     with monkeypatch.context() as failing:
         failing.setattr(storage.meta_backend, "exists", lambda path: False)
         failing.setattr(storage.meta_backend, "create", create)
         with pytest.raises(MetaBackendUnavailable, match="locked"):
-            storage.save("same.txt", ContentFile(b"of somebody else"))
+            storage.save("same.txt", ContentFile(b"second"))
     assert not is_in_original(storage, record["original_storage_path"])
     with pytest.raises(FileNotFoundError):
         storage.open(path)

@@ -1,4 +1,4 @@
-"""Files inside transactions: what waits for the commit, and what a rollback brings back."""
+"""Saves and deletes inside transactions, with commits and rollbacks."""
 
 import itertools
 import threading
@@ -36,7 +36,7 @@ def storage(request):
 
 @pytest.fixture
 def is_in_transaction(storage):
-    """Whether the records take part in the transaction: those of MongoDB do not."""
+    """Return whether the records are part of the transaction. Those in MongoDB are not."""
     return storage.meta_backend.get_transaction_alias() is not None
 
 
@@ -47,15 +47,15 @@ def path(storage, empty_storages):
 
 @pytest.fixture
 def known(storage, path):
-    """Where the original storage has the bytes."""
+    """Return the name of the file in the original storage."""
     return storage.meta_backend.get(path)["original_storage_path"]
 
 
 @pytest.fixture
 def manual_transaction(path):
-    """No autocommit. What waits for a commit is called when it is switched on again."""
+    """Switch autocommit off. Switching it on again runs the callbacks of ``on_commit``."""
     transaction.set_autocommit(False)
-    # SQLite begins with the first change, and would take a savepoint before it for all there is
+    # SQLite starts a transaction with the first change, so a change must precede savepoints.
     Document.objects.create()
     yield
     transaction.rollback()
@@ -67,7 +67,7 @@ def get_title_count():
 
 
 class TestSave:
-    def test_bytes_that_have_a_record_leave_the_transaction_usable(self, storage, known):
+    def test_duplicate_record_keeps_the_transaction_usable(self, storage, known):
         with transaction.atomic():
             Document.objects.create(title="before")
             with pytest.raises(MetaBackendObjectAlreadyExists):
@@ -77,11 +77,11 @@ class TestSave:
         assert is_in_original(storage, known)
 
     @pytest.mark.parametrize("name", ["orm-disk", "orm-gridfs", "mongo-disk", "mongo-gridfs"])
-    def test_path_taken_in_the_last_moment_leaves_it_usable(self, name, monkeypatch):
+    def test_lost_race_for_a_path_keeps_the_transaction_usable(self, name, monkeypatch):
         storage = get_proxy_storage(name)
         wanted = storage.get_path(storage.original_storage, "same.txt")
-        somebody = {"proxy_storage_name": "somebody", "original_storage_path": "x"}
-        storage.meta_backend.create({**somebody, "path": wanted})
+        other = {"proxy_storage_name": "other", "original_storage_path": "x"}
+        storage.meta_backend.create({**other, "path": wanted})
         monkeypatch.setattr(SaveOperation, "_is_taken", lambda self, name: False)
         with transaction.atomic():
             Document.objects.create(title="before")
@@ -91,16 +91,18 @@ class TestSave:
         assert path != wanted
         assert read(storage, path) == b"mine"
 
-    def test_refused_record_leaves_it_usable(self, storage, monkeypatch, is_in_transaction):
+    def test_invalid_record_keeps_the_transaction_usable(
+        self, storage, monkeypatch, is_in_transaction
+    ):
         get_data = type(storage).get_data_for_meta_backend_save
         written = []
 
-        def spoil(**kwargs):
+        def get_invalid_data(**kwargs):
             written.append(kwargs["original_storage_path"])
             value = None if is_in_transaction else object()
             return {**get_data(storage, **kwargs), "mime_type": value}
 
-        monkeypatch.setattr(storage, "get_data_for_meta_backend_save", spoil)
+        monkeypatch.setattr(storage, "get_data_for_meta_backend_save", get_invalid_data)
         with transaction.atomic():
             Document.objects.create(title="before")
             with pytest.raises(MetaBackendError, match="refused"):
@@ -109,13 +111,13 @@ class TestSave:
         assert get_title_count() == 2
         assert not is_in_original(storage, written[0])
 
-    def test_rolled_back_leaves_bytes_that_can_be_found(self, storage, is_in_transaction):
+    def test_file_of_a_rolled_back_save_can_be_recorded_again(self, storage, is_in_transaction):
         with transaction.atomic():
             path = storage.save("hello.txt", ContentFile(b"world"))
             known = storage.meta_backend.get(path)["original_storage_path"]
             transaction.set_rollback(True)
         assert is_in_original(storage, known)
-        # bytes without a record, or both
+        # The record is rolled back only if it is part of the transaction.
         assert storage.exists(path) == (not is_in_transaction)
         later = storage.save("hello.txt", ContentFile(b"later"))
         if is_in_transaction:
@@ -125,7 +127,7 @@ class TestSave:
 
 
 class TestDelete:
-    def test_record_goes_at_once_and_the_bytes_after_the_commit(
+    def test_record_is_deleted_immediately_and_the_file_after_commit(
         self, storage, path, known, is_in_transaction
     ):
         with transaction.atomic():
@@ -137,7 +139,7 @@ class TestDelete:
         assert not is_in_original(storage, known)
 
     @pytest.mark.parametrize("is_savepoint", [False, True])
-    def test_rolled_back_loses_nothing(self, storage, path, is_savepoint):
+    def test_rolled_back_delete_keeps_the_file(self, storage, path, is_savepoint):
         with transaction.atomic() if is_savepoint else nullcontext():
             with transaction.atomic():
                 storage.delete(path)
@@ -147,7 +149,7 @@ class TestDelete:
         storage.delete(path)
 
     @pytest.mark.parametrize("is_rolled_back", [False, True])
-    def test_replaced_under_its_name(self, storage, path, known, is_rolled_back):
+    def test_file_is_replaced_in_one_transaction(self, storage, path, known, is_rolled_back):
         with transaction.atomic():
             storage.delete(path)
             new_path = storage.save("hello.txt", ContentFile(b"new"))
@@ -160,24 +162,24 @@ class TestDelete:
             assert not storage.exists(path)
             assert not is_in_original(storage, known)
 
-    def test_file_without_bytes_replaced_under_its_name(self, storage, path, known):
-        """The new bytes may have the place of those that were gone before."""
+    def test_missing_file_is_replaced_in_one_transaction(self, storage, path, known):
+        """The new file may get the name of the missing file."""
         storage.original_storage.delete(known)
         with transaction.atomic():
             storage.delete(path)
             new_path = storage.save("hello.txt", ContentFile(b"new"))
         assert read(storage, new_path) == b"new"
 
-    def test_twice_in_one_transaction(self, storage, path, known, is_in_transaction):
+    def test_second_delete_in_one_transaction(self, storage, path, known, is_in_transaction):
         with transaction.atomic():
             storage.delete(path)
-            # a record that takes part in the transaction is gone already
+            # A record that is part of the transaction is deleted at this point.
             assert storage.exists(path) is not is_in_transaction
             storage.delete(path)
         assert not storage.exists(path)
         assert not is_in_original(storage, known)
 
-    def test_bytes_that_cannot_be_deleted_after_the_commit(
+    def test_file_that_cannot_be_deleted_after_the_commit(
         self, storage, path, known, is_in_transaction, monkeypatch, caplog
     ):
         def fail(name):
@@ -194,40 +196,42 @@ class TestDelete:
         assert get_title_count() == 1
         assert called == [1]
         assert is_in_original(storage, known)
-        # MongoDB's record goes together with the bytes, or not at all
+        # The record in MongoDB is deleted only together with the file.
         assert storage.exists(path) == (not is_in_transaction)
 
 
-class TestDeleteOutsideOfTransactions:
-    def test_bytes_go_while_others_still_see_the_record(self, storage, path, known, monkeypatch):
+class TestDeleteOutsideTransactions:
+    def test_others_see_the_record_until_the_file_is_deleted(
+        self, storage, path, known, monkeypatch
+    ):
         delete, seen = storage.original_storage.delete, []
 
-        def look_and_delete(name):
-            seen.append(self.ask_others(storage, path))
+        def check_and_delete(name):
+            seen.append(self.exists_for_others(storage, path))
             delete(name)
 
-        monkeypatch.setattr(storage.original_storage, "delete", look_and_delete)
+        monkeypatch.setattr(storage.original_storage, "delete", check_and_delete)
         storage.delete(path)
         assert seen == [True]
         assert not storage.exists(path)
         assert not is_in_original(storage, known)
 
-    def ask_others(self, storage, path):
+    def exists_for_others(self, storage, path):
         if connection.vendor == "sqlite" and storage.meta_backend.get_transaction_alias():
-            # in memory, which has one connection: nobody else sees what is not committed
+            # A database in memory has one connection, which all threads share.
             return connection.in_atomic_block
         seen = []
 
-        def look():
+        def call_exists():
             seen.append(storage.exists(path))
             connection.close()
 
-        thread = threading.Thread(target=look)
+        thread = threading.Thread(target=call_exists)
         thread.start()
         thread.join()
         return seen[0]
 
-    def test_file_stays_whole_where_the_bytes_cannot_be_deleted(self, storage, path, monkeypatch):
+    def test_failed_delete_keeps_file_and_record(self, storage, path, monkeypatch):
         def fail(name):
             raise PermissionError(name)
 
@@ -242,8 +246,8 @@ class TestDeleteOutsideOfTransactions:
         assert not storage.exists(path)
 
 
-class TestTransactionByHand:
-    def test_refused_before_anything_is_done(self, storage, path, manual_transaction):
+class TestAutocommitOff:
+    def test_delete_raises_before_any_change(self, storage, path, manual_transaction):
         with pytest.raises(TransactionManagementError, match="Autocommit is off"):
             storage.delete(path)
         assert read(storage, path) == b"world"
@@ -252,7 +256,7 @@ class TestTransactionByHand:
         assert read(storage, path) == b"world"
 
     @pytest.mark.parametrize("is_rolled_back", [False, True])
-    def test_atomic_within_waits_as_usual(
+    def test_delete_in_atomic_waits_for_the_commit(
         self, storage, path, known, manual_transaction, is_rolled_back
     ):
         with transaction.atomic():
@@ -269,15 +273,13 @@ class TestTransactionByHand:
 
 @pytest.mark.parametrize("is_inside", [False, True])
 @pytest.mark.parametrize("meta_backend_name", settings.META_BACKENDS)
-def test_original_that_knows_of_no_such_file_keeps_no_record(
-    meta_backend_name, is_inside, settings
-):
-    class Strict(FileSystemStorage):
+def test_record_is_deleted_if_the_file_was_missing(meta_backend_name, is_inside, settings):
+    class StrictStorage(FileSystemStorage):
         def delete(self, name):
             super().delete(name)
             raise FileNotFoundError(name)
 
-    original = Strict(settings.TEST_FILES_ROOT / "strict")
+    original = StrictStorage(settings.TEST_FILES_ROOT / "strict")
     storage = configure_proxy_storage(original, meta_backend_name, settings)
     path = storage.save("hello.txt", ContentFile(b"world"))
     with transaction.atomic() if is_inside else nullcontext():
@@ -286,11 +288,11 @@ def test_original_that_knows_of_no_such_file_keeps_no_record(
 
 
 @pytest.mark.parametrize("is_inside", [False, True])
-def test_original_that_is_not_configured_any_more_keeps_its_record(is_inside):
+def test_record_of_a_removed_original_storage_is_kept(is_inside):
     storage = get_proxy_storage("orm-multiple")
     path = storage.save("hello.txt", ContentFile(b"world"))
     storage.meta_backend.update(path, {"original_storage_name": "gone"})
-    outside = transaction.atomic() if is_inside else nullcontext()
-    with outside, pytest.raises(ConfigurationError, match="no original storage 'gone'"):
+    context = transaction.atomic() if is_inside else nullcontext()
+    with context, pytest.raises(ConfigurationError, match="no original storage 'gone'"):
         storage.delete(path)
     assert storage.exists(path)

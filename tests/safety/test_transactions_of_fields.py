@@ -1,4 +1,4 @@
-"""Fields and several databases: what a rollback brings back, and what a commit takes away."""
+"""Commits and rollbacks with file fields and with several databases."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -7,7 +7,7 @@ from django.db import transaction
 from django.forms import modelform_factory
 
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.content_objects import get_content_object_key, get_recorded_key, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.reading import is_in_original, read
 from tests.testapp.models import DiskDocument, Document
 
@@ -22,7 +22,7 @@ def field(request):
     return request.param
 
 
-# MongoDB's records with GridFS, and on disk as those of the ORM
+# `Document` stores its files with MongoDB records in GridFS, `DiskDocument` on disk.
 @pytest.fixture(params=[Document, DiskDocument])
 def model(request):
     return request.param
@@ -30,7 +30,7 @@ def model(request):
 
 @pytest.fixture
 def document(model, field, empty_storages):
-    """A document with a file, as it is read from the database."""
+    """Return a document with a file, read from the database."""
     document = model()
     save_file(document, field)
     return model.objects.get(pk=document.pk)
@@ -74,7 +74,7 @@ CHANGES = [delete_and_save, assign, delete, clear, clear_in_a_form, delete_with_
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_rolled_back_change_loses_neither_file_nor_owner(model, field, document, storage, change):
+def test_rolled_back_change_keeps_file_and_content_object(model, field, document, storage, change):
     path, pk = getattr(document, field).name, document.pk
     with transaction.atomic():
         change(document, field)
@@ -84,13 +84,13 @@ def test_rolled_back_change_loses_neither_file_nor_owner(model, field, document,
     again = model.objects.get(pk=pk)
     assert getattr(again, field).name == path
     assert read(storage, path) == b"world"
-    assert get_recorded_key(again, field, path) == get_content_object_key(again, field, model)
+    assert get_row(again, field, path) == row_of(again, field, model)
     if new_path not in ("", None, path) and storage.exists(new_path):
-        assert get_recorded_key(again, field, new_path) is None
+        assert get_row(again, field, new_path) is None
 
 
 @pytest.mark.parametrize("change", [delete_and_save, delete, delete_with_the_row])
-def test_committed_change_takes_the_old_file_away(model, field, document, storage, change):
+def test_committed_change_deletes_the_old_file(model, field, document, storage, change):
     path = getattr(document, field).name
     known = storage.meta_backend.get(path)["original_storage_path"]
     with transaction.atomic():
@@ -101,19 +101,17 @@ def test_committed_change_takes_the_old_file_away(model, field, document, storag
     if change is delete_and_save:
         new_path = getattr(model.objects.get(pk=document.pk), field).name
         assert read(storage, new_path) == b"new"
-        assert get_recorded_key(document, field, new_path) == get_content_object_key(
-            document, field, model
-        )
+        assert get_row(document, field, new_path) == row_of(document, field, model)
 
 
 DATABASES = [("default",), ("other",), ("default", "other"), ("other", "default")]
 
 
-# records in the default database, in the other one, in MongoDB
+# Records in the default database, in another database, and in MongoDB
 @pytest.mark.parametrize("name", ["orm_disk", "elsewhere", "mongo_disk"])
 class TestSeveralDatabases:
     def save_and_delete(self, name, databases, rolled_back=None):
-        """Delete a file inside of a transaction on each of the databases."""
+        """Delete a file inside a transaction on each of the databases."""
         storage = get_proxy_storage(name)
         path = storage.save("hello.txt", ContentFile(b"world"))
         self.delete(storage, path, databases, rolled_back)
@@ -130,7 +128,7 @@ class TestSeveralDatabases:
             transaction.set_rollback(outermost == rolled_back, outermost)
 
     @pytest.mark.parametrize("databases", DATABASES)
-    def test_bytes_wait_for_all_of_them(self, name, databases):
+    def test_file_is_deleted_after_all_commits(self, name, databases):
         storage, path = self.save_and_delete(name, databases)
         assert not storage.exists(path)
         assert not is_in_original(storage, "hello.txt")
@@ -139,6 +137,6 @@ class TestSeveralDatabases:
         ("databases", "rolled_back"),
         [(databases, database) for databases in DATABASES for database in databases],
     )
-    def test_rollback_of_any_of_them_loses_nothing(self, name, databases, rolled_back):
+    def test_rollback_of_any_database_keeps_the_file(self, name, databases, rolled_back):
         storage, path = self.save_and_delete(name, databases, rolled_back)
         assert read(storage, path) == b"world"

@@ -135,12 +135,12 @@ class TestOwnerModels:
         assert len(set(models)) == len(models)
 
     def test_are_those_that_owners_are_recorded_with(self, empty_storages):
-        from tests.contract.content_objects import get_recorded_key, save_file
+        from tests.contract.content_objects import get_row, save_file
 
         for model in (Document, ScannedDocument, ProxyDocument, KeyedDocument, DiskDocument):
             instance = model()
             path = save_file(instance, "orm_file")
-            type_id, _, _ = get_recorded_key(instance, "orm_file", path)
+            type_id, _, _ = get_row(instance, "orm_file", path)
             assert (
                 ContentType.objects.get_for_id(type_id).model_class() in get_content_object_models()
             )
