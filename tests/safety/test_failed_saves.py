@@ -65,7 +65,7 @@ TABLE = "testapp_storedfile"
 TABLE_FAULTS = {
     "table is renamed": (
         f"ALTER TABLE {TABLE} RENAME TO renamed",
-        f"ALTER TABLE elsewhere RENAME TO {TABLE}",
+        f"ALTER TABLE renamed RENAME TO {TABLE}",
     ),
     "trigger": (
         f"CREATE TRIGGER refuse BEFORE INSERT ON {TABLE} "

@@ -109,7 +109,7 @@ class TestFailedRecord:
         if world.meta_backend == "mongo":
             pytest.skip("Clients of MongoDB cannot lock a collection.")
         before = world.run("count", storage="orm-overwriting")
-        env = world.get_impatient(TIME_LIMIT)
+        env = world.get_lock_timeout_env(TIME_LIMIT)
         result = world.run("wait_for_lock", env, storage="orm-overwriting")
         assert (result["error"], result["cause"]) == ("MetaBackendUnavailable", "OperationalError")
         assert TIME_LIMIT * 0.9 <= result["seconds"] < 2 * TIME_LIMIT

@@ -1,1 +1,1 @@
-"""A proxy storage under many writers, with faults from outside: nothing may be lost or mixed up."""
+"""Stress tests: many processes use a proxy storage under faults, and no file may be lost."""

@@ -1,8 +1,8 @@
 # ruff: noqa: T201  (a command that prints its findings)
-"""Let many processes save and delete while everything fails around them, and count what is lost.
+"""Save and delete files in many processes under faults, and count the lost files.
 
-Each line is one meta backend in front of one original storage. Exit status 0 only where nothing
-is lost, mixed up or orphaned.
+Each line of the output is one meta backend with one original storage. The exit status is 0 only if
+no file is lost, mixed up or orphaned.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ COLUMNS = (
 BAD = ("lost", "mixed up", "orphaned")
 LEGEND = """
 faults     processes killed, connections broken before or after a record was written, uploads
-           broken off, disks full, tables locked or renamed, processes that see nobody's files
+           interrupted, disks full, tables locked or renamed, processes whose checks find no files
 failed     saves that raised an error
-lost       saved files that are not there whole, records without bytes
-mixed up   files with the bytes of another one, bytes in another place than the record says
-left over  what processes that were killed and transactions that were rolled back have left, and
-           saves whose answer was lost while the database could not be asked again
-orphaned   bytes without record that nothing excuses
+lost       saved files that are missing or incomplete, and records without a file
+mixed up   files with the content of another file, and files in another place than in the record
+left over  files and records of killed processes and of rolled back transactions, and files whose
+           insert had an unknown result while the database could not be read
+orphaned   files without a record for any other reason
 """
 
 
 def torture(world: World, original: str, seed: int, seconds: float, small: bool) -> dict:
-    """Run everything on one original storage; return what is counted.
+    """Run all tests on one original storage, and return the report of the audit.
 
     Args:
-        world: what runs.
-        original: its name, one of `ORIGINALS`.
-        seed: of all chance.
-        seconds: how long faults are injected.
-        small: fewer writers, for a run of the tests.
+        world: the running programs.
+        original: the name of the original storage, one of `ORIGINALS`.
+        seed: the seed of all random numbers.
+        seconds: the duration of the faults.
+        small: whether to use fewer writers, for the test suite.
     """
     storage = f"{world.meta_backend}-{original}"
     journals = str(world.folder / f"{storage}-torture")
     places = ["gridfs", "disk"] if original == "multiple" else []
     common = {"storage": storage, "journals": journals}
-    # first without faults: every save has to succeed
+    # First without faults: every save must succeed.
     for workers, threads, saves in ((1, 16, 50), (4, 1, 100)):
         saves = saves // 10 if small else saves
         counts = {"workers": workers, "threads": threads, "saves": saves}
@@ -57,7 +57,7 @@ def torture(world: World, original: str, seed: int, seconds: float, small: bool)
     try:
         if world.relay:
             world.relay.follow(break_some(seed, 0.05))
-        env = world.get_impatient(1)
+        env = world.get_lock_timeout_env(1)
         world.run("torture", env, **common, seed=seed, seconds=seconds, using=places)
     finally:
         if world.relay:
@@ -68,20 +68,25 @@ def torture(world: World, original: str, seed: int, seconds: float, small: bool)
 
 
 def main() -> int:
-    """Run it from the command line."""
+    """Run the stress tests from the command line."""
     parser = argparse.ArgumentParser("python -m tests.torture", description=__doc__)
     parser.add_argument(
-        "--records", nargs="+", choices=WORLDS, default=WORLDS, help="where the records are"
+        "--records", nargs="+", choices=WORLDS, default=WORLDS, help="the databases of the records"
     )
     parser.add_argument(
-        "--originals", nargs="+", choices=ORIGINALS, default=ORIGINALS, help="where the bytes are"
+        "--originals", nargs="+", choices=ORIGINALS, default=ORIGINALS, help="the original storages"
     )
     parser.add_argument(
-        "--seconds", type=float, default=10, help="of faults for each pair (default: 10)"
+        "--seconds",
+        type=float,
+        default=10,
+        help="duration of the faults for each pair (default: 10)",
     )
     parser.add_argument("--small", action="store_true", help="fewer writers before the faults")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all counts there as well")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the reports to this file"
+    )
     options = parser.parse_args()
 
     print(f"seed {options.seed}")

@@ -1,4 +1,4 @@
-"""What is in the meta backend and in the original storages, next to what should be there."""
+"""Compare the records and files of a storage with the journals of its processes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.core.files.storage import FileSystemStorage, Storage
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
 from tests.torture.journal import make_content, read_journals, read_token
 
-# how a save may end and leave bytes without record: killed, or the transaction rolled back
-EXCUSES = {"begin", "rollback", "delete"}
+# The last events of files that may have no record: the process was killed, or it rolled back.
+ALLOWED_WITHOUT_RECORD = {"begin", "rollback", "delete"}
 
 
 def list_files(original: Storage) -> Iterator[str]:
-    """Give out the paths of everything that is in an original storage."""
+    """Yield the paths of all files in an original storage."""
     if isinstance(original, FileSystemStorage):
         root = Path(original.location)
         for folder, _, names in os.walk(root):
@@ -33,7 +33,7 @@ def list_files(original: Storage) -> Iterator[str]:
 
 
 def count(storage_name: str) -> dict[str, int]:
-    """Return how many records there are, and how many files in the original storage."""
+    """Return the number of records, and of files in the original storage."""
     storage = get_proxy_storage(storage_name)
     where = {"proxy_storage_name": get_proxy_storage_name(storage)}
     return {
@@ -43,27 +43,27 @@ def count(storage_name: str) -> dict[str, int]:
 
 
 def audit(storage_name: str, folder: Path) -> dict[str, Any]:
-    """Compare the journals of all processes with what there is.
+    """Compare the journals of all processes with the records and files.
 
     Returns:
-        Counts by column, and ``findings``: each thing that should not be, in words.
+        The counts by column, and ``findings``: a description of each error.
     """
     storage = get_proxy_storage(storage_name)
     files: dict[str, dict[str, Any]] = {}
     events: Counter[str] = Counter()
     findings: list[str] = []
-    # what earlier work on this storage has left behind is known as well, but not counted
+    # Files of earlier functions on this storage are also known, but not counted.
     for path in sorted(folder.parent.glob(f"{storage_name}-*")):
         for entry in read_journals(path):
             events[entry["event"]] += path == folder
             if entry["event"] == "mixed up" and path == folder:
-                findings.append(f"read as something else: {entry}")
+                findings.append(f"read with other content: {entry}")
             known = files.setdefault(entry["token"], {})
             known.update({key: value for key, value in entry.items() if value is not None})
     report = _Report(storage, files)
-    report.look_at_records()
-    report.look_at_files()
-    report.look_for_saved()
+    report.check_records()
+    report.check_files()
+    report.check_saved_files()
     return {
         "faults": sum(count for event, count in events.items() if event.startswith("fault")),
         "saves": events["saved"],
@@ -80,22 +80,22 @@ def audit(storage_name: str, folder: Path) -> dict[str, Any]:
 
 
 class _Report:
-    """What is found, one look after the other."""
+    """The results of the checks."""
 
     def __init__(self, storage: Any, files: dict[str, dict[str, Any]]) -> None:
         self.storage = storage
         self.files = files
         where = {"proxy_storage_name": get_proxy_storage_name(storage)}
         self.records = list(storage.meta_backend.filter(where))
-        self.tokens: dict[str, str] = {}  # path -> whose bytes a record leads to
+        self.tokens: dict[str, str] = {}  # path -> token in the content of the file
         self.findings: list[str] = []
         self.file_count = self.lost = self.mixed_up = self.left_over = self.orphaned = 0
 
     def get_event(self, token: str) -> str:
         return str(self.files.get(token, {}).get("event", ""))
 
-    def look_at_records(self) -> None:
-        """Every record leads to the bytes of one file, all of them, which no other has."""
+    def check_records(self) -> None:
+        """Check that each record has one complete file, and that no two records have the same."""
         places: Counter[Any] = Counter()
         for record in self.records:
             path = record["path"]
@@ -104,11 +104,11 @@ class _Report:
                 with self.storage.open(path) as file:
                     content = file.read()
             except FileNotFoundError:
-                self._miss(record)
+                self._add_missing_file(record)
                 continue
             token = self.tokens[path] = read_token(content)
             if token and token not in self.files:
-                continue  # of other work in this world
+                continue  # The file of another function
             if content != make_content(token, self.files.get(token, {}).get("size", -1)):
                 self.lost += 1
                 self.findings.append(f"cut or spoilt: {path}: {content[:40]!r}, {len(content)}")
@@ -120,24 +120,25 @@ class _Report:
     def _get_place(self, record: Any) -> tuple[Any, str]:
         return record.get("original_storage_name") or None, record["original_storage_path"]
 
-    def _miss(self, record: Any) -> None:
-        """A record without bytes is one of a delete that was killed between the two.
+    def _add_missing_file(self, record: Any) -> None:
+        """Count a record without a file.
 
-        Or its write was done, the answer got lost, and nobody could be asked afterwards.
+        It is left over if a delete was killed, or if the result of the insert was unknown and the
+        database could not be read. Otherwise the file is lost.
         """
         path = record["path"]
-        owners = [token for token, facts in self.files.items() if facts.get("path") == path]
-        untold = f"Whether {path!r} has a record cannot be told"
-        if any(self.get_event(token) == "delete" for token in owners) or any(
-            untold in note for facts in self.files.values() for note in facts.get("notes", ())
+        tokens = [token for token, entry in self.files.items() if entry.get("path") == path]
+        unknown = f"Whether {path!r} has a record cannot be told"
+        if any(self.get_event(token) == "delete" for token in tokens) or any(
+            unknown in note for entry in self.files.values() for note in entry.get("notes", ())
         ):
             self.left_over += 1
             return
         self.lost += 1
-        self.findings.append(f"record without bytes: {record}, {[self.files[t] for t in owners]}")
+        self.findings.append(f"record without bytes: {record}, {[self.files[t] for t in tokens]}")
 
-    def look_at_files(self) -> None:
-        """Every file has a record, unless its save or delete was killed or rolled back."""
+    def check_files(self) -> None:
+        """Check that each file has a record, unless its process was killed or rolled back."""
         known = {self._get_place(record) for record in self.records}
         for original in self._get_originals():
             for path in list_files(original.storage):
@@ -147,10 +148,10 @@ class _Report:
                 with original.storage.open(path) as file:
                     token = read_token(file.read())
                 if token and token not in self.files:
-                    continue  # of another proxy storage, which has files here as well
+                    continue  # The file of another proxy storage with the same original storage
                 self.file_count += 1
-                # of a save that was killed before its first byte nothing can be read
-                if not token or self.get_event(token) in EXCUSES:
+                # The file is empty if the save was killed before the first byte.
+                if not token or self.get_event(token) in ALLOWED_WITHOUT_RECORD:
                     self.left_over += 1
                 else:
                     self.orphaned += 1
@@ -163,21 +164,21 @@ class _Report:
         original = type(self.storage.get_originals()[0])
         return [original(storage, name) for name, storage in several().items()]
 
-    def look_for_saved(self) -> None:
-        """Every file that was saved and not deleted is at its path, in the place it names."""
+    def check_saved_files(self) -> None:
+        """Check that each saved file has a record and is in the selected original storage."""
         by_path = {record["path"]: record for record in self.records}
-        for token, facts in self.files.items():
-            if facts["event"] in ("saved", "kept"):
-                record = by_path.get(facts["path"])
+        for token, entry in self.files.items():
+            if entry["event"] in ("saved", "kept"):
+                record = by_path.get(entry["path"])
                 if record is None:
                     self.lost += 1
-                    self.findings.append(f"no record of {facts}")
-                elif self.tokens.get(facts["path"], token) != token:
+                    self.findings.append(f"no record of {entry}")
+                elif self.tokens.get(entry["path"], token) != token:
                     self.mixed_up += 1
-                    self.findings.append(f"{facts} has bytes of {self.tokens[facts['path']]}")
-                elif facts.get("using") not in (None, record.get("original_storage_name")):
+                    self.findings.append(f"{entry} has bytes of {self.tokens[entry['path']]}")
+                elif entry.get("using") not in (None, record.get("original_storage_name")):
                     self.mixed_up += 1
-                    self.findings.append(f"{facts} is in {record.get('original_storage_name')}")
-            elif facts["event"] == "deleted" and self.tokens.get(facts["path"]) == token:
+                    self.findings.append(f"{entry} is in {record.get('original_storage_name')}")
+            elif entry["event"] == "deleted" and self.tokens.get(entry["path"]) == token:
                 self.lost += 1
-                self.findings.append(f"{facts} is still there")
+                self.findings.append(f"{entry} is still there")

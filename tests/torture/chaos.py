@@ -1,4 +1,4 @@
-"""Writers at work while everything around them fails."""
+"""Processes that save and delete files under random faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.torture.journal import Journal, make_content
 from tests.torture.work import function, processes
 
 NAMES = ("same.txt", "folder/same.pdf", "x")
-# bytes that a worker whose disk is full can write to one file
+# The largest file, in bytes, that a worker with a full disk can write.
 DISK_SPACE = 100_000
 MODEL = "testapp_storedfile"
 
@@ -33,21 +33,21 @@ class BrokenUpload(ContentFile):
     """Content that ends in an error."""
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """Give out the first half."""
+        """Yield the first half, and raise an error."""
         yield self.read()[: self.size // 2]
-        raise OSError("the upload broke off")
+        raise OSError("the upload was interrupted")
 
 
 @function
 def torture(storage: str, journals: str, seed: int, seconds: float, using: list[str]) -> None:
-    """Let processes save and delete for a while, killing one after the other.
+    """Save and delete files in several processes, which are killed and replaced.
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
-        seed: of all chance.
-        seconds: how long.
-        using: names of original storages to choose from, if there are several.
+        journals: the folder of the journals.
+        seed: the seed of all random numbers.
+        seconds: the duration.
+        using: the names of the original storages, if there are several.
     """
     chance = random.Random(seed)
     deadline = time.time() + seconds
@@ -61,11 +61,11 @@ def torture(storage: str, journals: str, seed: int, seconds: float, using: list[
 
     def start_worker() -> Any:
         number = next(numbers)
-        handicap = ("none", "blind", "disk full")[number % 3]
+        restriction = ("none", "no checks", "disk full")[number % 3]
         name = f"{Path(journals).name}-w{number}"
-        return start(_Worker.work, storage, journals, name, handicap, using, deadline)
+        return start(_Worker.work, storage, journals, name, restriction, using, deadline)
 
-    meddler = start(_meddle, storage, journals, deadline)
+    disturber = start(_disturb_table, storage, journals, deadline)
     workers = [start_worker() for _ in range(3)]
     while time.time() < deadline:
         time.sleep(chance.uniform(0.2, 0.8))
@@ -75,21 +75,21 @@ def torture(storage: str, journals: str, seed: int, seconds: float, using: list[
         victim.kill()
         victim.join()
         workers.append(start_worker())
-    for child in (meddler, *workers):
+    for child in (disturber, *workers):
         child.join()
         if child.exitcode != 0:
             raise SystemExit(f"a process ended with {child.exitcode}")
 
 
-def _meddle(storage_name: str, journals: str, deadline: float) -> None:
-    """Take the table of records away now and then, and lock it for longer than anybody waits."""
-    journal = Journal(Path(journals), "meddler")
+def _disturb_table(storage_name: str, journals: str, deadline: float) -> None:
+    """Repeatedly rename the table of records, and lock it for longer than the lock timeout."""
+    journal = Journal(Path(journals), "disturber")
     if get_proxy_storage(storage_name).meta_backend.get_transaction_alias() is None:
         return
     while time.time() < deadline:
-        for name, meddle in (("renamed", _rename_table), ("locked", _lock_table)):
-            with suppress(Exception):  # others may be at the table for too long
-                meddle()
+        for name, disturb in (("renamed", _rename_table), ("locked", _lock_table)):
+            with suppress(Exception):  # Other processes may use the table for too long.
+                disturb()
                 journal.note(f"fault: {name}", "")
             time.sleep(0.7)
 
@@ -115,7 +115,7 @@ def _lock_table() -> None:
 
 
 class _Worker:
-    """One process with several threads, each with files of its own."""
+    """A process with several threads. Each thread has its own files."""
 
     def __init__(self, storage_name: str, journal: Journal, using: list[str]) -> None:
         self.storage: Any = get_proxy_storage(storage_name)
@@ -128,28 +128,28 @@ class _Worker:
         storage_name: str,
         journals: str,
         name: str,
-        handicap: str,
+        restriction: str,
         using: list[str],
         deadline: float,
     ) -> None:
         """Work until the deadline, or until the process is killed."""
         journal = Journal(Path(journals), name)
         worker = cls(storage_name, journal, using)
-        if handicap == "blind":
-            worker.see_nothing()
-        if handicap == "disk full":
+        if restriction == "no checks":
+            worker.disable_checks()
+        if restriction == "disk full":
             resource.setrlimit(resource.RLIMIT_FSIZE, (DISK_SPACE, resource.RLIM_INFINITY))
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        if handicap != "none":
-            journal.note(f"fault: {handicap}", "")
+        if restriction != "none":
+            journal.note(f"fault: {restriction}", "")
         threads = [threading.Thread(target=worker.run, args=(i, deadline)) for i in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def see_nothing(self) -> None:
-        """Lose every race: nobody's files and records are seen before they are in the way."""
+    def disable_checks(self) -> None:
+        """Make ``exists`` always return False, so that every race is lost."""
         for original in self.get_originals():
             type(original).exists = lambda self, name: False
         type(self.storage.meta_backend).exists = lambda self, path: False
@@ -159,7 +159,7 @@ class _Worker:
         return list(several().values()) if several else [self.storage.get_original_storage()]
 
     def run(self, number: int, deadline: float) -> None:
-        """Do one thing after the other."""
+        """Run random actions until the deadline."""
         chance = random.Random(f"{self.journal.process}-{number}")
         mine: dict[str, tuple[str, bytes]] = {}
         count = 0
@@ -175,7 +175,7 @@ class _Worker:
                     self.save(chance, token, mine)
                 else:
                     action(chance.choice(list(mine)), mine)
-            except Exception as error:  # noqa: BLE001  (work goes on, whatever failed)
+            except Exception as error:  # noqa: BLE001  (the worker continues after any error)
                 self.journal.note("trouble", "", error=repr(error)[:300])
                 close_old_connections()
         connections.close_all()
@@ -213,10 +213,10 @@ class _Worker:
         self.journal.note("deleted", token)
 
     def delete_twice(self, token: str, mine: dict[str, tuple[str, bytes]]) -> None:
-        """Delete one file from two threads at the same moment.
+        """Delete one file from two threads simultaneously.
 
-        Only one with a name of its own: a delete is of a path, and where the path had been
-        given to the next file before the slower thread called, it would rightly delete that.
+        This is done only for files with a unique name. Otherwise the second thread could delete the
+        next file that has got the same path.
         """
         if token not in mine[token][0]:
             self.delete(token, mine)
@@ -230,8 +230,8 @@ class _Worker:
             try:
                 self.storage.delete(path)
             except FileNotFoundError:
-                pass  # the other one was faster
-            except Exception as error:  # noqa: BLE001  (work goes on, whatever failed)
+                pass  # The other thread was faster.
+            except Exception as error:  # noqa: BLE001  (the worker continues after any error)
                 troubles.append(error)
             connections.close_all()
 

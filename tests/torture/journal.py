@@ -1,4 +1,4 @@
-"""What a process did, written down so that it is known even if it is killed."""
+"""Journals of the events of a process. They are complete even if the process is killed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 
 def make_content(token: str, size: int) -> bytes:
-    """Return content that says all along whose it is."""
+    """Return content that repeats the token of its file."""
     word = f"{token}|".encode()
     return (word * (size // len(word) + 1))[: max(size, len(word))]
 
 
 def read_token(content: bytes) -> str:
-    """Return whose content it is, or an empty text."""
+    """Return the token in the content of a file, or an empty string."""
     return content.partition(b"|")[0].decode(errors="replace") if b"|" in content else ""
 
 
 class Journal:
-    """Files with one event a line; a line that is written is there, whatever comes next.
+    """Files with one event per line. Each line is written immediately.
 
     Args:
-        folder: where the journals of all processes are.
-        process: a name that no other process has.
+        folder: the folder of the journals of all processes.
+        process: a unique name of the process.
     """
 
-    LINES = 200  # of one file: it stays small where a process may write no large ones
+    LINES = 200  # per file, because some processes can write small files only
 
     def __init__(self, folder: Path, process: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -39,9 +39,9 @@ class Journal:
         self._count = 0
         self._fd = -1
 
-    def note(self, event: str, token: str, **facts: Any) -> None:
-        """Write an event about the file whose content says ``token``."""
-        line = json.dumps({"event": event, "token": token, **facts}).encode() + b"\n"
+    def note(self, event: str, token: str, **values: Any) -> None:
+        """Write an event of the file with this token."""
+        line = json.dumps({"event": event, "token": token, **values}).encode() + b"\n"
         with self._lock:
             if self._count % self.LINES == 0:
                 path = self._folder / f"{self.process}.{self._count // self.LINES:04}"
@@ -53,7 +53,7 @@ class Journal:
 
 
 def read_journals(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give out all events, those of each process in their order."""
+    """Yield all events. Those of each process are in order."""
     for path in sorted(folder.iterdir()):
         for line in path.read_text().splitlines():
             yield json.loads(line)

@@ -1,4 +1,4 @@
-"""A process that is killed at each of its moments."""
+"""Processes that are killed at different moments of a save or delete."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.torture.work import function, in_child, processes
 
 
 class Countdown:
-    """Calls of functions, Python's and C's, and returns from them, up to a deadly one."""
+    """A profile function that counts calls and returns, and kills the process at one of them."""
 
-    def __init__(self, deadly: int | None = None) -> None:
+    def __init__(self, kill_at: int | None = None) -> None:
         self.count = 0
-        self._deadly = deadly
+        self._deadly = kill_at
 
     def __call__(self, frame: Any, event: str, argument: Any) -> None:
         self.count += 1
@@ -30,35 +30,37 @@ class Countdown:
 
 @function
 def kill_at_moments(storage: str, journals: str, action: str, moments: int) -> int:
-    """Save or delete in one process after the other, each killed at a later moment.
+    """Save or delete in several processes, each of which is killed at a later moment.
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
+        journals: the folder of the journals.
         action: ``save`` or ``delete``.
-        moments: how many, spread over all that there are.
+        moments: the number of moments, distributed over the whole action.
 
     Returns:
-        How many moments there are.
+        The number of all moments.
     """
     with processes.Manager() as manager:
         counts = manager.list()
         in_child(_act, storage, journals, action, "whole", None, counts)
         (total,) = counts
     for number in range(moments):
-        deadly = 1 + number * (total - 1) // moments
+        kill_at = 1 + number * (total - 1) // moments
         child = processes.Process(
-            target=_act, args=(storage, journals, action, f"m{number}", deadly, None)
+            target=_act, args=(storage, journals, action, f"m{number}", kill_at, None)
         )
         child.start()
         child.join()
         if child.exitcode != -signal.SIGKILL:
-            raise SystemExit(f"{action} was not killed at {deadly}, it ended with {child.exitcode}")
+            raise SystemExit(
+                f"{action} was not killed at {kill_at}, it ended with {child.exitcode}"
+            )
     return int(total)
 
 
 def _act(
-    storage_name: str, journals: str, action: str, name: str, deadly: int | None, counts: Any
+    storage_name: str, journals: str, action: str, name: str, kill_at: int | None, counts: Any
 ) -> None:
     storage = get_proxy_storage(storage_name)
     journal = Journal(Path(journals), f"{Path(journals).name}-{action}-{name}")
@@ -70,9 +72,9 @@ def _act(
         journal.note("saved", token, path=path)
         return path
 
-    # so that everything is imported, connected and remembered
+    # The first save imports modules, opens connections and fills caches.
     path = save(f"{journal.process}-first")
-    countdown = Countdown(deadly)
+    countdown = Countdown(kill_at)
     if action == "delete":
         journal.note("delete", f"{journal.process}-first")
     sys.setprofile(countdown)

@@ -1,4 +1,4 @@
-"""A relay between a program and its database, which can break the connection."""
+"""A relay between a program and its database that can break connections."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-# what is on its way when a record is written: an insert into the collection, or the table
+# The data of an insert of a record into the collection or the table.
 WRITES = (b"\x02insert\x00\x08\x00\x00\x00records\x00", b'INSERT INTO "testapp_storedfile"')
 
-#: given the number of the write, counted from 1: "pass", "before", "after" or "silent"
+#: Returns "pass", "before", "after" or "silent" for the number of a write, starting at 1.
 Plan = Callable[[int], str]
 
 
 def let_pass(number: int) -> str:
-    """Break nothing."""
+    """Break no connection."""
     return "pass"
 
 
 def break_some(seed: int, share: float) -> Plan:
-    """Break the connection at a share of the writes, but never at two that follow each other."""
+    """Return a plan that breaks the given share of the writes, but never two in succession."""
     chance = random.Random(seed)
     broken = [False]
 
@@ -34,14 +34,14 @@ def break_some(seed: int, share: float) -> Plan:
 
 
 class Relay:
-    """Takes connections on a free port of 127.0.0.1 and hands them on.
+    """Forwards connections from a free port of 127.0.0.1 to a database.
 
-    A write of a record is broken off as the plan says: ``before`` it reaches the database,
-    ``after`` it was done and before the answer comes back, or not at all. ``silent`` keeps the
-    connection open and passes nothing on any more.
+    The plan determines when the write of a record is interrupted: ``before`` it reaches the
+    database, or ``after`` it was executed and before the response arrives. ``silent`` keeps the
+    connection open but forwards no more data.
 
     Args:
-        upstream: host and port, or the file of a socket, where the database listens.
+        upstream: host and port of the database, or the path of its socket.
     """
 
     def __init__(self, upstream: Any) -> None:
@@ -56,13 +56,13 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def follow(self, plan: Plan) -> None:
-        """Do as a plan says from now on; writes are counted anew."""
+        """Use another plan. The number of writes starts at 1 again."""
         with self._lock:
             self.plan, self._writes = plan, 0
 
     def close(self) -> None:
-        """Refuse new connections and break all that are open, as a server that dies does."""
-        # a listener that another thread waits at is not closed by close() alone
+        """Refuse new connections and break all open ones, like a server that is killed."""
+        # close() alone does not wake a thread that waits in accept().
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -92,21 +92,21 @@ class Relay:
         server.connect(self.upstream)
         return server
 
-    def _decide(self, data: bytes) -> str:
+    def _get_mode(self, data: bytes) -> str:
         if not any(write in data for write in WRITES):
             return "pass"
         with self._lock:
             self._writes += 1
-            decision = self.plan(self._writes)
-            self.faults += decision != "pass"
-        return decision
+            mode = self.plan(self._writes)
+            self.faults += mode != "pass"
+        return mode
 
     def _forward(self, client: socket.socket, server: socket.socket, state: dict[str, str]) -> None:
         with suppress(OSError):
             while data := client.recv(1 << 20):
-                decision = self._decide(data)
-                if decision != "pass":
-                    state["mode"] = decision
+                mode = self._get_mode(data)
+                if mode != "pass":
+                    state["mode"] = mode
                 if state["mode"] == "before":
                     break
                 if state["mode"] != "silent":
@@ -124,7 +124,7 @@ class Relay:
 
 def _break(*pair: socket.socket) -> None:
     for end in pair:
-        # wakes the thread that waits for data, which close() would not
+        # This wakes the thread that waits for data. close() does not.
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
         end.close()
@@ -132,7 +132,7 @@ def _break(*pair: socket.socket) -> None:
 
 @contextmanager
 def running_relay(upstream: Any) -> Iterator[Relay]:
-    """Run a relay until the block ends."""
+    """Run a relay until the end of the block."""
     relay = Relay(upstream)
     try:
         yield relay

@@ -1,4 +1,4 @@
-"""What the processes of a world do; run as ``python -m tests.torture.work FUNCTION JSON``."""
+"""Functions that run in processes: ``python -m tests.torture.work FUNCTION JSON``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from typing import Any
 import django
 from django.core.files.base import ContentFile
 
-# a process that forks has no connection and no thread yet, and its children start at once
+# Processes fork before they have connections and threads, so that children start quickly.
 processes = multiprocessing.get_context("fork")
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
 def function(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a world call a function by its name."""
+    """Register a function, so that `World.run` can call it by its name."""
     FUNCTIONS[work.__name__] = work
     return work
 
 
 @function
 def prepare(s3: bool) -> None:
-    """Make the tables and the bucket."""
+    """Create the tables and the bucket."""
     from django.apps import apps
     from django.conf import settings
     from django.core.management import call_command
 
-    # tables of the test app, which has no migrations, refer to those of apps that have
+    # The test app has no migrations, and its tables refer to tables of apps with migrations.
     settings.MIGRATION_MODULES = {config.label: None for config in apps.get_app_configs()}
     in_child(call_command, "migrate", run_syncdb=True, verbosity=0)
     if s3:
@@ -48,7 +48,7 @@ def _make_bucket() -> None:
 
 @function
 def drop_mongo_database() -> None:
-    """Leave nothing on a server that others use as well."""
+    """Drop the database on a server that is also used by others."""
     from tests.testapp.storages import get_mongo_db
 
     database = get_mongo_db()
@@ -57,7 +57,7 @@ def drop_mongo_database() -> None:
 
 @function
 def audit(storage: str, journals: str) -> dict[str, Any]:
-    """Compare what there is with the journals; see `tests.torture.audit`."""
+    """Compare records and files with the journals. See `tests.torture.audit`."""
     from tests.torture.audit import audit
 
     return audit(storage, Path(journals))
@@ -65,7 +65,7 @@ def audit(storage: str, journals: str) -> dict[str, Any]:
 
 @function
 def count(storage: str) -> dict[str, int]:
-    """Count records and files; see `tests.torture.audit`."""
+    """Count records and files. See `tests.torture.audit`."""
     from tests.torture.audit import count
 
     return count(storage)
@@ -73,7 +73,7 @@ def count(storage: str) -> dict[str, int]:
 
 @function
 def import_everything() -> list[str]:
-    """Import all modules and build all storages; return the names of the storages."""
+    """Import all modules, create all storages, and return their names."""
     import pkgutil
 
     import proxy_storage
@@ -89,7 +89,7 @@ def import_everything() -> list[str]:
 
 
 def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Call a function in a process of its own, which takes its connections with it."""
+    """Call a function in a new process, whose connections are closed at its end."""
     child = processes.Process(target=work, args=args, kwargs=kwargs)
     child.start()
     child.join()
@@ -101,15 +101,15 @@ def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 def save_one_name(
     storage: str, journals: str, workers: int, threads: int, saves: int, using: list[str | None]
 ) -> None:
-    """Save one name from many threads of many processes; every save has to succeed.
+    """Save files with one name in many threads and processes. Every save must succeed.
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
-        workers: how many processes.
-        threads: of each process.
-        saves: of each thread.
-        using: names of original storages; thread after thread takes the next one.
+        journals: the folder of the journals.
+        workers: the number of processes.
+        threads: the number of threads of each process.
+        saves: the number of saves of each thread.
+        using: names of original storages. Each thread uses the next one.
     """
     children = [
         processes.Process(
@@ -178,17 +178,17 @@ def _save_in_threads(
 
 
 def main() -> None:
-    """Call the function that the command line names, and print what it returns as JSON."""
+    """Call the function given on the command line, and print its result as JSON."""
     django.setup()
-    from tests.torture import chaos, limits, moments  # noqa: F401  (they name their functions)
+    from tests.torture import chaos, limits, moments  # noqa: F401  (they register their functions)
 
     name, arguments = sys.argv[1:]
-    # what the world reads
+    # `World.run` reads the output.
     sys.stdout.write(json.dumps(FUNCTIONS[name](**json.loads(arguments))))
 
 
 if __name__ == "__main__":
-    # under its own name, which other modules import
+    # Import the module under its name, because other modules register functions in it.
     from tests.torture.work import main
 
     main()

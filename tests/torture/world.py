@@ -1,4 +1,4 @@
-"""A database, files and what else processes need that save at the same time."""
+"""The database, files and programs that concurrent processes use."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from tests import programs
 from tests.torture.relay import Relay, running_relay
 
 ROOT = Path(__file__).resolve().parents[2]
-# where the records are; MongoDB keeps those of the third, and its users are in SQLite
+# The databases of the records. The third uses MongoDB for records and SQLite for users.
 WORLDS = ("sqlite", "postgresql", "mongo")
 
 
 class WorkFailed(Exception):
-    """A process ended with an error; the message has what it printed."""
+    """A process ended with an error. The message contains its output."""
 
 
 @dataclass
 class World:
-    """Everything that processes need to use the proxy storages of the test settings.
+    """The running programs that processes need to use the proxy storages of the test settings.
 
     Args:
         name: one of `WORLDS`.
-        folder: everything that the processes write.
-        env: variables that lead to the programs.
-        relay: what stands in front of the server that has the records, if it is one.
+        folder: the folder for all files.
+        env: environment variables with the addresses of the programs.
+        relay: the relay in front of the database server of the records, if there is a server.
     """
 
     name: str
@@ -46,11 +46,11 @@ class World:
 
     @property
     def meta_backend(self) -> str:
-        """The key of ``META_BACKENDS`` in the settings."""
+        """Return the key of ``META_BACKENDS`` in the settings."""
         return "mongo" if self.name == "mongo" else "orm"
 
-    def get_impatient(self, seconds: int) -> dict[str, str]:
-        """Return variables for processes that wait for a lock no longer than this."""
+    def get_lock_timeout_env(self, seconds: int) -> dict[str, str]:
+        """Return environment variables that limit the time that processes wait for a lock."""
         url = self.env["TEST_DATABASE_URL"]
         if self.name == "postgresql":
             return {"TEST_DATABASE_URL": f"{url}?options=-c%20lock_timeout%3D{seconds * 1000}"}
@@ -69,10 +69,10 @@ class World:
         )
 
     def run(self, function: str, env: dict[str, str] | None = None, **arguments: Any) -> Any:
-        """Call a function of `tests.torture.work` in a process; return what it returns.
+        """Call a function of `tests.torture.work` in a process, and return its result.
 
         Raises:
-            WorkFailed: it raised something, or was killed.
+            WorkFailed: the function raised an error, or the process was killed.
         """
         process = self.start(function, env, **arguments)
         try:
@@ -86,16 +86,16 @@ class World:
 
 @contextmanager
 def running_world(name: str, s3: bool = False, folder: Path | None = None) -> Iterator[World]:
-    """Start what a world needs, with nothing in it; stop it when the block ends.
+    """Start the programs of an empty world, and stop them at the end of the block.
 
     Args:
         name: one of `WORLDS`.
-        s3: whether files go to S3 as well.
-        folder: where everything is kept; a new one if there is none.
+        s3: whether to start S3.
+        folder: the folder for all files. By default a new one is created.
     """
     with ExitStack() as stack:
         if folder is None:
-            # not pytest's own folder, which PostgreSQL as another user may not enter
+            # PostgreSQL runs as another user, who cannot access the temporary folders of pytest.
             temporary = TemporaryDirectory(prefix="proxy-storage-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
             folder.chmod(0o755)
