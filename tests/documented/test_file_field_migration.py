@@ -104,7 +104,7 @@ class TestFileFieldMigration:
         assert len(list(proxy_storage.meta_backend)) == len(NAMES)
 
     @pytest.mark.parametrize("model", [Document])
-    def test_claim_records_the_content_object(self, model, proxy_storage, migrate, folder):
+    def test_assign_writes_the_content_object(self, model, proxy_storage, migrate, folder):
         """Only a `ProxyStorageFileField` records content objects."""
         migrate()
         for instance, name in zip(model.objects.order_by("pk"), NAMES, strict=True):
