@@ -15,9 +15,9 @@ from tests.project.conftest import ROOT, run
 README = (ROOT / "README.md").read_text()
 
 
-def get_block(heading, language):
+def get_block(heading, language, index=0):
     section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1].strip()
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[index].strip()
 
 
 def paste(heading, folder, env, port=8000):
@@ -64,6 +64,8 @@ def test_nginx_delivers_the_file(folder, new_environment, need_web_server, tmp_p
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(NGINX, 'python')}\n")
     paste(NGINX, folder, new_environment)
+    location = get_block(NGINX, "nginx", 1).replace("/path/to/private/", f"{folder}/private/")
+    assert location in (folder / "proxy-storage.conf").read_text()
     site_port, nginx_port = free_port(), free_port()
     server = get_block(NGINX, "nginx")
     for documented, used in [
