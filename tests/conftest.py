@@ -21,6 +21,9 @@ from tests.contract.special_storages import put_in_front_of
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
 
+# Several folders of tests import these modules. pytest has to know them before the first import.
+pytest.register_assert_rewrite("tests.safety.contents", "tests.safety.leftovers")
+
 # These tests have settings of their own, and are run by their folder.
 collect_ignore = ["applications"]
 

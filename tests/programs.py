@@ -124,7 +124,14 @@ def running_gunicorn(folder, env):
     """Run the tests' site under WSGI; yield its address and the process that answers."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "gunicorn", "tests.site.wsgi", "--bind", f"127.0.0.1:{port}"),
+        *(
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "tests.servers.site.wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+        ),
         *("--workers", "1", "--threads", "10", "--worker-tmp-dir", folder, "--no-control-socket"),
     ]
     output, words = folder / "output", "Booting worker with pid: "
@@ -137,7 +144,14 @@ def running_uvicorn(folder, env):
     """Run the tests' site under ASGI; yield its address and the process that answers."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "uvicorn", "tests.site.asgi:application", "--port", str(port)),
+        *(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "tests.servers.site.asgi:application",
+            "--port",
+            str(port),
+        ),
         *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "1"),
     ]
     is_ready = partial(accepts_connections, port)
@@ -179,7 +193,7 @@ def running_mod_wsgi(folder, env):
         f"sys.path[:0] = {[*paths, *os.environ.get('PYTHONPATH', '').split(os.pathsep)]!r}\n"
         f"for folder in {packages!r}:\n"
         "    site.addsitedir(folder)\n"
-        "from tests.site.wsgi import application\n"
+        "from tests.servers.site.wsgi import application\n"
     )
     conf = folder / "apache2.conf"
     conf.write_text(f"""
