@@ -17,7 +17,7 @@ from tests.programs import ROOT
 
 EXAMPLES = 8  # for each operation, beside those that schemathesis is sure to make
 SEED = 6
-CONFIG = ROOT / "tests" / "openapi" / "schemathesis.toml"
+CONFIG = ROOT / "tests" / "servers" / "openapi" / "schemathesis.toml"
 
 
 @pytest.fixture(scope="module")
