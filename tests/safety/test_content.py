@@ -183,9 +183,7 @@ class Parts(ContentFile):
 
 
 class TestPartsThatAreNotBytes:
-    @pytest.mark.parametrize(
-        "part", [3, True, 0, None, [104, 105], range(3), 1.5, object()], ids=repr
-    )
+    @pytest.mark.parametrize("part", [3, True, 0, None, [104, 105], range(3), 1.5, object()])
     def test_are_refused(self, storage, part):
         check_is_refused(storage, Parts(part), TypeError)
         check_is_refused(storage, Parts(b"first", part), TypeError)

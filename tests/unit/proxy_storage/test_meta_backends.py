@@ -109,7 +109,6 @@ class TestMigration:
                 f"{MONGO}(collection='files', database='{GET_MONGO_DB}')",
             ),
         ],
-        ids=str,
     )
     def test_makes_an_equal_one(self, backend, expected):
         text, imports = MigrationWriter.serialize(backend)
