@@ -1,4 +1,4 @@
-"""Services that tests need: started once, on free ports, and stopped."""
+"""The services that tests need: each process starts its own on free ports, and stops them."""
 
 import atexit
 import os
@@ -157,29 +157,18 @@ def storage(request):
 
 
 @pytest.fixture(scope="session")
-def need_web_server():
-    """Skip a test whose web server is missing; on a machine of CI that is a failure."""
+def need_program():
+    """Skip the test if a program is missing, or fail it if ``CI`` is set.
+
+    Call it with the name of the program; ``None`` needs nothing.
+    """
 
     def need(name):
-        if name is not None and services.find_web_server(name) is None:
-            _miss(name, services.DEBIAN_PACKAGES[name])
+        if name is None or programs.find_program(name) is not None:
+            return
+        message = f"{name} is missing. On Debian: apt-get install {programs.DEBIAN_PACKAGES[name]}"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
 
     return need
-
-
-@pytest.fixture(scope="session")
-def need_database():
-    """Skip a test whose database server is missing; on a machine of CI that is a failure."""
-
-    def need(name):
-        if programs.find_program(name) is None:
-            _miss(name, programs.DEBIAN_PACKAGES[name])
-
-    return need
-
-
-def _miss(name, packages):
-    message = f"{name} is missing. On Debian: apt-get install {packages}"
-    if "CI" in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)

@@ -34,12 +34,9 @@ STORAGE, ENDPOINT = "Quick start: the storage", "Quick start: the download endpo
 
 
 @pytest.fixture(scope="module")
-def printed(folder, new_environment, wheel):
+def printed(folder, new_environment, wheel, need_program):
     """What each quick start has printed, pasted one after the other."""
-    if shutil.which("curl") is None:
-        if "CI" in os.environ:
-            pytest.fail("curl is missing. On Debian: apt-get install curl")
-        pytest.skip("curl is missing. On Debian: apt-get install curl")
+    need_program("curl")
     storage = paste(STORAGE, folder, new_environment)
     run("pip", "install", "--quiet", f"{wheel}[api]", env=new_environment)
     return {STORAGE: storage, ENDPOINT: paste(ENDPOINT, folder, new_environment, free_port())}
@@ -56,9 +53,9 @@ def test_checks_find_nothing(folder, new_environment):
 
 
 @pytest.mark.usefixtures("printed")
-def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp_path):
+def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_path):
     """The two blocks about nginx, added to what the quick starts have made."""
-    need_web_server("nginx")
+    need_program("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(ENDPOINT, 'python')}\n")
     location = get_block(ENDPOINT, "nginx").replace("/path/to/private/", f"{folder}/private/")

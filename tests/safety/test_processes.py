@@ -14,9 +14,9 @@ TIME_LIMIT = 3  # seconds that processes wait for a database, where they are to 
 
 
 @pytest.fixture(scope="module", params=WORLDS)
-def world(request, need_database):
+def world(request, need_program):
     if request.param in PROGRAMS:
-        need_database(PROGRAMS[request.param])
+        need_program(PROGRAMS[request.param])
     with running_world(request.param) as world:
         yield world
 

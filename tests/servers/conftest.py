@@ -1,12 +1,9 @@
 """One site for all tests of how files are delivered; each program is started once."""
 
-import os
-import shutil
-
 import pytest
 from django.conf import settings
 
-from tests.programs import new_bucket
+from tests.programs import find_program, new_bucket
 from tests.servers.site.checks import CONTENT
 from tests.servers.site.client import get_url
 from tests.servers.site.running import FRONTS, STORAGES, WEB_SERVERS, running_site
@@ -24,9 +21,9 @@ def site(mongodb_uri, s3_endpoint):
 
 
 @pytest.fixture(params=FRONTS)
-def front(request, site, need_web_server):
+def front(request, site, need_program):
     """Each program that clients talk to."""
-    need_web_server(WEB_SERVERS.get(request.param))
+    need_program(WEB_SERVERS.get(request.param))
     return site.get_front(request.param)
 
 
@@ -58,8 +55,6 @@ def python_front(request, site):
 
 
 @pytest.fixture(scope="session")
-def curl():
-    program = shutil.which("curl")
-    if program is None:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("curl is missing")
-    return program
+def curl(need_program):
+    need_program("curl")
+    return find_program("curl")

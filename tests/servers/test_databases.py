@@ -41,9 +41,9 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("vendor", SERVERS)
-def test_all_pass_on(vendor, need_database, mongodb_uri, request):
+def test_all_pass_on(vendor, need_program, mongodb_uri, request):
     program, running = SERVERS[vendor]
-    need_database(program)
+    need_program(program)
     seed = request.config.getoption("randomly_seed")
     command = [sys.executable, "-m", "pytest", "--no-cov", "-p", "no:cacheprovider"]
     # not pytest's own folder, which a server of another user may not enter

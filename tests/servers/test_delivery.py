@@ -7,9 +7,10 @@ from http.client import HTTPConnection
 
 import pytest
 
+from tests.programs import TIMEOUT
 from tests.servers.site import deviations
 from tests.servers.site.checks import CONTENT, SIZE, check_any, check_part, check_whole
-from tests.servers.site.client import TIMEOUT, get_url
+from tests.servers.site.client import get_url
 from tests.servers.site.permissions import COOKIE
 from tests.servers.site.running import STORAGES, WEB_SERVERS
 
@@ -153,8 +154,8 @@ OWN_HEADERS = [
 
 @pytest.mark.parametrize("storage", ["python", "gridfs", "s3"])
 @pytest.mark.parametrize("name", WEB_SERVERS)
-def test_what_python_delivers_passes_through(site, need_web_server, name, storage):
-    need_web_server(WEB_SERVERS[name])
+def test_what_python_delivers_passes_through(site, need_program, name, storage):
+    need_program(WEB_SERVERS[name])
     front, gunicorn = site.get_front(name), site.get_front("gunicorn")
     url = get_url(site.keep(storage, "through.txt", CONTENT))
     etag = gunicorn.ask(url).headers["ETag"]

@@ -18,10 +18,10 @@ AWKWARD = scenario.AWKWARD_NAME
 
 
 @pytest.fixture(scope="module", params=list(WEB_SERVERS))
-def site(request, need_web_server):
+def site(request, need_program):
     """The running site: its URL, who delivers avatars, and the folder of its data."""
     web_server = WEB_SERVERS[request.param]
-    need_web_server(web_server)
+    need_program(web_server)
     # not pytest's own folder, which a web server of another user may not enter
     with TemporaryDirectory(prefix="proxy-storage-site-") as folder:
         Path(folder).chmod(0o711)

@@ -3,14 +3,14 @@
 import os
 import socket
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.servers.site.client import TIMEOUT, get_url
+from tests.programs import TIMEOUT, wait_for
+from tests.servers.site.client import get_url
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -43,11 +43,8 @@ class Process:
         return targets
 
     def wait_for(self, condition):
-        """Wait until its open files are as they should be; return them."""
-        deadline = time.monotonic() + TIMEOUT
-        while not condition(files := self.get_open_files()) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return files
+        """Wait until a condition holds for its open files; return them."""
+        return wait_for(self.get_open_files, condition)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Whole files by the mod_wsgi of Debian, which sends them by ``wsgi.file_wrapper``."""
 
-import os
 import platform
 import subprocess
 from contextlib import ExitStack
@@ -8,7 +7,6 @@ from contextlib import ExitStack
 import pytest
 from django.conf import settings
 
-from demo.services import find_web_server
 from tests import programs
 from tests.servers.site.checks import CONTENT
 from tests.servers.site.client import ask, get_url
@@ -16,12 +14,10 @@ from tests.servers.site.running import running_site
 
 
 @pytest.fixture(scope="module")
-def mod_wsgi(mongodb_uri, s3_endpoint, tmp_path_factory):
+def mod_wsgi(mongodb_uri, s3_endpoint, need_program):
     """The site in Apache, and a file of it."""
-    if find_web_server("apache2") is None or not programs.MOD_WSGI.exists():
-        packages = programs.DEBIAN_PACKAGES["mod_wsgi"]
-        message = f"mod_wsgi is missing. On Debian: apt-get install {packages}"
-        (pytest.fail if "CI" in os.environ else pytest.skip)(message)
+    need_program("apache2")
+    need_program("mod_wsgi")
     version = programs.get_python_of_mod_wsgi()
     if not platform.python_version().startswith(f"{version}."):
         pytest.skip(f"The mod_wsgi of this machine runs Python {version}.")

@@ -62,8 +62,8 @@ def test_name_is_refused_or_arrives(front, site, name):
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
-def test_name_arrives_by_django_sendfile2(site, name, need_web_server):
-    need_web_server("nginx")
+def test_name_arrives_by_django_sendfile2(site, name, need_program):
+    need_program("nginx")
     content = CONTENT.format(name).encode()
     try:
         path = site.save("sendfile", name, content)

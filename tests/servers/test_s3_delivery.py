@@ -45,8 +45,8 @@ class Way:
 
 
 @pytest.fixture(params=WAYS)
-def way(request, site, need_web_server):
-    need_web_server("nginx" if request.param == "nginx" else None)
+def way(request, site, need_program):
+    need_program("nginx" if request.param == "nginx" else None)
     return Way(site, request.param)
 
 
@@ -212,8 +212,8 @@ def test_stranger_learns_nothing_and_s3_is_not_asked(way, small, relay):
 
 class TestInternalLocation:
     @pytest.fixture
-    def front(self, site, need_web_server):
-        need_web_server("nginx")
+    def front(self, site, need_program):
+        need_program("nginx")
         return site.get_front("nginx-s3")
 
     @pytest.mark.parametrize(

@@ -87,10 +87,10 @@ def folder():
 
 
 @pytest.fixture(scope="module", params=PROGRAMS)
-def front(request, folder, need_web_server):
+def front(request, folder, need_program):
     """Each web server, in front of a site with a storage in each folder."""
     name = request.param
-    need_web_server(PROGRAMS[name])
+    need_program(PROGRAMS[name])
     server, options = SERVERS[name]
     storages = {}
     for number, root in enumerate(ROOTS):
@@ -166,9 +166,9 @@ def test_name_in_capitals_is_another_one(front):
     [("", 400), ('server.http-parseopts = ("url-ctrls-reject" => "disable")', 200)],
 )
 def test_lighttpd_refuses_control_characters_unless_it_is_told_otherwise(
-    folder, need_web_server, tmp_path, more, status
+    folder, need_program, tmp_path, more, status
 ):
-    need_web_server("lighttpd")
+    need_program("lighttpd")
     root = folder / "files" / ROOTS[0]
     (root / "a\x01b.txt").write_bytes(CONTENT)
     # lighttpd itself would look for this one.

@@ -53,9 +53,9 @@ def host():
 
 
 @pytest.fixture(scope="module")
-def fronts(s3, host, need_web_server):
+def fronts(s3, host, need_program):
     """Two servers of one nginx: one with a cache, which trusts nobody but real authorities."""
-    need_web_server("nginx")
+    need_program("nginx")
     with TemporaryDirectory(prefix="proxy-storage-serverconf-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
         faulty = stack.enter_context(answering(host))

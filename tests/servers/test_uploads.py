@@ -38,8 +38,8 @@ def site(mongodb_uri, inbox):
 
 
 @pytest.fixture(params=["gunicorn", "uvicorn", "nginx"])
-def front(request, site, need_web_server):
-    need_web_server(WEB_SERVERS.get(request.param))
+def front(request, site, need_program):
+    need_program(WEB_SERVERS.get(request.param))
     return site.get_front(request.param)
 
 

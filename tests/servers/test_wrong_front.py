@@ -36,10 +36,10 @@ def url(site, storage):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_other_web_server_gets_an_error(site, need_web_server, storage, url, method):
+def test_other_web_server_gets_an_error(site, need_program, storage, url, method):
     header, understanding = HANDED_OVER[storage]
     for name in WEB_SERVERS.keys() - understanding:
-        need_web_server(WEB_SERVERS[name])
+        need_program(WEB_SERVERS[name])
         logged = site.log()
         answer = site.get_front(name).ask(url, method=method)
         assert answer.status == 500

@@ -34,8 +34,8 @@ NAMES = [
 
 
 @pytest.fixture(scope="module", params=FRONTS)
-def front(request, site, need_web_server):
-    need_web_server(request.param)
+def front(request, site, need_program):
+    need_program(request.param)
     with running_front(site, request.param, site.folder / request.param) as front:
         yield front
 

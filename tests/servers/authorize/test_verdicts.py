@@ -2,14 +2,12 @@
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 import pytest
 
+from tests.programs import wait_for
 from tests.servers.authorize.fronts import running_front
 from tests.servers.site.checks import CONTENT, check_part, check_whole
-
-TIMEOUT = 60  # seconds
 
 
 def keep_verdicts(site, validity):
@@ -24,17 +22,17 @@ def keep_verdicts(site, validity):
 
 
 @pytest.fixture(scope="module")
-def cached(site, need_web_server):
+def cached(site, need_program):
     """nginx that remembers for longer than a test takes."""
-    need_web_server("nginx")
+    need_program("nginx")
     with keep_verdicts(site, "1h") as front:
         yield front
 
 
 @pytest.fixture(scope="module")
-def forgetful(site, need_web_server):
+def forgetful(site, need_program):
     """nginx that does so for a second or two."""
-    need_web_server("nginx")
+    need_program("nginx")
     with keep_verdicts(site, "1s") as front:
         yield front
 
@@ -166,8 +164,6 @@ def test_right_that_was_taken_away_ends_with_the_validity(forgetful, site):
     url = site.save("taken.txt", CONTENT, "messi")
     check_whole(forgetful.ask(url, "messi"))
     site.set_readers("/avatars/taken.txt")
-    deadline = monotonic() + TIMEOUT
-    while (answer := forgetful.ask(url, "messi")).status == 200:
-        assert monotonic() < deadline
+    answer = wait_for(lambda: forgetful.ask(url, "messi"), lambda answer: answer.status != 200)
     assert answer.status == 403
     assert CONTENT[:4] not in answer.body

@@ -11,18 +11,14 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-TIMEOUT = 60.0  # seconds
+from tests.programs import TIMEOUT, find_program
 
 
 @contextmanager
-def running_chromium(programs):
-    """Run Chromium without a window; yield its driver.
-
-    Args:
-        programs: where ``chromium`` and ``chromedriver`` are.
-    """
+def running_chromium():
+    """Run Chromium without a window; yield its driver."""
     options = webdriver.ChromeOptions()
-    options.binary_location = programs["chromium"]
+    options.binary_location = find_program("chromium")
     options.add_argument("--headless=new")
     options.add_argument("--disable-dev-shm-usage")  # small in containers
     if os.geteuid() == 0:
@@ -33,7 +29,7 @@ def running_chromium(programs):
     # what it leaves goes with the folder; not pytest's own, whose path may be long for a socket
     with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
         env = {**os.environ, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
-        driver = webdriver.Chrome(options, Service(programs["chromedriver"], env=env))
+        driver = webdriver.Chrome(options, Service(find_program("chromedriver"), env=env))
         try:
             driver.set_page_load_timeout(TIMEOUT)
             yield driver

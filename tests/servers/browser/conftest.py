@@ -1,7 +1,5 @@
 """A site of Django's in this process, and one Chromium for all tests."""
 
-import os
-import shutil
 import threading
 
 import pytest
@@ -9,26 +7,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.test.testcases import QuietWSGIRequestHandler
 
-from demo.services import SERVER_PATH
 from tests.servers.browser import site as uploads_site
 from tests.servers.browser.chromium import Browser, running_chromium
-
-# program -> the package that brings it
-DEBIAN_PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
-
-
-@pytest.fixture(scope="session")
-def programs():
-    """Chromium and its driver. Skip where one is missing; on a machine of CI that is a failure."""
-    found = {name: shutil.which(name, path=SERVER_PATH) for name in DEBIAN_PACKAGES}
-    missing = [name for name, program in found.items() if program is None]
-    if missing:
-        packages = " ".join(DEBIAN_PACKAGES[name] for name in missing)
-        message = f"{', '.join(missing)} missing. On Debian: apt-get install {packages}"
-        if "CI" in os.environ:
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +25,10 @@ def running_site():
 
 
 @pytest.fixture(scope="session")
-def driver(programs):
-    with running_chromium(programs) as driver:
+def driver(need_program):
+    need_program("chromium")
+    need_program("chromedriver")
+    with running_chromium() as driver:
         yield driver
 
 

@@ -76,7 +76,7 @@ def browser(request, driver, running_site, site, settings, tmp_path):
     if request.param == "python":
         yield Browser(driver, running_site, tmp_path / "downloads")
         return
-    request.getfixturevalue("need_web_server")("nginx")
+    request.getfixturevalue("need_program")("nginx")
     server = "proxy_storage.serving.XAccelRedirectServer"
     entry = {"BACKEND": server, "OPTIONS": {"location": "/internal/files/"}}
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "SERVERS": {"orm-disk": entry}}

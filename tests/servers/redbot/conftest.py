@@ -14,9 +14,9 @@ DELIVERED = {**{front: names[0] for front, names in STORAGES.items()}, "caddy": 
 
 
 @pytest.fixture(scope="module", params=DELIVERED)
-def front(request, site, need_web_server):
+def front(request, site, need_program):
     name = request.param
-    need_web_server({**WEB_SERVERS, "caddy": "caddy"}.get(name))
+    need_program({**WEB_SERVERS, "caddy": "caddy"}.get(name))
     if name != "caddy":
         yield site.get_front(name)
         return

@@ -7,9 +7,8 @@ from email.message import Message
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlencode
 
+from tests.programs import TIMEOUT
 from tests.servers.site.permissions import COOKIE
-
-TIMEOUT = 60  # seconds
 
 
 @dataclass(frozen=True)

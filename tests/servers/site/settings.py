@@ -28,8 +28,13 @@ DATABASES = {
 if "SITE_DATABASE_URL" in os.environ:
     DATABASES["default"] = dj_database_url.parse(os.environ["SITE_DATABASE_URL"])
     if "SITE_DATABASE_POOL" in os.environ:
-        options = {"min_size": 1, "max_size": int(os.environ["SITE_DATABASE_POOL"]), "timeout": 10}
-        DATABASES["default"]["OPTIONS"] = {"pool": options}
+        DATABASES["default"]["OPTIONS"] = {
+            "pool": {
+                "min_size": 1,
+                "max_size": int(os.environ["SITE_DATABASE_POOL"]),
+                "timeout": int(os.environ["SITE_DATABASE_POOL_TIMEOUT"]),
+            }
+        }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
