@@ -58,6 +58,14 @@ def pytest_report_header():
     return f"database: {connection.vendor}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        storage = item.callspec.params.get("storage") if hasattr(item, "callspec") else None
+        if isinstance(storage, str) and storage in settings.LONG_CONTRACT:
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def mongodb_uri(tmp_path_factory):
     """A MongoDB over TCP: the one that MONGODB_URI names, or one of our own."""

@@ -111,6 +111,7 @@ def download(client, url):
     return answer.status_code, answer.getvalue() if answer.status_code == 200 else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1_000])
 def test_every_file_is_for_its_user_and_no_row_is_changed(model, clients, count):
     before = read_table()

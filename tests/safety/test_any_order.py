@@ -24,6 +24,8 @@ from tests.contract.proxy_storages import read
 from tests.safety.leftovers import get_names, get_paths
 from tests.safety.names import EXAMPLES
 
+pytestmark = pytest.mark.long
+
 # they differ for us; some of them do not for a database or for who cleans up names
 NAMES = [
     *("a.txt", "A.txt", "a.TXT", "a.txt ", "a", "%61.txt", "é.txt", "e\u0301.txt"),

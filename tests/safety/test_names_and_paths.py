@@ -32,6 +32,8 @@ from tests.safety.names import (
     no_names,
 )
 
+pytestmark = pytest.mark.long
+
 ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
 

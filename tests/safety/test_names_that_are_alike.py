@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 
 from tests.contract.proxy_storages import read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 class TestNamesThatAreNearlyTheSame:

@@ -9,6 +9,8 @@ from tests.torture.__main__ import BAD, torture
 from tests.torture.relay import let_pass
 from tests.torture.world import WORLDS, running_world
 
+pytestmark = pytest.mark.long
+
 PROGRAMS = {"postgresql": "postgres"}
 TIME_LIMIT = 3  # seconds that processes wait for a database, where they are to wait in vain
 
@@ -91,6 +93,7 @@ class TestRecordThatCannotBeWritten:
         written = 1 if moment == "after" else 0
         assert [after[key] - before[key] for key in ("records", "files")] == [written, written]
 
+    @pytest.mark.quiet
     def test_to_a_server_that_says_nothing(self, with_relay):
         storage = f"{with_relay.meta_backend}-overwriting"
         if with_relay.name != "mongo":
@@ -105,6 +108,7 @@ class TestRecordThatCannotBeWritten:
         assert TIME_LIMIT <= result["seconds"] < 2 * TIME_LIMIT
         assert with_relay.run("count", storage=storage) == before
 
+    @pytest.mark.quiet
     def test_while_somebody_else_has_the_table(self, world):
         if world.meta_backend == "mongo":
             pytest.skip("MongoDB locks no collection for its clients")

@@ -10,6 +10,8 @@ import pytest
 
 from tests import programs
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 # the rest asks Django's fields and forms, not the database
 TESTS = [

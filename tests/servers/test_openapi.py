@@ -15,6 +15,8 @@ from pymongo import MongoClient
 from demo import services
 from tests.programs import ROOT
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 8  # for each operation, beside those that schemathesis is sure to make
 SEED = 6
 CONFIG = ROOT / "tests" / "servers" / "openapi" / "schemathesis.toml"

@@ -18,6 +18,8 @@ from tests.programs import TIMEOUT, wait_for
 from tests.servers.site.client import get_url
 from tests.servers.site.running import running_site
 
+pytestmark = pytest.mark.long
+
 SIZE = 40 * 1024 * 1024
 # gunicorn has ten threads, and each slow client keeps one of them.
 CLIENTS = {"gunicorn": 8, "uvicorn": 50}
