@@ -12,6 +12,8 @@ from proxy_storage_permissions import FieldPermissions, IsOwner
 from tests.testapp.models import MongoLetter, OrmLetter, PlainLetter, StoredFile
 from tests.testapp.storages import get_mongo_db
 
+pytestmark = pytest.mark.database
+
 NAMES = ("letter.txt", "a letter, to you.txt", "Grüße.txt", "no extension")
 
 

@@ -10,7 +10,7 @@ from proxy_storage.exceptions import ContentObjectError
 from tests.contract.owners import get_owner, owner_of, save_file
 from tests.testapp.models import DiskDocument, Document
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture

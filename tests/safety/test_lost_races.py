@@ -17,7 +17,7 @@ from tests.contract.special_storages import put_in_front_of
 from tests.safety.originals import get_files
 from tests.testapp.storages import MemoryStorage
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
 # those whose originals keep files under the very names that they are saved under
