@@ -1,9 +1,11 @@
-# make demo    set up, start the example site, ask for files as four people, stop
-# make serve   the same site, left running
-# make test    everything that the tests need, and the tests
+# make demo      set up, start the example site, request its files as four users, stop
+# make serve     the same site; it runs until Ctrl-C
+# make test      install what the tests need and test the package on one Python, in a few minutes
+# make test-all  what `make test` leaves out: other versions, databases, long tests, types, docs
+# make check     style, import layers, types and the fast tests, in under a minute
 #
 # EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache, lighttpd
-# lighttpd. PYTHON names the interpreter to build .venv with.
+# lighttpd. PYTHON is the interpreter that .venv is made with. TESTS selects tests of `make test`.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +16,15 @@ WEB_SERVER_x-sendfile := apache2
 WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
-.PHONY: demo serve test nginx apache2 mod_wsgi lighttpd caddy curl chromedriver postgres mariadbd clean
+# Each process starts its own services. A file is run by one process, as its fixtures are costly.
+PYTEST := $(BIN)/pytest -m "not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
+TESTS ?= tests
+
+WEB_SERVERS := nginx apache2 lighttpd caddy
+PROGRAMS := $(WEB_SERVERS) mod_wsgi curl chromedriver
+DATABASES := postgres mariadbd
+
+.PHONY: demo serve test test-all check clean $(PROGRAMS) $(DATABASES)
 
 demo: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo
@@ -22,11 +32,23 @@ demo: .venv/example $(WEB_SERVER)
 serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
-# as many environments at once as there are cores; each one's output comes when it has ended
-test: .venv/tox nginx apache2 mod_wsgi lighttpd caddy curl chromedriver postgres mariadbd
-	$(BIN)/tox run-parallel --parallel-no-spinner
+test: .venv/test $(PROGRAMS)
+	$(PYTEST) $(TESTS)
 
-# says what is missing where it cannot be installed; who needs it decides what then
+# The tests that measure time run last, when nothing else runs.
+test-all: .venv/tox $(PROGRAMS) $(DATABASES)
+	$(BIN)/tox run-parallel --parallel-no-spinner
+	$(BIN)/tox run -e quiet
+
+check: .venv/check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PYTHONPATH=.:example_project $(BIN)/lint-imports
+	MYPYPATH=.:.venv/links $(BIN)/mypy -p proxy_storage -p proxy_storage_permissions -p proxy_storage_api
+	$(PYTEST) -q tests/unit -k "not mongo and not gridfs and not s3"
+
+# install.sh names the Debian packages if it cannot install them. The tests then decide: they are
+# skipped, or they fail if CI is set.
 nginx:
 	@sh example_project/deploy/install.sh nginx nginx-light
 
@@ -66,6 +88,17 @@ clean:
 
 .venv/example: .venv/pip pyproject.toml
 	$(INSTALL) --editable ".[all]" --group example
+	touch $@
+
+.venv/test: .venv/pip pyproject.toml
+	$(INSTALL) --editable ".[all]" --group test
+	touch $@
+
+# mypy finds the third package, whose folder has another name, by the link.
+.venv/check: .venv/test
+	$(INSTALL) --group lint --group types
+	mkdir -p .venv/links
+	ln -sfn ../../permissions .venv/links/proxy_storage_permissions
 	touch $@
 
 .venv/tox: .venv/pip

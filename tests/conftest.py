@@ -1,4 +1,4 @@
-"""Services that tests need: started once, on free ports, and stopped."""
+"""The services that tests need: each process starts its own on free ports, and stops them."""
 
 import atexit
 import os
@@ -20,6 +20,9 @@ from tests import programs
 from tests.contract.temporary_storages import configure_proxy_storage
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import MemoryStorage, get_mongo_db
+
+# Several folders of tests import these modules. pytest has to know them before the first import.
+pytest.register_assert_rewrite("tests.safety.content_checks", "tests.safety.stored_files")
 
 # These tests have settings of their own, and are run by their folder.
 collect_ignore = ["applications"]
@@ -53,6 +56,14 @@ monitoring.register(written_collections)
 
 def pytest_report_header():
     return f"database: {connection.vendor}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        storage = item.callspec.params.get("storage") if hasattr(item, "callspec") else None
+        if isinstance(storage, str) and storage in settings.LONG_CONTRACT:
+            item.add_marker("long")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -154,29 +165,18 @@ def storage(request):
 
 
 @pytest.fixture(scope="session")
-def need_web_server():
-    """Skip a test whose web server is missing; on a machine of CI that is a failure."""
+def need_program():
+    """Skip the test if a program is missing, or fail it if ``CI`` is set.
+
+    Call it with the name of the program; ``None`` needs nothing.
+    """
 
     def need(name):
-        if name is not None and services.find_web_server(name) is None:
-            _miss(name, services.DEBIAN_PACKAGES[name])
+        if name is None or programs.find_program(name) is not None:
+            return
+        message = f"{name} is missing. On Debian: apt-get install {programs.DEBIAN_PACKAGES[name]}"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
 
     return need
-
-
-@pytest.fixture(scope="session")
-def need_database():
-    """Skip a test whose database server is missing; on a machine of CI that is a failure."""
-
-    def need(name):
-        if programs.find_program(name) is None:
-            _miss(name, programs.DEBIAN_PACKAGES[name])
-
-    return need
-
-
-def _miss(name, packages):
-    message = f"{name} is missing. On Debian: apt-get install {packages}"
-    if "CI" in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)

@@ -10,12 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from pwd import getpwnam
 from urllib.parse import quote
 
+from demo import services
 from demo.services import (
     SERVER_PATH,
     ServiceError,
@@ -26,18 +28,33 @@ from demo.services import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-# program -> the packages that bring it and what its folder is made with
+# Name of a program: the Debian packages that contain it and what it needs.
 DEBIAN_PACKAGES = {
-    "postgres": "postgresql",
+    **services.DEBIAN_PACKAGES,
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "curl": "curl",
     "mariadbd": "mariadb-server-core mariadb-client-core",
     "mod_wsgi": "apache2-bin libapache2-mod-wsgi-py3",
+    "postgres": "postgresql",
 }
 MOD_WSGI = Path("/usr/lib/apache2/modules/mod_wsgi.so")
+TIMEOUT = 120.0  # seconds that a test waits for a program; enough for a slow and busy machine
+
+
+def wait_for(get, is_right):
+    """Call a function until its result is right, at most for `TIMEOUT`; return its last result."""
+    deadline = time.monotonic() + TIMEOUT
+    while not is_right(result := get()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return result
 
 
 def find_program(name):
-    """Return where a program is, or ``None`` on a machine without it."""
-    # Debian keeps every version of PostgreSQL in a folder of its own
+    """Return the path of a program, or ``None`` if it is not installed."""
+    if name == "mod_wsgi":
+        return MOD_WSGI if MOD_WSGI.exists() else None
+    # Debian installs each version of PostgreSQL into a folder of its own.
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     newest_first = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
     return shutil.which(name, path=os.pathsep.join([SERVER_PATH, *map(str, newest_first)]))
@@ -124,7 +141,14 @@ def running_gunicorn(folder, env):
     """Run the tests' site under WSGI; yield its address and the process that answers."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "gunicorn", "tests.site.wsgi", "--bind", f"127.0.0.1:{port}"),
+        *(
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "tests.servers.site.wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+        ),
         *("--workers", "1", "--threads", "10", "--worker-tmp-dir", folder, "--no-control-socket"),
     ]
     output, words = folder / "output", "Booting worker with pid: "
@@ -137,7 +161,14 @@ def running_uvicorn(folder, env):
     """Run the tests' site under ASGI; yield its address and the process that answers."""
     port = free_port()
     command = [
-        *(sys.executable, "-m", "uvicorn", "tests.site.asgi:application", "--port", str(port)),
+        *(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "tests.servers.site.asgi:application",
+            "--port",
+            str(port),
+        ),
         *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "1"),
     ]
     is_ready = partial(accepts_connections, port)
@@ -179,7 +210,7 @@ def running_mod_wsgi(folder, env):
         f"sys.path[:0] = {[*paths, *os.environ.get('PYTHONPATH', '').split(os.pathsep)]!r}\n"
         f"for folder in {packages!r}:\n"
         "    site.addsitedir(folder)\n"
-        "from tests.site.wsgi import application\n"
+        "from tests.servers.site.wsgi import application\n"
     )
     conf = folder / "apache2.conf"
     conf.write_text(f"""

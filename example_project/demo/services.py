@@ -26,8 +26,8 @@ SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lo
 
 _ports = iter(range(random.SystemRandom().randint(10_000, 30_000), 32_768))
 
-START_TIMEOUT = 30.0  # seconds
-STOP_TIMEOUT = 10.0
+START_TIMEOUT = 120.0  # seconds
+STOP_TIMEOUT = 30.0
 
 
 class ServiceError(Exception):

@@ -19,6 +19,7 @@ from tests.testapp.storages import CaseStorage
 
 CASE_STORAGE = "tests.testapp.storages.CaseStorage"
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
     pytest.mark.usefixtures("empty_storages"),
 ]

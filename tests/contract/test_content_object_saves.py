@@ -21,7 +21,7 @@ from tests.testapp.models import (
     ScannedDocument,
 )
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from proxy_storage_permissions import FieldPermissions, IsOwner
 from tests.testapp.models import MongoLetter, OrmLetter, PlainLetter, StoredFile
 from tests.testapp.storages import get_mongo_db
 
+pytestmark = pytest.mark.database
+
 NAMES = ("letter.txt", "a letter, to you.txt", "Grüße.txt", "no extension")
 
 
@@ -111,6 +113,7 @@ def download(client, url):
     return answer.status_code, answer.getvalue() if answer.status_code == 200 else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1_000])
 def test_every_file_is_for_its_user_and_no_row_is_changed(model, clients, count):
     before = read_table()

@@ -9,7 +9,7 @@ from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.reading import read
 from tests.testapp.models import Document, KeyedDocument, ScannedDocument, StoredFile
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture(params=[Document, KeyedDocument])

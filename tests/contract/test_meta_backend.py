@@ -14,6 +14,8 @@ from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.models import KeyedDocument, NamedDocument
 from tests.testapp.storages import MongoStorage, OrmStorage
 
+pytestmark = pytest.mark.database
+
 RECORD = {
     "path": "/files/a.txt",
     "proxy_storage_name": "orm_disk",

@@ -22,7 +22,7 @@ from tests.testapp.models import (
 )
 
 CASE_STORAGE = "tests.testapp.storages.CaseStorage"
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture

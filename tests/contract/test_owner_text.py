@@ -10,7 +10,7 @@ from proxy_storage.exceptions import ContentObjectError
 from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import DiskDocument, Document
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import pytest
 from proxy_storage.storages.lookup import RELATIVE, get_path_kind
 from proxy_storage.testing import ProxyStorageContract
 
+pytestmark = pytest.mark.database
+
 
 class TestProxyStorage(ProxyStorageContract):
     @pytest.fixture

@@ -14,6 +14,8 @@ from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.saving import SaveOperation
 from tests.contract.reading import is_in_original, read
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture(params=settings.ORIGINAL_STORAGES)
 def storage(request, meta_backend_name):

@@ -24,7 +24,7 @@ KEYS = [
     uuid.UUID(f"{start}-89ab-4cde-8123-456789abcdef") for start in ("01234567", "ffffffff", "0" * 8)
 ]
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 
 @pytest.fixture

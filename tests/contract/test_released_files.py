@@ -12,6 +12,7 @@ from tests.contract.content_objects import row_of, save_file
 from tests.testapp.models import Document, ShortLivedDocument
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
 ]

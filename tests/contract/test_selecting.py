@@ -17,6 +17,8 @@ from proxy_storage.meta_backends.queries import (
     parse_order,
 )
 
+pytestmark = pytest.mark.database
+
 KEY = uuid.UUID("0123456789ab4cde8123456789abcdef")
 TIME = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 PATHS = ["/A", "/a", "/a/", "/a/b", "/ab", "/a%", "/é", "/\ud7ff", "/\ue000", "/\U0010ffff", "/z"]

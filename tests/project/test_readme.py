@@ -36,12 +36,9 @@ NGINX = "Serve the files through nginx"
 
 
 @pytest.fixture(scope="module")
-def printed(folder, new_environment, wheel):
+def printed(folder, new_environment, wheel, need_program):
     """Return the output of each quick start. They run one after the other."""
-    if shutil.which("curl") is None:
-        if "CI" in os.environ:
-            pytest.fail("curl is missing. On Debian: apt-get install curl")
-        pytest.skip("curl is missing. On Debian: apt-get install curl")
+    need_program("curl")
     storage = paste(STORAGE, folder, new_environment)
     run("pip", "install", "--quiet", f"{wheel}[api]", env=new_environment)
     return {STORAGE: storage, ENDPOINT: paste(ENDPOINT, folder, new_environment, free_port())}
@@ -58,9 +55,9 @@ def test_system_checks_find_no_problems(folder, new_environment):
 
 
 @pytest.mark.usefixtures("printed")
-def test_nginx_delivers_the_file(folder, new_environment, need_web_server, tmp_path):
+def test_nginx_delivers_the_file(folder, new_environment, need_program, tmp_path):
     """Follow the section about nginx in the project that the quick starts have created."""
-    need_web_server("nginx")
+    need_program("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(NGINX, 'python')}\n")
     paste(NGINX, folder, new_environment)

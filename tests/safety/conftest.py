@@ -1,7 +1,5 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.safety.content_checks", "tests.safety.stored_files")
-
 
 @pytest.fixture(autouse=True)
 def empty_working_directory(tmp_path, monkeypatch):

@@ -24,6 +24,8 @@ from tests.contract.reading import read
 from tests.safety.name_strategies import EXAMPLES
 from tests.safety.stored_files import get_original_names, get_record_paths
 
+pytestmark = pytest.mark.long
+
 # All of them are different names, although some databases and file systems treat them as equal.
 NAMES = [
     *("a.txt", "A.txt", "a.TXT", "a.txt ", "a", "%61.txt", "é.txt", "e\u0301.txt"),

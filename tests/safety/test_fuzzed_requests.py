@@ -11,6 +11,7 @@ from tests.contract.request_matrix import PERMISSION_SETTINGS, RequestData
 from tests.hostile_names import HOSTILE_NAMES
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]

@@ -20,7 +20,7 @@ from proxy_storage.storages.saving import SaveOperation
 from tests.contract.reading import read
 from tests.testapp.storages import get_mongo_db
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
 

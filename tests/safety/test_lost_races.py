@@ -17,7 +17,7 @@ from tests.contract.temporary_storages import configure_proxy_storage
 from tests.safety.stored_files import get_original_files
 from tests.testapp.storages import MemoryStorage
 
-pytestmark = pytest.mark.usefixtures("empty_storages")
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 ALL = [name for name in settings.CONTRACT if not name.endswith("s3")]
 # Storages whose original storages keep the given names

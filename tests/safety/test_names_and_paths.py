@@ -32,6 +32,8 @@ from tests.safety.name_strategies import (
 )
 from tests.safety.stored_files import get_local_files, get_original_names, get_record_paths
 
+pytestmark = pytest.mark.long
+
 ROOT = "/srv/files"
 STORAGES = ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"]
 

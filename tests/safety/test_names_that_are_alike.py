@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 
 from tests.contract.reading import read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 
 class TestSimilarNames:

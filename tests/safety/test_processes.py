@@ -9,14 +9,16 @@ from tests.torture.__main__ import BAD, torture
 from tests.torture.relay import let_pass
 from tests.torture.world import WORLDS, running_world
 
+pytestmark = pytest.mark.long
+
 PROGRAMS = {"postgresql": "postgres"}
 TIME_LIMIT = 3  # seconds that processes wait for a database that does not respond
 
 
 @pytest.fixture(scope="module", params=WORLDS)
-def world(request, need_database):
+def world(request, need_program):
     if request.param in PROGRAMS:
-        need_database(PROGRAMS[request.param])
+        need_program(PROGRAMS[request.param])
     with running_world(request.param) as world:
         yield world
 
@@ -91,6 +93,7 @@ class TestFailedRecord:
         written = 1 if moment == "after" else 0
         assert [after[key] - before[key] for key in ("records", "files")] == [written, written]
 
+    @pytest.mark.quiet
     def test_server_that_does_not_respond(self, with_relay):
         storage = f"{with_relay.meta_backend}-overwriting"
         if with_relay.name != "mongo":
@@ -105,6 +108,7 @@ class TestFailedRecord:
         assert TIME_LIMIT <= result["seconds"] < 2 * TIME_LIMIT
         assert with_relay.run("count", storage=storage) == before
 
+    @pytest.mark.quiet
     def test_table_locked_by_another_process(self, world):
         if world.meta_backend == "mongo":
             pytest.skip("Clients of MongoDB cannot lock a collection.")

@@ -21,6 +21,7 @@ from tests.testapp.models import (
 )
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
 ]

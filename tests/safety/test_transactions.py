@@ -24,6 +24,7 @@ from tests.safety.stored_files import ORIGINALS
 from tests.testapp.models import Document
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
     pytest.mark.usefixtures("empty_storages"),
 ]

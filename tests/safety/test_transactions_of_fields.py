@@ -12,6 +12,7 @@ from tests.contract.reading import is_in_original, read
 from tests.testapp.models import DiskDocument, Document
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
     pytest.mark.usefixtures("empty_storages"),
 ]

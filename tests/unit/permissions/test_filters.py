@@ -47,7 +47,7 @@ from tests.unit.permissions.asking import (
     own,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 UNBOUND = MetaBackendObject(path="/x")
 BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

@@ -13,7 +13,7 @@ from proxy_storage_permissions import HasObjectPermission, get_readable
 from tests.testapp.models import Document, KeyedDocument, NamedDocument
 from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
 GUARDIANS = "guardian.backends.ObjectPermissionBackend"
 

@@ -17,7 +17,7 @@ from tests.testapp.models import (
 )
 from tests.unit.permissions.asking import own
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 UNBOUND = MetaBackendObject(path="/x")
 
 

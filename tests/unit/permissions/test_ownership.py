@@ -23,7 +23,7 @@ from tests.testapp.models import (
 )
 from tests.unit.permissions.asking import VIEW, allowed, ask, is_allowed, own
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def is_listed(permission, user, record, *models):

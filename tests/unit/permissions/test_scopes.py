@@ -21,6 +21,7 @@ from tests.testapp.models import ShardDocument
 from tests.unit.permissions.asking import VIEW, ask, get_list, is_allowed
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(transaction=True, databases=["default", "other"]),
 ]

@@ -38,6 +38,8 @@ from tests.testapp.models import (
 )
 from tests.testapp.storages import OrmDiskStorage
 
+pytestmark = pytest.mark.database
+
 
 def make_record(owner, key=None, model=None):
     content_type = ContentType.objects.get_for_model(model or owner)

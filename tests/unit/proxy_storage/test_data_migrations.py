@@ -16,6 +16,8 @@ from proxy_storage.db.historical import get_model_of_table
 from proxy_storage.exceptions import MetaBackendSchemaError, MetaBackendUnavailable
 from proxy_storage.registry import get_proxy_storage
 
+pytestmark = pytest.mark.database
+
 LETTERS = """
         migrations.CreateModel(
             "Letter",

@@ -15,6 +15,8 @@ from proxy_storage.meta_backends.orm import (
     ProxyStorageModelBase,
 )
 
+pytestmark = pytest.mark.database
+
 MIXINS = [ContentObjectFieldMixin, FileMetadataMixin, LinkVersionMixin, OriginalStorageNameMixin]
 
 

@@ -21,6 +21,8 @@ from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.models import StoredFile
 from tests.testapp.storages import get_mongo_db
 
+pytestmark = pytest.mark.database
+
 RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
 
 
@@ -109,7 +111,6 @@ class TestMigration:
                 f"{MONGO}(collection='files', database='{GET_MONGO_DB}')",
             ),
         ],
-        ids=str,
     )
     def test_makes_an_equal_one(self, backend, expected):
         text, imports = MigrationWriter.serialize(backend)

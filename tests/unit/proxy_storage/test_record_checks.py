@@ -11,6 +11,8 @@ from django.test.utils import override_settings
 from proxy_storage.db.checks import check_migrations, check_tables
 from proxy_storage.registry import get_proxy_storage
 
+pytestmark = pytest.mark.database
+
 FIELD = '("content_type_id", models.PositiveIntegerField(null=True)),'
 TABLE = """
         migrations.CreateModel(

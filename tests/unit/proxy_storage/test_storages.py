@@ -14,6 +14,8 @@ from proxy_storage.exceptions import (
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.storages import OrmDiskStorage
 
+pytestmark = pytest.mark.database
+
 
 def test_proxy_storage_in_a_migration():
     text, imports = MigrationWriter.serialize(OrmDiskStorage())

@@ -79,7 +79,7 @@ class TestOpenFile:
 
 
 class TestConnections:
-    """Connections are closed before the first byte. Real databases: tests/integration."""
+    """Connections are closed before the first byte. Real databases: tests/servers."""
 
     @pytest.fixture
     def connection(self, tmp_path):

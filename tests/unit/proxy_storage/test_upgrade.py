@@ -13,6 +13,8 @@ from proxy_storage.db.operations import UpgradeRecords
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_proxy_storage
 
+pytestmark = pytest.mark.database
+
 OLD_RECORDS = """
         migrations.CreateModel(
             "StoredFile",

@@ -1,0 +1,64 @@
+"""A plain view that delivers a file, and what tests need to save and remove them."""
+
+import json
+import os
+from datetime import UTC, datetime
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.http import Http404, HttpResponseForbidden, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from proxy_storage.exceptions import ProxyFileNotFoundError, ProxyStorageError
+from proxy_storage.serving import serve
+from tests.servers.site.models import StoredFile
+
+OLD = datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC)
+
+
+def plain(request, storage):
+    """A view of a project's own that asks who it is, and leaves the rest to `serve`."""
+    if request.COOKIES.get("reader") != "yes":
+        return HttpResponseForbidden("This is for readers.")
+    try:
+        record = storages[storage].get_meta_backend_obj(request.GET["path"])
+        return serve(
+            request,
+            record,
+            as_attachment="attachment" in request.GET,
+            filename=request.GET.get("filename"),
+        )
+    except ProxyFileNotFoundError as error:
+        raise Http404 from error
+
+
+@csrf_exempt
+@require_POST
+def save(request, storage):
+    """Save the body, or the object that is there already, under exactly the name given."""
+    options = json.loads(request.headers["X-Options"])
+    existing = options.get("original_storage_path")
+    content = None if existing is not None else ContentFile(request.body)
+    try:
+        path = storages[storage].save(options.get("name"), content, original_storage_path=existing)
+    except (OSError, ProxyStorageError, SuspiciousOperation) as error:
+        return JsonResponse({"error": f"{type(error).__name__}: {error}"}, status=400)
+    if options.get("is_old"):
+        _make_old(storages[storage].get_meta_backend_obj(path))
+    return JsonResponse({"path": path})
+
+
+def _make_old(record):
+    """Date a file back: what has just been written may change again within its second."""
+    StoredFile.objects.filter(path=record["path"]).update(created_at=OLD)
+    local_path = record.get_original_storage().path(record["original_storage_path"])
+    os.utime(local_path, (OLD.timestamp(), OLD.timestamp()))
+
+
+@csrf_exempt
+@require_POST
+def delete(request, storage):
+    storages[storage].delete(json.loads(request.headers["X-Options"])["path"])
+    return JsonResponse({})

@@ -1,0 +1,93 @@
+"""Names that go wrong elsewhere are refused, or arrive as they are, whoever delivers."""
+
+import posixpath
+import unicodedata
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.hostile_names import HOSTILE_NAMES
+from tests.servers.site.checks import get_saved_name
+from tests.servers.site.client import get_url
+from tests.servers.site.running import STORAGES
+
+NAMES = dict(HOSTILE_NAMES)
+CONTENT = "the bytes of {!r}"
+
+
+def may_be_refused(name):
+    """Tell whether no file system or no header could take a name."""
+    parts = name.replace("\\", "/").split("/")
+    return (
+        ".." in parts
+        or name.startswith("/")
+        or any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
+        or max(len(part.encode(errors="surrogatepass")) for part in parts) > 255
+    )
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return NAMES[request.param]
+
+
+def test_name_is_refused_or_arrives(front, site, name):
+    storage = STORAGES[front.name][0]
+    content = CONTENT.format(name).encode()
+    before = sorted(site.files_root.rglob("*"))
+    try:
+        path = site.save(storage, name, content)
+    except ValueError as error:
+        refusal = str(error)
+    else:
+        refusal = None
+    if refusal is not None:
+        assert may_be_refused(name)
+        assert refusal.startswith("InvalidNameError: ")
+        assert sorted(site.files_root.rglob("*")) == before
+        return
+    try:
+        whole = front.ask(get_url(path))
+        part = front.ask(get_url(path), {"Range": "bytes=4-8"})
+        head = front.ask(get_url(path), method="HEAD")
+    finally:
+        site.delete(storage, path)
+    assert path == f"/{storage}/{posixpath.normpath(name.replace(chr(92), '/'))}"
+    assert (whole.status, whole.body) == (200, content)
+    assert (part.status, part.body) == (206, content[4:9])
+    assert head.status == 200
+    for answer in (whole, part, head):
+        disposition = answer.headers["Content-Disposition"]
+        assert get_saved_name(disposition) == PurePosixPath(path).name
+        assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
+def test_name_arrives_by_django_sendfile2(site, name, need_program):
+    need_program("nginx")
+    content = CONTENT.format(name).encode()
+    try:
+        path = site.save("sendfile", name, content)
+    except ValueError:
+        assert may_be_refused(name)
+        return
+    try:
+        answer = site.get_front("nginx").ask(get_url(path))
+    finally:
+        site.delete("sendfile", path)
+    assert (answer.status, answer.body) == (200, content)
+    assert get_saved_name(answer.headers["Content-Disposition"]) == PurePosixPath(path).name
+
+
+def test_names_in_folders_arrive(front, site):
+    storage = STORAGES[front.name][0]
+    for name in ("a b/c d.txt", "a%2Fb/é?#.txt", "日本/+;=/x.txt", ".hidden/-x/.txt"):
+        with site.saved(storage, name, name.encode()) as path:
+            assert path == f"/{storage}/{name}"
+            assert front.ask(get_url(path)).body == name.encode()
+
+
+def test_refused_upload_says_what_is_wrong(site):
+    with pytest.raises(ValueError, match="must be relative"):
+        site.save("python", "../evil.txt")
+    with pytest.raises(ValueError, match="control characters"):
+        site.save("python", "a\r\nSet-Cookie: evil=1.txt")
