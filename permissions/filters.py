@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from proxy_storage.content_objects import get_content_object_models
 from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.orm_query import get_queryset_database
 from proxy_storage.meta_backends.queries import Condition, all_of, any_of, negate
-from proxy_storage.meta_backends.querysets import get_database
 from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
@@ -295,7 +295,7 @@ def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
 def _owned_as(owner: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
     # a child has the keys of its parents, which need not be its own
     keys = queryset.values(owner._meta.pk.attname)
-    scopes = Scopes(owner, get_database(queryset))
+    scopes = Scopes(owner, get_queryset_database(queryset))
     condition = Q(
         content_type_id__in=_get_type_ids([owner]),
         object_id__in=keys,
