@@ -153,7 +153,7 @@ class MetaBackendBase(ABC):
             MetaBackendError: one of the three keys is missing or its value is not text or is
                 empty, or the database refused the record.
         """
-        self._check_values(data, REQUIRED_KEYS)
+        self._check_values(data, is_complete=True)
         return self._make_objects([self._create(dict(data))])[0]
 
     def get(self, path: str) -> MetaBackendObject:
@@ -192,7 +192,7 @@ class MetaBackendBase(ABC):
             MetaBackendError: a value for one of `REQUIRED_KEYS` is not text or is empty, or the
                 database refused the change.
         """
-        self._check_values(update_data, filter(update_data.__contains__, REQUIRED_KEYS))
+        self._check_values(update_data)
         criteria = {**(where or {}), "path": path}
         if not (is_literal_path(path) and self._update(criteria, dict(update_data))):
             raise self._does_not_exist(path)
@@ -293,8 +293,8 @@ class MetaBackendBase(ABC):
         assigned = {SCOPE_KEY: None, **content_object_data}
         if not self.can_hold(SCOPE_KEY) and assigned.pop(SCOPE_KEY) is not None:
             logger.warning(
-                "The file %r does not get a content object: records of %r have no column for the "
-                "scope %r of its key. Add content_object_scope to the model and migrate.",
+                "The file %r does not get a content object: records of %r cannot name the scope "
+                "%r of its key. Add content_object_scope to the model and migrate.",
                 path,
                 self,
                 content_object_data[SCOPE_KEY],
@@ -466,10 +466,13 @@ class MetaBackendBase(ABC):
         return records
 
     @staticmethod
-    def _check_values(data: Mapping[str, Any], keys: Iterable[str]) -> None:
-        for key in keys:
-            if not is_required_text(data.get(key)):
-                problem = f"not {data[key]!r}" if key in data else "and is missing"
+    def _check_values(data: Mapping[str, Any], is_complete: bool = False) -> None:
+        for key in REQUIRED_KEYS:
+            if key in data:
+                problem = None if is_required_text(data[key]) else f"not {data[key]!r}"
+            else:
+                problem = "and is missing" if is_complete else None
+            if problem is not None:
                 raise MetaBackendError(
                     f"The record was refused: {key} must be text without NUL that is not empty, "
                     f"{problem}.",
