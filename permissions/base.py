@@ -103,7 +103,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
 
         Returns:
             A condition (`proxy_storage.meta_backends.queries`) that exactly the allowed
-            records fulfil, such as `filters.owned_by` makes it; ``True`` for all of them,
+            records fulfil, such as `filters.content_object_in` makes it; ``True`` for all of them,
             ``False`` for none; ``None`` where only each record can tell.
         """
         return False if denies_all(self) else None

@@ -16,7 +16,13 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
 
 from .base import FilePermission, decide
-from .filters import NOBODY, PermissionFilter, find_unfiltered, get_permission_filter, owned_as_any
+from .filters import (
+    DENY_ALL,
+    PermissionFilter,
+    content_object_of,
+    find_unfiltered,
+    get_permission_filter,
+)
 
 
 class FieldPermissions(FilePermission):
@@ -58,10 +64,12 @@ class FieldPermissions(FilePermission):
         for name, rule in self.permissions.items():
             if rule is not None:
                 names_by_rule.setdefault(rule, []).append(name)
-        bounds = NOBODY
+        bounds = DENY_ALL
         for rule, names in names_by_rule.items():
             (owner,) = {self._get_owner_model(name) for name in names}
-            of_fields = PermissionFilter.exactly(owned_as_any([owner], *names), is_general=True)
+            of_fields = PermissionFilter.exactly(
+                content_object_of([owner], *names), is_general=True
+            )
             # of files of other models nothing has to be known
             rule_bounds = get_permission_filter(rule(), request, view, [owner]).generally()
             bounds |= of_fields & rule_bounds

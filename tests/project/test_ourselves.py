@@ -17,6 +17,7 @@ def test_public_names():
         "IsOwner",
         "Readable",
         "SignedLink",
+        "content_object_in",
         "decide",
         "get_readable",
         "get_signed_url",

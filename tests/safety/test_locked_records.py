@@ -36,7 +36,7 @@ from proxy_storage.meta_backends.mongo import MongoMetaBackend
 
 uri, name, path = sys.argv[1:]
 backend = MongoMetaBackend(lambda: MongoClient(uri)[name], "records")
-backend.claim(backend.get(path))
+backend.lock(backend.get(path))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -67,7 +67,7 @@ def lock_in_a_killed_process(path):
 
 def set_lock_end(path, ends_at):
     get_mongo_db()["records"].update_one(
-        {"path": path}, {"$set": {mongo.CLAIM: "another", mongo.CLAIMED_UNTIL: ends_at}}
+        {"path": path}, {"$set": {mongo.LOCK_KEY: "another", mongo.LOCKED_UNTIL_KEY: ends_at}}
     )
 
 
@@ -118,7 +118,7 @@ class TestLockOfAKilledProcess:
 
     def test_lock_expires(self, storage, path, monkeypatch):
         lock_in_a_killed_process(path)
-        later = time.time() + mongo.CLAIM_SECONDS
+        later = time.time() + mongo.LOCK_SECONDS
         monkeypatch.setattr(mongo.time, "time", lambda: later)
         results, _ = run_together(lambda: storage.delete(path))
         assert results == [None] * 8
@@ -126,7 +126,7 @@ class TestLockOfAKilledProcess:
 
     def test_lock_affects_deletes_only(self, storage, path):
         lock_in_a_killed_process(path)
-        assert mongo.CLAIM not in storage.get_meta_backend_obj(path)
+        assert mongo.LOCK_KEY not in storage.get_meta_backend_obj(path)
         storage.meta_backend.update(path, {"size": 5})
         assert storage.meta_backend.select()[0]["size"] == 5
         assert storage.save("a.txt", ContentFile(b"other")) != path
@@ -135,7 +135,7 @@ class TestLockOfAKilledProcess:
 class TestInvalidLockEnd:
     """The clock of another machine is wrong, or another program has written the value."""
 
-    @pytest.mark.parametrize("ahead", [DAY, 1000 * DAY, mongo.CLAIM_SECONDS * 2])
+    @pytest.mark.parametrize("ahead", [DAY, 1000 * DAY, mongo.LOCK_SECONDS * 2])
     def test_end_in_the_far_future_is_ignored(self, storage, path, ahead):
         set_lock_end(path, time.time() + ahead)
         storage.delete(path)
@@ -149,12 +149,12 @@ class TestInvalidLockEnd:
 
     def test_only_one_thread_breaks_the_lock(self, storage, path):
         set_lock_end(path, time.time() + DAY)
-        claims, _ = run_together(lambda: storage.meta_backend.claim(storage.meta_backend.get(path)))
-        errors = [claim for claim in claims if isinstance(claim, MetaBackendUnavailable)]
+        locks, _ = run_together(lambda: storage.meta_backend.lock(storage.meta_backend.get(path)))
+        errors = [lock for lock in locks if isinstance(lock, MetaBackendUnavailable)]
         assert len(errors) == 7
 
     def test_end_slightly_in_the_future_is_accepted(self, storage, path):
-        set_lock_end(path, time.time() + mongo.CLAIM_SECONDS + mongo.CLOCK_TOLERANCE / 2)
+        set_lock_end(path, time.time() + mongo.LOCK_SECONDS + mongo.CLOCK_TOLERANCE / 2)
         with pytest.raises(MetaBackendUnavailable):
             storage.delete(path)
         assert storage.exists(path)

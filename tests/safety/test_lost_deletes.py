@@ -88,15 +88,15 @@ class TestTwoDeletes:
     def test_lock_of_a_killed_process_expires(self, storage, monkeypatch):
         path = save(storage, b"old")
         record = storage.meta_backend.get(path)
-        monkeypatch.setattr(mongo, "CLAIM_SECONDS", 0.2)
-        expired_lock = storage.meta_backend.claim(record)
+        monkeypatch.setattr(mongo, "LOCK_SECONDS", 0.2)
+        expired_lock = storage.meta_backend.lock(record)
         storage.delete(path)
         assert not storage.exists(path)
         for lock in (expired_lock, None):
             with pytest.raises(MetaBackendObjectDoesNotExist):
                 storage.meta_backend.delete(path, where=lock)
         with pytest.raises(MetaBackendObjectDoesNotExist):
-            storage.meta_backend.claim(record)
+            storage.meta_backend.lock(record)
 
 
 @pytest.mark.django_db(transaction=True)

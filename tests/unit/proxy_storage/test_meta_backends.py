@@ -73,7 +73,7 @@ class TestORMMetaBackend:
             _ = ORMMetaBackend(label).model
 
     def test_model_that_holds_no_records(self):
-        with pytest.raises(ConfigurationError, match="no subclass of ProxyStorageModelBase"):
+        with pytest.raises(ConfigurationError, match="must be a subclass of ProxyStorageModelBase"):
             _ = ORMMetaBackend("auth.User").model
 
     def test_model_without_the_field(self):
