@@ -20,20 +20,11 @@ from proxy_storage.exceptions import (
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.original_storages.inspect import NamedStorage, get_full_path
-from proxy_storage.paths import (
-    MAX_PATH_LENGTH,
-    clean_path,
-    get_text,
-    is_literal_path,
-    normalize_name,
-    validate_name,
-)
+from proxy_storage.paths import clean_path, get_text, is_literal_path, normalize_name
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages import lookup, saving
 from proxy_storage.storages.deleting import DeleteOperation
-from proxy_storage.storages.lookup import get_original_url, get_roots
 from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
-from proxy_storage.storages.saving import Recording
 
 __all__ = ["MultipleOriginalStoragesMixin", "ProxyStorageBase"]
 
@@ -207,27 +198,8 @@ class ProxyStorageBase(Storage):
             MetaBackendObjectAlreadyExists: what is there has a record already.
             MetaBackendError: the record could not be written.
         """
-        return self._save_to(self.get_originals(), name, content, max_length, original_storage_path)
-
-    def _save_to(
-        self,
-        originals: Sequence[NamedStorage],
-        name: Any,
-        content: Any,
-        max_length: int | None,
-        original_storage_path: str | None,
-    ) -> str:
-        registry.get_proxy_storage_name(self)  # fails before there are bytes to clean up
-        wanted = getattr(content, "name", None) if name is None else name
-        name = validate_name(lookup.get_name_to_save(self, wanted))
-        if lookup.get_path_kind(self) == lookup.RELATIVE:
-            name = normalize_name(name)
-        length = MAX_PATH_LENGTH if max_length is None else min(max_length, MAX_PATH_LENGTH)
-        with saving.refused_names(name, originals):
-            if original_storage_path is None:
-                return saving.save(self, originals, name, content, length)
-            recording = Recording(self, originals[0], name, length)
-            return recording.record_existing(original_storage_path, content)
+        originals = self.get_originals()
+        return saving.save(self, originals, name, content, max_length, original_storage_path)
 
     def get_valid_name(self, name: str) -> str:
         """Return a name that the original storage finds acceptable."""
@@ -388,7 +360,7 @@ class ProxyStorageBase(Storage):
         try:
             original, path = self._locate(name)
         except ProxyFileNotFoundError:
-            return lookup.get_local_path_to_be(self, get_text(name))
+            return lookup.get_local_path_of_missing(self, get_text(name))
         return original.path(path)
 
     def url(self, name: str | None) -> str:
@@ -407,7 +379,7 @@ class ProxyStorageBase(Storage):
             name = str(get_text(name))
         path = lookup.get_path_of_name(self, name) if name else ""
         endpoint_url = get_file_url(path, registry.get_proxy_storage_name(self))
-        return get_original_url(self, name) if endpoint_url is None else endpoint_url
+        return lookup.get_original_url(self, name) if endpoint_url is None else endpoint_url
 
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the original storage was last asked for the bytes."""
@@ -454,13 +426,13 @@ def _get_names(storage: ProxyStorageBase, folder: str) -> Iterator[str]:
     """Return what follows a folder in the paths of the records below it."""
     where = {"proxy_storage_name": get_proxy_storage_name(storage)}
     if folder == ".":
-        roots = get_roots(storage)
+        roots = lookup.get_roots(storage)
         for record in storage.meta_backend.filter(where):
             yield from _get_relative_name(record["path"], roots)
         return
     beginnings = [f"{folder.rstrip('/')}/"]
     if not folder.startswith("/"):
-        beginnings += [f"{root}{folder}/" for root in get_roots(storage)]
+        beginnings += [f"{root}{folder}/" for root in lookup.get_roots(storage)]
     for beginning in dict.fromkeys(beginnings):
         for record in storage.meta_backend.filter(where, path_prefix=beginning):
             yield record["path"].removeprefix(beginning)

@@ -10,6 +10,7 @@ from django.core.files.storage import Storage
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.original_storages.inspect import NamedStorage
+from proxy_storage.storages import saving
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -117,7 +118,7 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         originals = self.get_originals()
         if using is not None:
             originals = [NamedStorage(self._get_named(using), using)]
-        return self._save_to(originals, name, content, max_length, original_storage_path)
+        return saving.save(self, originals, name, content, max_length, original_storage_path)
 
     def _get_named(self, name: Any) -> Storage:
         originals = self.get_original_storages()

@@ -381,7 +381,7 @@ def test_bytes_that_are_gone_are_an_error():
     original = get_proxy_storage("orm-relative-disk").original_storage
     (name,) = original.listdir("")[1]
     original.delete(name)
-    with pytest.raises(ProxyFileNotFoundError, match="its bytes are gone"):
+    with pytest.raises(ProxyFileNotFoundError, match="its file was deleted"):
         instance.save()
 
 

@@ -127,7 +127,7 @@ class _Report:
         """
         path = record["path"]
         owners = [token for token, facts in self.files.items() if facts.get("path") == path]
-        untold = f"Whether {path!r} has a record cannot be told"
+        untold = f"It is unknown whether {path!r} has a record"
         if any(self.get_event(token) == "delete" for token in owners) or any(
             untold in note for facts in self.files.values() for note in facts.get("notes", ())
         ):

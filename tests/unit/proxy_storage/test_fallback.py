@@ -150,7 +150,7 @@ def test_content_that_cannot_be_read_again_is_never_cut(storage, tmp_path):
 
     with pytest.raises(OSError, match="broken pipe") as caught:
         storage.save("a.txt", Once())
-    assert "cannot be read again" in caught.value.__notes__[0]
+    assert "cannot be read a second time" in caught.value.__notes__[0]
     assert storage.listdir("/") == ([], [])
     assert list((tmp_path / "disk").iterdir()) == []
 

@@ -62,7 +62,7 @@ def test_same_name_in_two_places_is_two_files(storage):
     for using, path in paths.items():
         with storage.open(path) as file:
             assert file.read() == using.encode()
-    with pytest.raises(MetaBackendObjectAlreadyExists, match="have a record already") as caught:
+    with pytest.raises(MetaBackendObjectAlreadyExists, match="have the record") as caught:
         storage.save("a.txt", None, original_storage_path="a.txt", using="two")
     assert caught.value.path == paths["two"]
 
