@@ -43,7 +43,7 @@ class ReadCases(StorageCases):
     def test_open_without_bytes(self, storage: ProxyStorageBase) -> None:
         path = self.save(storage)
         self.lose_bytes(storage, path)
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             read(storage, path)
 
     def test_open_gives_a_file_with_position(self, storage: ProxyStorageBase) -> None:

@@ -133,7 +133,7 @@ class TestPlaceOfVanishedBytes:
 
         assert new_path != path
         assert read(storage, new_path) == b"somebody else's"
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             storage.open(path)
         assert not record.get_original_storage().exists(record["original_storage_path"])
 
@@ -145,7 +145,7 @@ class TestPlaceOfVanishedBytes:
         monkeypatch.setattr(storage, "path_prefix", "/private/")
         new_path = save(storage, b"somebody else's")
         assert read(storage, new_path) == b"somebody else's"
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             read(storage, path)
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)

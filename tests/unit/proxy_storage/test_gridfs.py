@@ -63,7 +63,7 @@ class TestGridFSStorage:
 
     def test_only_for_reading(self, storage):
         name = storage.save("a.txt", ContentFile(b""))
-        with pytest.raises(ValueError, match="only be opened as 'rb'"):
+        with pytest.raises(ValueError, match="only be opened with the mode 'rb'"):
             storage.open(name, "wb")
         for mode in ("w", "a", "r+", "rb+", "x", "wt", ""):
             with pytest.raises(ValueError, match=f"not '{re.escape(mode)}'"):
@@ -160,7 +160,7 @@ class TestGridFSStorage:
                 raise PyMongoError("no answer")
 
         error = OSError("disk full")
-        storage._give_up(ObjectId(), "a.txt", GridIn(), error)
+        storage._clean_up(ObjectId(), "a.txt", GridIn(), error)
         assert error.__notes__ == ["A part of 'a.txt' may be left in GridFS: no answer"]
 
     def test_name_of_an_upload_that_was_done_after_all_stays_taken(self, storage):
@@ -170,7 +170,7 @@ class TestGridFSStorage:
 
         storage.save("a.txt", ContentFile(b"x"))
         grid_out = storage.get_grid_out("a.txt")
-        storage._give_up(grid_out._id, "a.txt", GridIn(), OSError("connection lost"))
+        storage._clean_up(grid_out._id, "a.txt", GridIn(), OSError("connection lost"))
         assert storage._names.find_one({"_id": "a.txt"}) is not None
 
 
@@ -279,5 +279,5 @@ class TestLazyDatabase:
         assert len(calls) == 4
 
     def test_source_that_gives_something_else(self):
-        with pytest.raises(ConfigurationError, match="gave dict"):
+        with pytest.raises(ConfigurationError, match="returned an object of the type dict"):
             LazyDatabase(dict).get()

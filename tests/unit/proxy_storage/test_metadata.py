@@ -14,6 +14,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import guess_mime_type
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.headers import get_content_type
+from proxy_storage.storages import facts, metadata
 from tests.testapp.models import Document, StoredFile
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -227,3 +228,8 @@ def test_time_of_a_record_from_a_time_without_zones(storage, monkeypatch):
 def test_model_of_records_has_the_fields():
     names = {field.name for field in StoredFile._meta.get_fields()}
     assert names >= set(get_proxy_storage("orm-facts").get_record_keys())
+
+
+def test_former_names_are_aliases():
+    assert facts.FileFactsProxyStorageMixin is metadata.FileMetadataProxyStorageMixin
+    assert metadata.FileFactsProxyStorageMixin is metadata.FileMetadataProxyStorageMixin

@@ -137,7 +137,7 @@ class TestOptionsThatAreMissing:
     def test_are_named(self):
         with pytest.raises(ConfigurationError, match="'meta_backend' and 'original_storage'"):
             ProxyStorage()
-        with pytest.raises(ConfigurationError, match="it needs 'original_storage'"):
+        with pytest.raises(ConfigurationError, match="needs 'original_storage'"):
             ProxyStorage(meta_backend=OrmStorage.meta_backend)
 
     def test_may_be_attributes(self):
@@ -160,7 +160,7 @@ class TestOptionsThatAreMissing:
         class Several(MultipleOriginalStoragesMixin, ProxyStorage):
             meta_backend = OrmStorage.meta_backend
 
-        with pytest.raises(ConfigurationError, match="it needs 'original_storages'"):
+        with pytest.raises(ConfigurationError, match="needs 'original_storages'"):
             Several()
         Several(original_storages={"disk": OPTIONS["original_storage"]})
 

@@ -123,7 +123,7 @@ class TestProxyStorage:
 
         monkeypatch.setattr(FileSystemStorage, "delete", fail)
         storage.delete(path)
-        assert "were gone already" in caplog.text
+        assert "were missing already" in caplog.text
         assert not storage.exists(path)
 
 
