@@ -211,7 +211,7 @@ class _Meter:
 
     def _measure(self, data: bytes | str) -> bytes:
         """Measure data that was read at the current position; return it as bytes."""
-        raw = encode(data)
+        raw = data if isinstance(data, bytes) else encode(data)
         if self._position <= self.length:
             new = raw[self.length - self._position :]
             self.length += len(new)

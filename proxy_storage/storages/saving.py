@@ -268,9 +268,9 @@ class SaveOperation:
         if self.supports_exclusive_create and isinstance(original, FileSystemStorage):
             original, tried = watch_names(original)
         try:
-            return validate_original_storage_path(
-                original.save(name, content, max_length=self._max_name_length)
-            )
+            written = original.save(name, content, max_length=self._max_name_length)
+            # The wanted name has been validated already.
+            return name if written == name else validate_original_storage_path(written)
         except BaseException as error:
             self._delete_partial_file(tried, content, error)
             raise
@@ -318,7 +318,8 @@ class SaveOperation:
             MetaBackendObjectAlreadyExists: a record of these bytes exists. They are kept if
                 the original storage may write two files to one object.
         """
-        if self.has_unique_names and self._has_token(original_storage_path):
+        # An original storage may change the case of names.
+        if self.has_unique_names and self.token.lower() in original_storage_path.lower():
             return self._record(original_storage_path, content, has_unique_name=True)
         # The original storage has kept the wanted name or has chosen another one. The path
         # follows from that name, so that the same bytes do not get two records.
@@ -520,19 +521,15 @@ class SaveOperation:
 
     # Records that have the same path
 
-    def _has_token(self, original_storage_path: str) -> bool:
-        """Return whether the bytes have the unique name of this save."""
-        return self.token.lower() in original_storage_path.lower()
-
     def _is_recorded(
         self, get: Callable[[str], MetaBackendObject], path: str, original_storage_path: str
     ) -> bool:
         """Return whether the record of a path, which ``get`` returns, has these bytes."""
-        original = self.original
+        original, token = self.original, self.token.lower()
         try:
             record = get(path)
-            if self._has_token(original_storage_path):
-                return self._has_token(record["original_storage_path"])
+            if token in original_storage_path.lower():
+                return token in record["original_storage_path"].lower()
             other = record.get_original_storage()
         except (MetaBackendObjectDoesNotExist, ConfigurationError):
             return False  # There is no record, or its proxy storage is not registered any more.
