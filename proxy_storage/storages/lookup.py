@@ -56,8 +56,8 @@ FULL, PREFIXED, RELATIVE = PATH_KINDS = ("full", "prefixed", "relative")
 # The number of characters of a stem that are compared to find records whose path was shortened.
 KEPT_OF_STEM = 8
 
-# The errors for which `get_original_url` returns a URL that leads nowhere: there is no record or
-# no URL, the name is not valid, or the database cannot be reached or must not be waited for.
+# The errors for which `get_original_url` returns a URL without a file: the record or the URL does
+# not exist, the name is not valid, or the database does not answer or must not block an event loop.
 NO_URL_ERRORS = (
     ConfigurationError,
     FileNotFoundError,
