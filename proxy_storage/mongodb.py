@@ -1,4 +1,4 @@
-"""The connection to MongoDB: the one module that imports pymongo.
+"""The connection to MongoDB. No other module imports pymongo.
 
 Source: https://www.mongodb.com/docs/languages/python/pymongo-driver/current/
 """
@@ -65,22 +65,22 @@ __all__ = [
 AnyDatabase = Database[dict[str, Any]]
 
 
-# one for all: it is held for a moment, once in the life of a process
+# One lock for all databases. Each process holds it once for each database, and only for a moment.
 _resolving = threading.Lock()
-# a fork may come while another thread holds it
+# A fork may happen while another thread holds the lock.
 os.register_at_fork(after_in_child=lambda: globals().update(_resolving=threading.Lock()))
 
 
 class LazyDatabase:
-    """A MongoDB database that is looked up when it is first used.
+    """A MongoDB database that is created at its first use.
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
-            of such a callable. A callable is called once in each process: nothing
-            connects at import, and a forked worker gets a client of its own.
-        prepare: called with the database before anybody else gets it, to make indexes;
-            by several threads at once, if they come at once: each of them waits for a
-            server that does not answer no longer than its own time.
+            of such a callable. A callable is called once in each process, so that an import
+            does not connect, and a forked worker gets a client of its own.
+        prepare: a function that creates indexes. It is called with the database before the first
+            use. Several threads may call it at once, so that each of them waits only for its own
+            timeout if MongoDB does not answer.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class LazyDatabase:
     ) -> None:
         self.source = database
         self._prepare = prepare
-        self._resolved: tuple[int, Any] = (0, None)  # the process that it is of
+        # The process ids for which the database was created and prepared.
+        self._resolved: tuple[int, Any] = (0, None)
         self._prepared = 0
 
     def check_has_name(self, action: str) -> None:
-        """Check that another process can find the source by its name.
+        """Check that another process can import the source by its name.
 
         Args:
-            action: the past participle of the action that needs the name, for the error
-                message: ``"pickled"``.
+            action: the action that needs the name, for the error message: ``"pickled"``.
 
         Raises:
-            TypeError: the source is a ``Database``, which has connections.
+            TypeError: the source is a ``Database``, which has open connections.
         """
         if isinstance(self.source, Database):
             raise TypeError(
@@ -110,20 +110,20 @@ class LazyDatabase:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state to pickle; another process opens the database itself.
+        """Return the state to pickle, without the database of this process.
 
         Raises:
-            TypeError: the source is a ``Database``, which has connections.
+            TypeError: the source is a ``Database``, which has open connections.
         """
         self.check_has_name("pickled")
         return {**self.__dict__, "_resolved": (0, None), "_prepared": 0}
 
     def __copy__(self) -> LazyDatabase:
-        """Return a copy of the same source."""
+        """Return a copy with the same source."""
         return LazyDatabase(self.source, self._prepare)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LazyDatabase:
-        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        """Return a copy with the same source: the connections of a ``Database`` are shared."""
         copied = memo[id(self)] = LazyDatabase(self.source)
         copied._prepare = deepcopy(self._prepare, memo)
         return copied
@@ -136,7 +136,7 @@ class LazyDatabase:
 
     @property
     def _identity(self) -> Any:
-        """The source, by its dotted path where it has one: both ways to name it are equal."""
+        """The source, or its dotted path if it has one, so that both are equal."""
         name = getattr(self.source, "__qualname__", None)
         if isinstance(self.source, Database) or name is None or "<" in name:
             return self.source
@@ -146,7 +146,7 @@ class LazyDatabase:
         """Return the database of this process.
 
         Raises:
-            ConfigurationError: the source gives something else.
+            ConfigurationError: the source does not return a ``Database``.
         """
         process = os.getpid()
         if self._resolved[0] != process:
@@ -162,18 +162,18 @@ class LazyDatabase:
 
     def _resolve(self) -> AnyDatabase:
         source = import_string(self.source) if isinstance(self.source, str) else self.source
-        # a Database answers callable() with True, since any attribute is a collection
+        # callable() is true for a Database, since any of its attributes is a collection.
         database = source if isinstance(source, Database) else source()
         if not isinstance(database, Database):
             raise ConfigurationError(
-                f"database must be a pymongo Database or a callable that returns one, "
-                f"and {self.source!r} gave {type(database).__name__}."
+                "database must be a pymongo Database or a callable that returns one, but "
+                f"{self.source!r} returned an object of the type {type(database).__name__}."
             )
         return database
 
 
 class DatabaseUserMixin:
-    """Copy and pickle support for classes that have a `LazyDatabase` as ``_database``."""
+    """Support for copies and pickles of classes with a `LazyDatabase` as ``_database``."""
 
     _database: LazyDatabase
 
@@ -181,31 +181,31 @@ class DatabaseUserMixin:
         """Return the state to pickle.
 
         Raises:
-            TypeError: the object was made with a pymongo ``Database`` instead of a function that
-                returns one.
+            TypeError: the constructor was called with a pymongo ``Database`` instead of a
+                function that returns one.
         """
         self._database.check_has_name("pickled")
         return self.__dict__
 
     def __copy__(self) -> Self:
-        """Return a copy, also of an object that cannot be pickled."""
+        """Return a copy. The object need not support pickling."""
         copied = type(self).__new__(type(self))
         copied.__dict__.update(self.__dict__)
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy of the same source: a ``Database`` has connections, which are shared."""
+        """Return a copy with the same source: the connections of a ``Database`` are shared."""
         copied = memo[id(self)] = copy(self)
-        # The arguments of the constructor have the source as well.
+        # The kept arguments of the constructor contain the source as well.
         memo[id(self._database.source)] = self._database.source
         copied.__dict__.update(deepcopy(self.__dict__, memo))
         return copied
 
 
 def get_collection(database: AnyDatabase, name: str) -> Any:
-    """Return a collection whose times are aware, independent of the client's ``tz_aware``.
+    """Return a collection that reads times as aware ones, whatever the client's options are.
 
-    A time that Python has no ``datetime`` for comes back as another type; it raises no error.
+    A time that ``datetime`` cannot hold is returned as another type instead of an error.
     """
     options = database.codec_options.with_options(
         tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
@@ -215,7 +215,7 @@ def get_collection(database: AnyDatabase, name: str) -> Any:
 
 @contextmanager
 def mapped_errors(path: str) -> Iterator[None]:
-    """Turn errors of pymongo into those of this package."""
+    """Raise the errors of this package in place of those of pymongo."""
     try:
         yield
     except DuplicateKeyError as error:
@@ -223,11 +223,11 @@ def mapped_errors(path: str) -> Iterator[None]:
             f"A record has the path {path!r}.", path=path
         ) from error
     except (ConnectionFailure, ExecutionTimeout) as error:
-        # it was not even sent if there was no server to send it to
+        # Without a server, the command was not sent.
         nothing_written = isinstance(error, ServerSelectionTimeoutError)
         raise MetaBackendUnavailable(
             f"MongoDB did not answer: {error}", path=path, nothing_written=nothing_written
         ) from error
-    # ValueError: a UUID that no codec option says how to write, or half of a surrogate pair
+    # A ValueError is raised for a lone surrogate, and for a UUID without a codec option.
     except (PyMongoError, BSONError, OverflowError, ValueError) as error:
         raise MetaBackendError(f"The record of {path!r} was refused: {error}", path=path) from error

@@ -80,6 +80,11 @@ def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
     return cls if isinstance(cls, type) and issubclass(cls, ProxyStorageBase) else None
 
 
+@cached
+def _get_alias_class(alias: str) -> type[ProxyStorageBase] | None:
+    return _import_proxy_storage(get_proxy_storage_aliases()[alias])
+
+
 def get_proxy_storage_names() -> tuple[str, ...]:
     """Return the names of all proxy storages."""
     return (*get_proxy_storage_classes(), *get_proxy_storage_aliases())
@@ -99,7 +104,7 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
         # nothing is built for this: other storages may need servers or modules of their own.
         # A migration makes a storage from the same options, which is the same storage.
         arguments = ((), options.get("OPTIONS", {}))
-        if _import_proxy_storage(options) is cls and _get_arguments(proxy_storage) == arguments:
+        if _get_alias_class(alias) is cls and _get_arguments(proxy_storage) == arguments:
             return alias
     raise ConfigurationError(
         f"{cls.__qualname__} is not registered. Add "

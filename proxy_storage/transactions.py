@@ -1,4 +1,4 @@
-"""Which transactions a file operation has to wait for."""
+"""Open database transactions, and operations that wait for their commit."""
 
 from __future__ import annotations
 
@@ -8,56 +8,43 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
 from django.db import connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def get_open_transactions() -> list[str]:
-    """Return the databases on which the caller has opened a transaction.
+def is_transaction_open(alias: str) -> bool:
+    """Return whether the caller has opened a transaction on a database.
 
-    The transaction that Django's ``TestCase`` wraps around a test does not count, just
-    as it does not count for ``atomic(durable=True)``: code under test behaves as it does
-    in production.
+    The transaction that Django's ``TestCase`` opens around a test does not count, as for
+    ``atomic(durable=True)``, so that the tested code behaves as in production.
 
-    Returns:
-        Keys of ``settings.DATABASES``.
-    """
-    return [
-        connection.alias
-        for connection in connections.all(initialized_only=True)
-        if _is_open(connection)
-    ]
+    django-mongodb-backend has its own ``atomic()``, which sets a flag of its own; Django's
+    ``atomic()`` does not open a transaction there.
 
-
-def _is_open(connection: BaseDatabaseWrapper) -> bool:
-    is_open_in_mongodb = _is_open_in_mongodb(connection)
-    if is_open_in_mongodb is not None:
-        return is_open_in_mongodb
-    if connection.atomic_blocks:
-        return not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
-    # without autocommit every statement is part of a transaction
-    return connection.connection is not None and not connection.autocommit
-
-
-def _is_open_in_mongodb(connection: BaseDatabaseWrapper) -> bool | None:
-    """Return whether a transaction of django-mongodb-backend is open.
-
-    Django's ``atomic()`` is not a transaction there. The backend has an ``atomic()`` of its
-    own with a flag of its own, and its ``on_commit()`` goes by this flag.
-
-    Returns:
-        ``None`` for the connection of any other backend.
+    Args:
+        alias: a key of ``settings.DATABASES``.
 
     Source: https://www.mongodb.com/docs/languages/python/django-mongodb/current/transactions/
     """
-    flag: bool | None = getattr(connection, "in_atomic_block_mongo", None)
-    return flag
+    connection = connections[alias]
+    mongodb_flag: bool | None = getattr(connection, "in_atomic_block_mongo", None)
+    if mongodb_flag is not None:
+        return mongodb_flag
+    if connection.atomic_blocks:
+        return not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
+    # Without autocommit, each statement is part of a transaction.
+    return connection.connection is not None and not connection.autocommit
+
+
+def get_open_transactions() -> list[str]:
+    """Return the aliases of the databases for which `is_transaction_open` is true."""
+    opened = (connection.alias for connection in connections.all(initialized_only=True))
+    return [alias for alias in opened if is_transaction_open(alias)]
 
 
 def savepoint(alias: str | None) -> AbstractContextManager[None]:
     """Return a context manager that keeps an open transaction usable if a statement fails.
 
     Args:
-        alias: the database of the statement; ``None`` if it is not a database of Django.
+        alias: the database of the statement; ``None`` if Django does not manage it.
     """
     if alias is not None and connections[alias].in_atomic_block:
         return transaction.atomic(using=alias)
@@ -65,17 +52,18 @@ def savepoint(alias: str | None) -> AbstractContextManager[None]:
 
 
 def check_can_wait() -> None:
-    """Make sure that there is a commit to wait for, before anything is done that needs it.
+    """Check that Django reports the commits of all open transactions.
 
     Raises:
-        TransactionManagementError: a transaction was opened by hand, with
-            ``set_autocommit(False)``. Django does not call back when it is committed.
+        TransactionManagementError: a transaction was opened with ``set_autocommit(False)``,
+            whose commit calls no ``on_commit`` callback.
 
     Source: https://docs.djangoproject.com/en/5.2/topics/db/transactions/#performing-actions-after-commit
     """
     for alias in get_open_transactions():
         connection = connections[alias]
-        if not (connection.in_atomic_block or _is_open_in_mongodb(connection)):
+        in_mongodb = getattr(connection, "in_atomic_block_mongo", False)
+        if not (connection.in_atomic_block or in_mongodb):
             raise transaction.TransactionManagementError(
                 f"Autocommit is off on the database {alias!r}, and Django does not report a "
                 "commit that is made by hand. Delete files inside transaction.atomic()."
@@ -83,10 +71,10 @@ def check_can_wait() -> None:
 
 
 def after_commit(callback: Callable[[], object]) -> None:
-    """Call back once every open transaction has been committed; at once if none is open.
+    """Call a function once all open transactions are committed; at once if none is open.
 
-    After a rollback of any of them it is never called. Which of them has the row that
-    points to a file is not known here, so all of them count.
+    It is not called if any of them is rolled back. All transactions count, since the row that
+    names a file may be in any of the databases.
     """
     aliases = frozenset(get_open_transactions())
     if not aliases:
@@ -99,17 +87,17 @@ def after_commit(callback: Callable[[], object]) -> None:
 
 
 class Outcome:
-    """The outcome of the transactions that are open when it is made.
+    """The outcome of the transactions that are open when the object is created.
 
-    Django has no hook for a rollback. It keeps a callback of ``on_commit`` until the transaction
-    is committed, and drops it when the transaction, or the savepoint within it, is rolled back.
-    So a callback that is gone without having been called stands for a rollback.
+    Django does not report a rollback. It keeps an ``on_commit`` callback until the commit, and
+    drops it if the transaction, or the savepoint around it, is rolled back. So a callback that
+    does not exist any more and was not called means a rollback.
 
-    A copy is the same outcome. A pickle reports no rollback.
+    A copy is the same outcome. An unpickled outcome reports no rollback.
 
-    A transaction that was begun by hand, with ``set_autocommit(False)``, is not watched, since
-    Django does not see its end. Nor is one of django-mongodb-backend, whose ``atomic()`` does not
-    set Django's flag.
+    Transactions that were opened with ``set_autocommit(False)`` are not observed, since Django
+    does not report their end. The same holds for django-mongodb-backend, whose ``atomic()`` does
+    not set Django's flag.
 
     Args:
         on_commit: called once all of the transactions are committed.
@@ -152,9 +140,9 @@ class Outcome:
 
 
 class _CommitCallback:
-    """The callback of one database; the last of them to be committed calls ``on_commit``.
+    """The callback for one database. The callback of the last commit calls ``on_commit``.
 
-    It lives as long as Django may call it.
+    Only Django has a reference to it, so that it exists as long as Django may call it.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Proxy storages, and an original storage of our own in MongoDB's GridFS.
+"""Proxy storages, and an original storage in MongoDB's GridFS.
 
-The ways to build a proxy storage: subclass `base.ProxyStorageBase`, with the mixins of
-`multiple`, `fallback` and `facts`, or name `ProxyStorage` in ``STORAGES``.
+To define a proxy storage, name `ProxyStorage` in ``STORAGES``, or subclass
+`base.ProxyStorageBase`, with the mixins of `multiple`, `fallback` and `metadata` if needed.
 """
 
 from proxy_storage.storages.configured import ProxyStorage

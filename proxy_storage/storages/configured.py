@@ -1,4 +1,4 @@
-"""A proxy storage that Django's setting ``STORAGES`` describes."""
+"""A proxy storage that is configured in Django's setting ``STORAGES``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStor
 
 @deconstructible(path="proxy_storage.storages.ProxyStorage")
 class ProxyStorage(ProxyStorageBase):
-    """A proxy storage made of options; its name is its alias in ``STORAGES``.
+    """A proxy storage that is configured by options; its name is its alias in ``STORAGES``.
 
     ::
 
@@ -40,26 +40,27 @@ class ProxyStorage(ProxyStorageBase):
             },
         }
 
-    An option that is left out is what the class says, so a subclass may set some of them.
+    A missing option has the value of the class attribute, so that a subclass can set some of
+    them.
 
-    Paths are relative unless there is a prefix or another value of ``paths``: ``save`` returns
-    the name that it was called with, as Django's own storages do. To delete a name without
-    record is not an error.
+    Paths are relative unless ``path_prefix`` or ``paths`` is set: ``save`` returns the name that
+    it was called with, as Django's own storages do. ``delete`` of a name without record is not
+    an error.
 
     Args:
         original_storage: an alias in ``STORAGES``, a dict with ``BACKEND`` and
             ``OPTIONS``, or a storage.
         meta_backend: a dict with ``BACKEND`` and ``OPTIONS``, or a meta backend.
-        path_prefix: text that paths begin with; see `ProxyStorageBase`.
+        path_prefix: the text that paths begin with; see `ProxyStorageBase`.
         original_storages: for subclasses with `MultipleOriginalStoragesMixin` or
-            `FallbackProxyStorageMixin`: a dict of names, in the order in which they are
-            tried, and of what ``original_storage`` can be.
+            `FallbackProxyStorageMixin`: a dict of names and values as for ``original_storage``,
+            in the order in which they are tried.
         paths: ``"relative"``, ``"full"`` or ``"prefixed"``.
         unique_original_names: with relative paths, whether bytes get a name that is never
             used twice; see `ProxyStorageBase`.
 
     Raises:
-        ConfigurationError: an option is missing or cannot be used.
+        ConfigurationError: an option is missing or not valid.
     """
 
     paths = lookup.RELATIVE
@@ -91,7 +92,7 @@ class ProxyStorage(ProxyStorageBase):
         self._check_is_complete()
 
     def _check_is_complete(self) -> None:
-        """Raise an error for an option that neither the call nor the class has."""
+        """Raise `ConfigurationError` for a missing option that is not a class attribute either."""
         cls = type(self)
         needed = ["meta_backend"]
         if isinstance(self, MultipleOriginalStoragesMixin):
@@ -101,15 +102,15 @@ class ProxyStorage(ProxyStorageBase):
         missing = [name for name in needed if getattr_static(self, name, None) is None]
         if missing:
             raise ConfigurationError(
-                f"{cls.__qualname__} is incomplete: it needs {' and '.join(map(repr, missing))}. "
-                "Set it in OPTIONS in STORAGES, or as an attribute of the class."
+                f"{cls.__qualname__} needs {' and '.join(map(repr, missing))}. Set it in OPTIONS "
+                "in STORAGES, or as an attribute of the class."
             )
 
     def _set_original_storages(self, options: Mapping[str, Any]) -> None:
         if not isinstance(self, MultipleOriginalStoragesMixin):
             raise ConfigurationError(
-                f"{type(self).__qualname__} has one original storage. For original_storages, "
-                "subclass it with MultipleOriginalStoragesMixin or FallbackProxyStorageMixin."
+                f"{type(self).__qualname__} does not support original_storages. Use a subclass "
+                "with MultipleOriginalStoragesMixin or FallbackProxyStorageMixin."
             )
         self.original_storages = [
             (name, self._get_storage(f"original_storages[{name!r}]", option))
@@ -125,6 +126,9 @@ class ProxyStorage(ProxyStorageBase):
                 storages[value] if isinstance(value, str) else storages.create_storage(dict(value))
             )
         except RecursionError as error:
-            raise ConfigurationError(f"{where} leads back to the storage itself.") from error
+            raise ConfigurationError(
+                f"{where} refers to the storage itself, maybe through other aliases. Set it to "
+                "another storage."
+            ) from error
         except (ImproperlyConfigured, KeyError, TypeError) as error:
             raise ConfigurationError(f"{where} cannot be built: {error}") from error

@@ -1,12 +1,13 @@
-"""What is being saved: a file that is measured while an original storage reads it."""
+"""The content of a save: a file that is measured while an original storage reads it."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cached_property
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,37 +24,38 @@ if TYPE_CHECKING:
 else:
     AnyFile = File
 
-# what a stream raises that cannot be read from another place: no such method, not
-# seekable, closed
-NOT_SEEKABLE = (AttributeError, OSError, ValueError)
+# The errors of a stream that cannot be read from another position: it has no such method, is not
+# seekable, or is closed.
+NOT_SEEKABLE_ERRORS = (AttributeError, OSError, ValueError)
 
-# Django moves a file that has such a path instead of copying it: it looks for a free name
-# first and renames then, and another save may come in between
+# Django moves a file that has this method instead of copying it. It looks for a free name first
+# and renames the file then, so that another save may take the name in between.
 HIDDEN = frozenset({"temporary_file_path"})
-UNSEEN = frozenset({"read1", "readall", "readinto", "readinto1", "readlines", "peek", "detach"})
+# Methods that read bytes without measuring them.
+UNMEASURED = frozenset({"read1", "readall", "readinto", "readinto1", "readlines", "peek", "detach"})
 
-# a File has a file, which may have one; some have themselves
+# A File has an attribute file, which may have one as well. Some files are their own file.
 MAX_WRAPPERS = 5
 
 
 def encode(data: Any) -> bytes:
-    """Return data as the bytes that are stored.
+    """Return data as the bytes that are stored. Text is encoded in UTF-8 on every storage.
 
     Raises:
-        ContentError: it is text that cannot be UTF-8.
-        TypeError: it is neither text nor bytes. A number, of which ``bytes`` would make so many
-            NUL bytes, is refused as by Django's storages.
+        ContentError: the data is text that UTF-8 cannot encode.
+        TypeError: the data is neither text nor bytes. Numbers are refused, as in Django's
+            storages, since ``bytes(5)`` would be five NUL bytes.
     """
     if isinstance(data, bytes):
         return data
     try:
         return data.encode() if isinstance(data, str) else bytes(memoryview(data))
     except UnicodeEncodeError as error:
-        raise ContentError(f"Text that cannot be UTF-8: {error}") from error
+        raise ContentError(f"The text cannot be encoded in UTF-8: {error}") from error
 
 
 def is_text(content: Any) -> bool:
-    """Tell whether content is a stream of text, whose positions are none of bytes."""
+    """Return whether content is a stream of text. Its positions are not positions of bytes."""
     for _wrapper in range(MAX_WRAPPERS):
         if isinstance(content, io.TextIOBase):
             return True
@@ -62,9 +64,9 @@ def is_text(content: Any) -> bool:
 
 
 def has_own_chunks(content: Any) -> bool:
-    """Tell whether content is read by a ``chunks`` that is not Django's own.
+    """Return whether the content's ``chunks`` method is not one of Django's.
 
-    Its bytes are those of the chunks: ``read`` may give others, or none.
+    Then the stored bytes are those of ``chunks``, since ``read`` may return others.
     """
     chunks = getattr(content, "chunks", None)
     if chunks is None or isinstance(content, MeasuredFile):
@@ -74,13 +76,13 @@ def has_own_chunks(content: Any) -> bool:
 
 
 class ChunkReader(io.RawIOBase):
-    """The chunks of a content as a file of bytes.
+    """A file of bytes that reads the chunks of a content.
 
-    ``chunks`` is called once: a second call may give the rest of a source, or other bytes. A
-    temporary file, in memory as long as it is small, keeps the bytes for another read.
+    ``chunks`` is called once, since a second call may return the rest of a source, or other
+    bytes. A temporary file keeps the bytes for a second read. A small one is kept in memory.
 
     Args:
-        content: an object with ``chunks``, of bytes or text.
+        content: an object whose ``chunks`` returns bytes or text.
     """
 
     def __init__(self, content: Any) -> None:
@@ -91,14 +93,14 @@ class ChunkReader(io.RawIOBase):
         self._kept = SpooledTemporaryFile(  # noqa: SIM115  (closed by `close`)
             settings.FILE_UPLOAD_MAX_MEMORY_SIZE
         )
-        self._length = 0  # bytes that have been kept
+        self._length = 0  # The number of bytes that are kept.
         self._position = 0
 
     def iterate(self, *arguments: Any) -> Iterator[bytes]:
-        """Give out all bytes from the first one on.
+        """Yield all bytes from the first one on.
 
         Args:
-            arguments: those of ``chunks``, if it has not been called yet.
+            arguments: the arguments for ``chunks``, if it was not called yet.
         """
         if self._chunks is None:
             self._chunks = iter(self._content.chunks(*arguments))
@@ -112,7 +114,7 @@ class ChunkReader(io.RawIOBase):
         return self._error is not None
 
     def restart(self) -> None:
-        """Forget the chunks: the content has gone back to its first byte, and is read anew."""
+        """Discard the kept bytes: the content is at its first byte and is read again."""
         self._chunks = self._error = None
         self._kept.seek(0)
         self._kept.truncate()
@@ -120,7 +122,7 @@ class ChunkReader(io.RawIOBase):
 
     def _fetch(self) -> bool:
         """Keep the next chunk that is not empty; return whether there is one."""
-        if self._error is not None:  # otherwise the end of the generator would follow
+        if self._error is not None:  # A generator that has failed would end without an error.
             raise self._error
         try:
             if self._chunks is None:
@@ -136,15 +138,15 @@ class ChunkReader(io.RawIOBase):
         return False
 
     def readable(self) -> bool:
-        """Tell that this file is for reading."""
+        """Return ``True``."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that this file can be read from any place."""
+        """Return ``True``."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read from the kept bytes, or the next chunk."""
+        """Read from the kept bytes, or from the next chunk."""
         if self._position >= self._length:
             self._fetch()
         self._kept.seek(self._position)
@@ -158,7 +160,7 @@ class ChunkReader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to another position; all chunks before it are read."""
+        """Change the position; all chunks before it are read."""
         if whence == io.SEEK_END:
             while self._fetch():
                 pass
@@ -171,54 +173,56 @@ class ChunkReader(io.RawIOBase):
         return self._position
 
     def close(self) -> None:
-        """Remove the kept bytes."""
+        """Delete the kept bytes."""
         self._kept.close()
         super().close()
 
 
 class _Meter:
-    """The bytes of a file on their way; counts and hashes each of them once.
+    """A file that counts and hashes each byte once while it is read.
 
-    Original storages read as they like: from the start to the end, in two passes, with a
-    look at the end before. Only the first pass over each byte counts.
+    Original storages read in different ways: from the start to the end, in two passes, or with
+    a look at the end first. Only the first pass over each byte counts.
+
+    Args:
+        content: the file to read.
+        algorithm: the algorithm of the checksum, or ``None``.
     """
 
     def __init__(self, content: Any, algorithm: str | None) -> None:
         self._content = content
-        self._algorithm = algorithm
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything; the next byte is the first one."""
-        self.digest = None if self._algorithm is None else hashlib.new(self._algorithm)
-        self.length = 0  # bytes measured so far, all from the first on
-        self.utf8 = Utf8Check()
+        self.algorithm = algorithm
+        self.digest = None if algorithm is None else hashlib.new(algorithm)
+        self.utf8 = None if algorithm is None else Utf8Check()
+        self.length = 0  # The number of measured bytes, from the first one on.
         self.was_read = False
         self.complete = False
         self._position = 0
 
-    def start(self) -> None:
-        """Begin a pass over the content from its first byte."""
+    def measure_chunks(
+        self, get_chunks: Callable[..., Iterable[Any]], *arguments: Any
+    ) -> Iterator[bytes]:
+        """Yield all chunks of the content as bytes, and measure them."""
         self.was_read = True
         self._position = 0
+        for chunk in get_chunks(*arguments):
+            yield self._measure(chunk)
+        self.complete = True
 
-    def note(self, data: bytes | str) -> bytes:
-        """Take in what has just been read; return it as the bytes that are stored.
-
-        Text is UTF-8, whatever the locale of the process says, and so it is on every storage.
-        """
-        raw = encode(data)
+    def _measure(self, data: bytes | str) -> bytes:
+        """Measure data that was read at the current position; return it as bytes."""
+        raw = data if isinstance(data, bytes) else encode(data)
         if self._position <= self.length:
             new = raw[self.length - self._position :]
             self.length += len(new)
-            if self.digest is not None:
+            if self.digest is not None and self.utf8 is not None:
                 self.digest.update(new)
                 self.utf8.update(new)
         self._position += len(raw)
         return raw
 
     def read(self, size: int | None = -1) -> Any:
-        """Read, and measure what came."""
+        """Read and measure bytes; fewer than ``size`` only at the end of the content."""
         self.was_read = True
         size = -1 if size is None else size
         pieces: list[bytes] = []
@@ -230,60 +234,61 @@ class _Meter:
                 break
             pieces.append(encode(piece))
             length += len(pieces[-1])
-        return self.note(b"".join(pieces))
+        return self._measure(b"".join(pieces))
 
     def readline(self, size: int = -1) -> Any:
-        """Read a line, and measure it."""
+        """Read and measure a line."""
         self.was_read = True
-        return self.note(self._content.readline(size))
+        return self._measure(self._content.readline(size))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to another place of the content."""
+        """Change the position in the content."""
         self._content.seek(offset, whence)
         self._position = offset if whence == io.SEEK_SET else self._content.tell()
         return self._position
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be read any more."""
+        """Whether the content is closed."""
         return bool(getattr(self._content, "closed", False))
 
     def __getattr__(self, name: str) -> Any:
-        # Bytes that other methods read would not be measured, so these are hidden.
-        if name == "_content" or name in HIDDEN or name in UNSEEN:
+        if name == "_content" or name in HIDDEN or name in UNMEASURED:
             raise AttributeError(name)
         return getattr(self._content, name)
 
 
 class MeasuredFile(AnyFile):
-    """A file that knows what an original storage has read of it.
+    """A file that measures the bytes that an original storage reads.
 
-    Everything else is asked of the content itself. Closing it does nothing: the content is
-    the caller's, and may be needed for another attempt.
+    Other attributes are those of the content. ``close`` does nothing: the content belongs to the
+    caller, and another attempt may need it.
 
     Args:
-        content: a Django ``File``, or anything with ``chunks`` or ``read``.
-        name: the name for content that is no ``File``.
-        algorithm: of ``hashlib``, such as ``"sha256"``; ``None`` to compute no checksum.
+        content: a Django ``File``, or an object with ``chunks`` or ``read``.
+        name: the name for content without a name.
+        algorithm: an algorithm of ``hashlib``, such as ``"sha256"``; ``None`` for no checksum.
 
     Raises:
-        ContentError: the content is closed, no file at all, or text that cannot be UTF-8.
-            A closed ``File`` is not opened again: that would read whatever lies under its
-            name on this machine.
+        ContentError: the content is closed, is not a file, or is text that UTF-8 cannot encode.
+            A closed ``File`` is not opened again, since its name may be the path of any file on
+            this machine.
     """
 
     file: Any
 
     def __init__(self, content: Any, name: str, algorithm: str | None = None) -> None:
         if not (hasattr(content, "chunks") or hasattr(content, "read")):
-            raise ContentError(f"The content of {name!r} is no file: {type(content).__name__}.")
-        #: the name of the file that was uploaded, or else the one that the caller wanted
-        self.uploaded_name = get_uploaded_name(content, name)
+            raise ContentError(
+                f"The content of {name!r} must be a file object, not {type(content).__name__}."
+            )
+        self._original_content = content
+        self._wanted_name = name
         self._content = content if hasattr(content, "chunks") else File(content, name)
         self._seekable = True
         try:
             self._content.seek(0)
-        except NOT_SEEKABLE as error:
+        except NOT_SEEKABLE_ERRORS as error:
             self._seekable = False
             reads = getattr(type(self._content), "chunks", None) is not File.chunks
             if getattr(self._content, "closed", False) and (
@@ -302,7 +307,7 @@ class MeasuredFile(AnyFile):
         super().__init__(meter, getattr(content, "name", None) or name)
 
     def _get_bytes_of_text(self) -> AnyFile:
-        """Return a file of bytes in place of one of text; in memory as long as it is small."""
+        """Return a file of bytes in place of a file of text; a small one is kept in memory."""
         spool = SpooledTemporaryFile(  # noqa: SIM115  (closed by `discard`)
             settings.FILE_UPLOAD_MAX_MEMORY_SIZE
         )
@@ -316,15 +321,20 @@ class MeasuredFile(AnyFile):
             raise
         return File(spool)
 
+    @cached_property
+    def uploaded_name(self) -> str:
+        """The name of the uploaded file, or else the wanted name; see `get_uploaded_name`."""
+        return get_uploaded_name(self._original_content, self._wanted_name)
+
     def discard(self) -> None:
-        """Remove temporary copies of the content; it is not read any more."""
+        """Delete temporary copies of the content. It cannot be read any more."""
         if self._chunks is not None:
             self._chunks.close()
         if self._bytes_of_text is not None:
             self._bytes_of_text.close()
 
     def seekable(self) -> bool:
-        """Tell whether the content can be read from another place."""
+        """Return whether the content can be read from another position."""
         return self._seekable
 
     def __getattr__(self, name: str) -> Any:
@@ -334,35 +344,33 @@ class MeasuredFile(AnyFile):
 
     @property
     def size(self) -> int:
-        """Length in bytes: what the content says, or else what has been read."""
+        """The size of the content in bytes, or else the number of bytes that were read."""
         return int(getattr(self._content, "size", self.file.length))
 
     @property
     def length(self) -> int:
-        """How many bytes have been measured."""
+        """The number of measured bytes."""
         return int(self.file.length)
 
     @property
     def checksum(self) -> str | None:
-        """Checksum of the measured bytes in hexadecimal, if there is to be one."""
+        """The hexadecimal checksum of the measured bytes, if there is an algorithm."""
         return None if self.file.digest is None else str(self.file.digest.hexdigest())
 
     @property
     def is_utf8(self) -> bool:
-        """Whether the measured bytes are text in UTF-8. Computed if a checksum is."""
-        return self.file.digest is not None and bool(self.file.utf8.finish())
+        """Whether the measured bytes are text in UTF-8; computed along with the checksum."""
+        return self.file.utf8 is not None and bool(self.file.utf8.finish())
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[Any]:
-        """Read from the first byte to the last, as the content itself does it."""
-        self.file.start()
+        """Return all bytes from the first one on, in the chunks of the content."""
         arguments = () if chunk_size is None else (chunk_size,)
         read = self._content.chunks if self._chunks is None else self._chunks.iterate
-        for chunk in read(*arguments):
-            yield self.file.note(chunk)
-        self.file.complete = True
+        chunks: Iterator[Any] = self.file.measure_chunks(read, *arguments)
+        return chunks
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
-        """Go to the first byte. Nothing is opened: a name is no place on this machine."""
+        """Go to the first byte. No file is opened: the name is not a path on this machine."""
         self.seek(0)
         return self
 
@@ -371,11 +379,11 @@ class MeasuredFile(AnyFile):
 
     @property
     def was_read(self) -> bool:
-        """Whether anything has been read yet."""
+        """Whether a byte was read."""
         return bool(self.file.was_read)
 
     def rewind(self) -> bool:
-        """Get ready to be read once more; return whether the first byte can be had."""
+        """Go to the first byte for another attempt; return whether that is possible."""
         if not self.was_read:
             return True
         if self._chunks is not None and not self._chunks.has_failed:
@@ -383,33 +391,34 @@ class MeasuredFile(AnyFile):
         else:
             try:
                 self._content.seek(0)
-            except NOT_SEEKABLE:
+            except NOT_SEEKABLE_ERRORS:
                 return False
             if self._chunks is not None:
                 self._chunks.restart()
-        self.file.reset()
+        source = self._content if self._chunks is None else self._chunks
+        self.file = _Meter(source, self.file.algorithm)
         return True
 
     def finish(self) -> None:
-        """Measure what the original storage has not read up to its end."""
+        """Measure the rest of the content, which the original storage has not read."""
         if self.file.complete:
             return
-        with suppress(*NOT_SEEKABLE):
+        with suppress(*NOT_SEEKABLE_ERRORS):
             self.seek(self.length)
             while self.read(self.DEFAULT_CHUNK_SIZE):
                 pass
 
 
-# The file that is being saved, and the name that a field's caller has given to it.
+# The content that is being saved, and the name that was passed to the field for it.
 _named: ContextVar[tuple[Any, str] | None] = ContextVar("named", default=None)
 
 
 @contextmanager
 def uploaded_as(content: Any, name: str) -> Iterator[None]:
-    """Save a file under this name for downloads, whatever name its bytes get.
+    """Record this name for a file that is saved inside the block. Downloads have the name.
 
     Args:
-        content: the file. Other files that are saved meanwhile have names of their own.
+        content: the file. Other files that are saved inside the block have their own names.
         name: the name before ``upload_to`` and the storage change it.
     """
     token = _named.set((content, name))
@@ -420,11 +429,11 @@ def uploaded_as(content: Any, name: str) -> Iterator[None]:
 
 
 def get_uploaded_name(content: Any, name: str) -> str:
-    """Return the name that a file has for the person who uploaded it.
+    """Return the name that a file has on the user's machine.
 
     Args:
         content: the file. An uploaded file has the name that the browser has sent.
-        name: the name that ``save`` was called with.
+        name: the name that was passed to ``save``.
 
     Returns:
         The last part of the name, at most `MAX_NAME_LENGTH` characters, without control
@@ -444,8 +453,5 @@ def get_uploaded_name(content: Any, name: str) -> str:
 
 
 def get_own_name(content: Any) -> str | None:
-    """Return the name of an uploaded file, or ``None`` for other files.
-
-    The name of any other file may be a place on this machine.
-    """
+    """Return the name of an uploaded file; ``None`` for others, whose name may be a local path."""
     return content.name if isinstance(content, UploadedFile) else None

@@ -1,4 +1,4 @@
-"""One delete: the bytes and their record, as the transactions around it allow."""
+"""Delete a file: its bytes and its record, as the open transactions allow."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ logger = logging.getLogger("proxy_storage")
 
 @dataclass(frozen=True)
 class DeleteOperation:
-    """What one call of ``delete`` is about.
+    """One call of ``delete``.
 
     Args:
         storage: the proxy storage.
-        record: the record as it was when the call came.
+        record: the record as it was at the time of the call.
         where: values that the record must still have, otherwise nothing is deleted.
     """
 
@@ -35,9 +35,14 @@ class DeleteOperation:
     where: Mapping[str, Any] = field(default_factory=dict)
 
     def delete(self) -> None:
-        """Delete now what can be rolled back or has no transaction, the rest after commit."""
+        """Delete the file, or the parts that a rollback cannot restore after the commit.
+
+        If the only open transaction is one of the record's database, the record is deleted at
+        once and the bytes after the commit. If no transaction is open, both are deleted at once.
+        Otherwise both are deleted after the commit.
+        """
         check_can_wait()
-        self.storage.get_original_storage(self.record)  # raises while nothing has been done
+        self.storage.get_original_storage(self.record)  # Raises before anything is deleted.
         if get_open_transactions() != [self.storage.meta_backend.get_transaction_alias()]:
             after_commit(self._delete_now)
         elif self._delete_record():
@@ -47,8 +52,8 @@ class DeleteOperation:
         meta_backend = self.storage.meta_backend
         alias = meta_backend.get_transaction_alias()
         if alias is not None:
-            # The row is gone for others when the bytes are, and comes back if they cannot be
-            # deleted. Until then it keeps others who delete or save at this path waiting.
+            # If the bytes cannot be deleted, the rollback restores the record. Until the commit,
+            # other calls that delete or save at this path wait for the lock on the row.
             with transaction.atomic(using=alias):
                 if self._delete_record():
                     self._delete_bytes()
@@ -70,7 +75,7 @@ class DeleteOperation:
         self._delete_record(lock)
 
     def _is_as_wanted(self) -> bool:
-        """Tell whether the locked record still has the wanted values."""
+        """Return whether the locked record still has the values of ``where``."""
         if not self.where:
             return True
         record = self.storage.meta_backend.get(self.record["path"])
@@ -80,9 +85,9 @@ class DeleteOperation:
         return False
 
     def _delete_unless_replaced(self) -> None:
-        """Delete the bytes, unless a file that was saved in the same transaction has their place.
+        """Delete the bytes, unless the transaction has saved another file at the same place.
 
-        That takes bytes that had vanished before.
+        That is possible if the bytes were missing before.
         """
         try:
             record = self.storage.meta_backend.get(self.record["path"])
@@ -100,10 +105,10 @@ class DeleteOperation:
             original = self.storage.get_original_storage(self.record)
             original.delete(self.record["original_storage_path"])
         except FileNotFoundError:
-            logger.info("bytes of %r were gone already", self.record["path"])
+            logger.info("bytes of %r were missing already", self.record["path"])
 
     def _delete_record(self, lock: Mapping[str, Any] | None = None) -> bool:
-        """Delete this very record; return whether it was there."""
+        """Delete this record, but no later one of its path; return whether it existed."""
         meta_backend = self.storage.meta_backend
         where = lock
         if where is None:

@@ -1,4 +1,4 @@
-"""Another original storage where one fails."""
+"""Save to another original storage if one fails."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from proxy_storage.storages.multiple import MultipleOriginalStoragesMixin
 
 
 class OriginalStorageFallbackMixin:
-    """Mixed into an original storage, to say which of its errors are no reason to give up."""
+    """A mixin for original storages that declares after which errors a fallback is tried."""
 
-    #: what a save may fail with for the next original storage to be tried
+    #: the exceptions of a save after which the next original storage is tried
     fallback_exceptions: ClassVar[Sequence[type[BaseException]]] = ()
 
 
 class FallbackProxyStorageMixin(MultipleOriginalStoragesMixin):
     """A proxy storage that saves to the first original storage that works.
 
-    A save tries the original storages in their order. Where one fails with one of its
-    ``fallback_exceptions`` (see `OriginalStorageFallbackMixin`), what it may have written
-    is removed, and the next one gets the content from the first byte. Content that cannot
-    be read again is not tried again. What the last one raises is raised.
+    A save tries the original storages in their order. If one fails with one of its
+    ``fallback_exceptions`` (see `OriginalStorageFallbackMixin`), the bytes that it has written
+    are deleted, and the next one gets the content from the first byte. If the content cannot be
+    read a second time, no other storage is tried. The error of the last storage is raised.
 
-    With ``using`` there is only the storage that it names; with ``original_storage_path``
-    the first one.
+    With ``using``, only the named storage is tried; with ``original_storage_path``, only the
+    first one.
     """
 
     def get_originals(self) -> Sequence[NamedStorage]:

@@ -1,4 +1,4 @@
-"""Facts about a file that its record holds, so that nobody else has to be asked."""
+"""The metadata of files in their records, so that the original storage is not queried."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ READ_MODES = ("r", "rt", "rb")
 class FileMetadataProxyStorageMixin(ProxyStorageBase):
     """A proxy storage that records the metadata of files.
 
-    These are ``size``, ``mime_type``, ``checksum`` and ``created_at``, and, if records can hold
-    them, ``name`` and ``charset``. ``name`` is the name of the uploaded file, before
-    ``upload_to``, random parts and cutting; downloads have it. ``charset`` is ``"utf-8"`` if the
-    type is one of text and the bytes are valid UTF-8.
+    The keys are ``size``, ``mime_type``, ``checksum`` and ``created_at``, and, if records can
+    hold them, ``name`` and ``charset``. ``name`` is the name of the uploaded file, before
+    ``upload_to`` and the storage change it; it is the name of downloads. ``charset`` is
+    ``"utf-8"`` if the MIME type is one of text and the bytes are valid UTF-8.
 
-    Size and checksum (SHA-256, in hexadecimal) are taken while the bytes pass by on their
-    way to the original storage. Bytes that are there already are read once. A model of
-    records needs `FileMetadataMixin`.
+    Size and checksum (SHA-256, hexadecimal) are computed while the original storage reads the
+    content. For existing bytes, the file is read once. A model of records needs
+    `FileMetadataMixin`.
 
-    ``size()`` and the times come from the record. Records from before the storage had the
-    mixin have no facts, and then the original storage is asked.
+    ``size()`` and the times are read from the record. For records from before the storage had
+    the mixin, they are read from the original storage.
     """
 
     checksum_algorithm = "sha256"
 
     @classmethod
     def get_record_keys(cls) -> tuple[str, ...]:
-        """Return the keys that records need: the facts as well."""
+        """Return the keys that records need, with those of the metadata."""
         return (*super().get_record_keys(), "size", "mime_type", "checksum", "created_at")
 
     def get_mime_type(self, name: str, content: File[Any]) -> str:
-        """Return the MIME type to record. Override it to look into the content.
+        """Return the MIME type to record. Override it to detect the type from the content.
 
-        A type with a parameter ``charset`` declares the charset of the file.
+        A parameter ``charset`` of the type declares the charset of the file.
 
         Args:
-            name: the name that ``save`` was called with.
-            content: the file, which has been read; ``seek(0)`` to read it again.
+            name: the name that was passed to ``save``.
+            content: the file, which has been read; call ``seek(0)`` to read it again.
         """
         if not posixpath.splitext(name)[1] and isinstance(content, MeasuredFile):
-            # A project's upload_to may leave the extension out.
+            # A project's upload_to may remove the extension.
             name = content.uploaded_name
         return guess_mime_type(name)
 
     def get_data_for_meta_backend_save(
         self, path: str, original_storage_path: str, original_name: str, content: Any
     ) -> dict[str, Any]:
-        """Return what a new record says, facts included."""
+        """Return the data of a new record, with the metadata."""
         measured: MeasuredFile = content
         data = super().get_data_for_meta_backend_save(
             path=path,
@@ -68,7 +68,7 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         )
         mime_type = self.get_mime_type(original_name, content)
         is_text = str(mime_type or "").lower().startswith("text/")
-        # Tables of projects may be without these two columns.
+        # The table of a project may not have these two columns.
         optional = {
             "name": measured.uploaded_name,
             "charset": UTF_8 if is_text and measured.is_utf8 else "",
@@ -102,12 +102,12 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         return super().get_created_time(name) if created is None else created
 
     def get_modified_time(self, name: str) -> datetime:
-        """Return when the file was saved: it is never changed."""
+        """Return when the file was saved, since files are never changed."""
         created = self._get_recorded_time(name)
         return super().get_modified_time(name) if created is None else created
 
     def get_accessed_time(self, name: str) -> datetime:
-        """Return when the file was saved: nobody keeps a record of who reads it."""
+        """Return when the file was saved, since accesses are not recorded."""
         created = self._get_recorded_time(name)
         return super().get_accessed_time(name) if created is None else created
 
@@ -115,9 +115,9 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         created: datetime | None = self.get_meta_backend_obj(name).get("created_at")
         if created is None or timezone.is_aware(created) == settings.USE_TZ:
             return created
-        # recorded under the other value of USE_TZ
+        # The record was created with the other value of USE_TZ.
         return timezone.make_aware(created) if settings.USE_TZ else timezone.make_naive(created)
 
 
-#: the former name of `FileMetadataProxyStorageMixin`
+#: The former name of `FileMetadataProxyStorageMixin`.
 FileFactsProxyStorageMixin = FileMetadataProxyStorageMixin

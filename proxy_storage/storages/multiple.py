@@ -10,28 +10,29 @@ from django.core.files.storage import Storage
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.original_storages.inspect import NamedStorage
+from proxy_storage.storages import saving
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
 else:
-    ProxyStorageBase = object  # whose module offers this mixin as well
+    ProxyStorageBase = object  # The module of the class imports this one.
 
 
 class MultipleOriginalStoragesMixin(ProxyStorageBase):
-    """A proxy storage that says with each ``save`` where the bytes go.
+    """A proxy storage with several original storages; ``save`` chooses one by its name.
 
-    Records name the original storage in ``original_storage_name``; a model of records
-    needs `OriginalStorageNameMixin` for it. Names stay valid for as long as there are
-    records of them, the order may change: a save without ``using`` goes to the first.
+    Records have the name of the original storage in ``original_storage_name``; a model of
+    records needs `OriginalStorageNameMixin` for it. Do not change a name while records have it.
+    The order may change. A save without ``using`` writes to the first storage.
 
-    To choose by what is being saved, override ``save`` and pass ``using`` on.
+    To choose the storage by the name or the content, override ``save`` and pass ``using``.
     """
 
-    #: pairs of a name and a storage
+    #: pairs of a name and an original storage
     original_storages: Iterable[tuple[str, Storage]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Keep pairs that can be read but once."""
+        """Keep the pairs of an iterator, which can be read only once."""
         super().__init_subclass__(**kwargs)
         if isinstance(cls.__dict__.get("original_storages"), Iterator):
             cls.original_storages = tuple(cls.original_storages)
@@ -40,8 +41,8 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         """Return the original storages by name, in their order.
 
         Raises:
-            ConfigurationError: there are none, or two of one name, or something that is
-                no pair of a name and a storage.
+            ConfigurationError: ``original_storages`` is empty, has a name twice, or has an item
+                that is not a pair of a name and a storage.
         """
         cls = type(self).__qualname__
         originals: dict[str, Storage] = {}
@@ -52,22 +53,26 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
                 name = storage = None
             if not (isinstance(name, str) and name and isinstance(storage, Storage)):
                 raise ConfigurationError(
-                    f"{cls}.original_storages must have pairs of a name and a storage, "
-                    f"such as ('disk', FileSystemStorage()), and has {pair!r}."
+                    f"{cls}.original_storages must contain pairs of a name and a storage, such "
+                    f"as ('disk', FileSystemStorage()), not {pair!r}."
                 )
             if name in originals:
-                raise ConfigurationError(f"{cls} has two original storages {name!r}.")
+                raise ConfigurationError(
+                    f"{cls}.original_storages has the name {name!r} twice. Rename one of the two."
+                )
             originals[name] = storage
         if not originals:
-            raise ConfigurationError(f"{cls}.original_storages is empty.")
+            raise ConfigurationError(
+                f"{cls}.original_storages is empty. Add a pair of a name and a storage."
+            )
         return originals
 
     def get_original_storage(self, meta_backend_obj: MetaBackendObject | None = None) -> Storage:
-        """Return the storage that a record names, or the first one without a record or a name.
+        """Return the original storage of a record, or the first one without a record.
 
         Raises:
-            ConfigurationError: the record names none of the storages. It is not looked
-                for in another one, where somebody else's bytes may lie at its path.
+            ConfigurationError: no storage has the name that the record has. Other storages are
+                not tried, since they may have the bytes of another file at its path.
         """
         if meta_backend_obj is None:
             return next(iter(self.get_original_storages().values()))
@@ -77,8 +82,8 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         """Return the name of the storage that holds the bytes of a record.
 
         Returns:
-            The name of the first storage for a record whose name is empty or missing: it is from
-            before the proxy storage had several.
+            The name of the first storage if the record has no name, since it was created before
+            the proxy storage had several original storages.
         """
         name: str | None = meta_backend_obj.get("original_storage_name")
         return name or next(iter(self.get_original_storages()))
@@ -90,7 +95,7 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
 
     @classmethod
     def get_record_keys(cls) -> tuple[str, ...]:
-        """Return the keys that records need: the original storage's name as well."""
+        """Return the keys that records need, with the name of the original storage."""
         return (*super().get_record_keys(), "original_storage_name")
 
     def save(
@@ -101,29 +106,28 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         original_storage_path: str | None = None,
         using: str | None = None,
     ) -> str:
-        """Save a file, or record one that is there; see `ProxyStorageBase.save`.
+        """Save a file, or create the record of an existing one; see `ProxyStorageBase.save`.
 
         Args:
             name: the wanted name, relative.
-            content: a Django ``File`` or anything with ``read``.
-            max_length: how many characters the returned path may have.
-            original_storage_path: path of an object that is in the original storage
-                already.
+            content: a Django ``File`` or an object with ``read``.
+            max_length: maximum length of the returned path in characters.
+            original_storage_path: the path of an existing object of the original storage.
             using: the name of the original storage; ``None`` for the first one.
 
         Raises:
-            ConfigurationError: there is no original storage of this name.
+            ConfigurationError: no original storage has this name.
         """
         originals = self.get_originals()
         if using is not None:
             originals = [NamedStorage(self._get_named(using), using)]
-        return self._save_to(originals, name, content, max_length, original_storage_path)
+        return saving.save(self, originals, name, content, max_length, original_storage_path)
 
     def _get_named(self, name: Any) -> Storage:
         originals = self.get_original_storages()
         if name not in originals:
             raise ConfigurationError(
-                f"{type(self).__qualname__} has no original storage {name!r}; it has "
-                f"{', '.join(map(repr, originals))}."
+                f"{type(self).__qualname__} does not have an original storage {name!r}. Its "
+                f"original_storages are {', '.join(map(repr, originals))}."
             )
         return originals[name]

@@ -1,8 +1,8 @@
-"""Records that went with a rollback, and are written again when their row is saved once more.
+"""Create records again that a rollback has deleted, when their row is saved once more.
 
-A rollback takes the record of a file that was saved inside of the transaction, but not its bytes. A
-program that catches the error and saves the same instance again still has the name of the file, and
-expects it to be there, as with Django's own storages.
+A rollback deletes the record of a file that was saved in the transaction, but not its bytes. A
+program that catches the error and saves the same instance again still has the name of the file. As
+with Django's own storages, the file must exist then.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from proxy_storage.transactions import Outcome, get_open_transactions
+from proxy_storage.transactions import Outcome, is_transaction_open
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -21,21 +21,21 @@ _NAMES = "proxy_storage_names"
 
 
 class SavedName(str):
-    """The name of a file that was saved inside of a transaction.
+    """The name of a file that was saved in a transaction.
 
-    A pickle of it is plain text, which is never restored.
+    A pickled name becomes plain text, which is never restored.
 
     Args:
         path: the path of the record.
         outcome: the outcome of the transaction of the record.
-        restore: writes the record again and returns its path.
+        restore: creates the record again and returns its path.
     """
 
     outcome: Outcome
     restore: Callable[[], str]
 
     def __new__(cls, path: str, outcome: Outcome, restore: Callable[[], str]) -> Self:
-        """Return the name; everything else is kept beside the text."""
+        """Return the text of the path, with the other arguments as attributes."""
         name = super().__new__(cls, path)
         name.outcome, name.restore = outcome, restore
         return name
@@ -51,34 +51,35 @@ class SavedName(str):
 
 
 def make_name(path: str, meta_backend: MetaBackendBase, restore: Callable[[], str]) -> str:
-    """Return the name of a file whose record has just been written.
+    """Return the name of a file whose record was just created.
 
     Args:
         path: the path of the record.
-        meta_backend: the meta backend that has the record.
-        restore: writes the record again and returns its path.
+        meta_backend: the meta backend of the record.
+        restore: creates the record again and returns its path.
 
     Returns:
-        A `SavedName` if the record takes part in an open transaction.
+        A `SavedName` if the record is part of an open transaction.
     """
-    if meta_backend.get_transaction_alias() not in get_open_transactions():
+    alias = meta_backend.get_transaction_alias()
+    if alias is None or not is_transaction_open(alias):
         return path
     return SavedName(path, Outcome(), restore)
 
 
 def restore_name(name: Any) -> Any:
-    """Write the record of a name again if a rollback has taken it.
+    """Create the record of a name again if a rollback has deleted it.
 
     Args:
-        name: the name of a file field.
+        name: the name in a file field.
 
     Returns:
-        The path of the record, which is another one if the path has been taken meanwhile; the
-        name itself if there is nothing to do.
+        The path of the record. It is another one if a new record has taken the path. If there is
+        nothing to restore, the name itself.
 
     Raises:
-        ProxyFileNotFoundError: the bytes have been deleted meanwhile.
-        MetaBackendError: the record could not be written.
+        ProxyFileNotFoundError: the bytes were deleted after the rollback.
+        MetaBackendError: the record could not be created.
     """
     if isinstance(name, SavedName) and name.outcome.is_rolled_back:
         return name.restore()
@@ -86,9 +87,9 @@ def restore_name(name: Any) -> Any:
 
 
 def remember_names(instance: Model, fields: Iterable[Any]) -> None:
-    """Keep the names of the files of an instance that were saved inside of a transaction.
+    """Keep the names of an instance's files that were saved in a transaction.
 
-    They are kept in ``instance._state``: ``refresh_from_db`` gives the fields plain text.
+    They are kept in ``instance._state``, since ``refresh_from_db`` sets the fields to plain text.
     """
     names: dict[str, SavedName] = {}
     for field in fields:
@@ -101,7 +102,7 @@ def remember_names(instance: Model, fields: Iterable[Any]) -> None:
 
 
 def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
-    """Return the name of a file as its save has returned it, if the instance remembers that.
+    """Return the `SavedName` that is kept for a name of an instance, or else the name itself.
 
     Args:
         instance: the instance.
@@ -113,7 +114,7 @@ def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
 
 
 def forget_name(instance: Model, field: Any) -> None:
-    """Forget the name of a file whose record has been written again."""
+    """Delete the kept name of a file whose record was created again."""
     names = getattr(instance._state, _NAMES, {})
-    left = {attname: name for attname, name in names.items() if attname != field.attname}
-    setattr(instance._state, _NAMES, left)
+    others = {attname: name for attname, name in names.items() if attname != field.attname}
+    setattr(instance._state, _NAMES, others)

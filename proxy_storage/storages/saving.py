@@ -1,4 +1,8 @@
-"""One save: bytes first, then their record, and neither without the other."""
+"""Save a file: write its bytes to an original storage, then create its record.
+
+If the record cannot be created, the bytes are deleted again. Bytes are kept if it is uncertain
+whether they belong to another file.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,7 @@ import pathlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -50,388 +53,94 @@ from proxy_storage.paths import (
     validate_original_storage_path,
 )
 from proxy_storage.registry import get_proxy_storage_name
-from proxy_storage.storages import lookup
 from proxy_storage.storages.content import MeasuredFile
-from proxy_storage.storages.lookup import RELATIVE, get_path_kind
+from proxy_storage.storages.lookup import RELATIVE, get_name_to_save, get_path_kind
 from proxy_storage.storages.restoring import make_name
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
 
-
-class AlreadyRecorded(MetaBackendObjectAlreadyExists):
-    """The record that has the wanted path is of the same bytes."""
-
-
-def create_record(
-    storage: ProxyStorageBase,
-    original: NamedStorage,
-    wanted_path: str,
-    original_storage_path: str,
-    get_data: Callable[[str], Mapping[str, Any]],
-    max_length: int,
-) -> str:
-    """Write the record of bytes under a path, or under another one if the path is taken.
-
-    Nothing is looked up before the insert: it decides which record gets a path. A project's
-    own ``get_available_name`` is called first where paths are relative, as Django does.
-
-    Args:
-        storage: the proxy storage.
-        original: the original storage that has the bytes.
-        wanted_path: the path that the record is to have.
-        original_storage_path: where the bytes are.
-        get_data: returns what the record of a given path holds.
-        max_length: how many characters the path may have.
-
-    Returns:
-        The path of the record.
-
-    Raises:
-        AlreadyRecorded: the record that has the path is of these bytes. Deleting one of two
-            such records would leave the other without bytes.
-        InvalidNameError: no path of this length is left.
-    """
-    for path in get_paths(storage, wanted_path, max_length):
-        data = dict(get_data(path))
-        try:
-            storage.meta_backend.create(data)
-        except MetaBackendObjectAlreadyExists as error:
-            get = storage.meta_backend.get
-            if is_recorded(storage, original, get, path, original_storage_path):
-                raise AlreadyRecorded(str(error), path=path) from error
-            continue
-        restore = partial(
-            _restore_record, storage, original, original_storage_path, data, max_length
-        )
-        return make_name(path, storage.meta_backend, restore)
-    raise AssertionError("unreachable: there is always another path")  # pragma: no cover
-
-
-def _restore_record(
-    storage: ProxyStorageBase,
-    original: NamedStorage,
-    original_storage_path: str,
-    data: Mapping[str, Any],
-    max_length: int,
-) -> str:
-    """Write a record again that a rollback has taken; return its path.
-
-    Raises:
-        ProxyFileNotFoundError: the bytes have been deleted meanwhile.
-    """
-    path = data["path"]
-    if not original.storage.exists(original_storage_path):
-        raise ProxyFileNotFoundError(
-            f"The record of {path!r} was rolled back, and its bytes are gone. Save the file again.",
-            path=path,
-        )
-
-    def get_data(other_path: str) -> Mapping[str, Any]:
-        return {**data, "path": other_path}
-
-    try:
-        return create_record(storage, original, path, original_storage_path, get_data, max_length)
-    except AlreadyRecorded as error:
-        return str(error.path)  # Another copy of the instance was saved before.
-
-
-def get_paths(storage: ProxyStorageBase, wanted_path: str, max_length: int) -> Iterator[str]:
-    """Give out the wanted path, and others of its kind for as long as needed."""
-    chooses = _chooses_names(storage)
-    if chooses and get_path_kind(storage) == RELATIVE:
-        found = storage.get_available_name(wanted_path, max_length=max_length)
-        path = normalize_name(validate_name(found))
-        yield path
-    else:
-        path = wanted_path
-        if len(path) <= max_length:
-            yield path
-    while True:
-        previous = path
-        if chooses:
-            path = storage.get_available_name(wanted_path, max_length=max_length)
-        else:
-            path = _get_alternative(storage, wanted_path, max_length)
-        if path == previous:  # it was taken a moment ago
-            path = unique_name(wanted_path, max_length, SHORT_TOKEN_LENGTH)
-        yield path
-
-
-def _chooses_names(storage: ProxyStorageBase) -> bool:
-    """Tell whether a project's own class chooses the names of files."""
-    function = getattr(storage.get_available_name, "__func__", None)
-    return function is not Storage.get_available_name
-
-
-def _get_alternative(storage: ProxyStorageBase, path: str, max_length: int) -> str:
-    """Return a path with a random part, as Django makes it."""
-    folder, file_name = posixpath.split(path)
-    extension = "".join(pathlib.PurePosixPath(file_name).suffixes)
-    stem = file_name.removesuffix(extension)
-    found = posixpath.join(folder, storage.get_alternative_name(stem, extension))
-    if len(found) <= max_length:
-        return found
-    return unique_name(path, max_length, SHORT_TOKEN_LENGTH)
-
-
-def is_recorded(
-    storage: ProxyStorageBase,
-    original: NamedStorage,
-    get: Callable[[str], MetaBackendObject],
-    path: str,
-    original_storage_path: str,
-) -> bool:
-    """Tell whether the record of a path is about these bytes."""
-    try:
-        record = get(path)
-        other = record.get_original_storage()
-    except (MetaBackendObjectDoesNotExist, ConfigurationError):
-        return False  # no record, or one of a proxy storage that is not registered any more
-    local_path = get_local_path(original.storage, original_storage_path)
-    if local_path is not None:
-        return local_path == get_local_path(other, record["original_storage_path"])
-    same_storage = (
-        record["proxy_storage_name"] == get_proxy_storage_name(storage)
-        and storage.get_original_storage_name(record) == original.name
-    )
-    return (same_storage or other is original.storage) and clean_path(
-        record["original_storage_path"]
-    ) == clean_path(original_storage_path)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What one record is about while it is being written. It lives as long as the call.
-
-    Args:
-        storage: the proxy storage.
-        original: the original storage that has the bytes.
-        name: the name that ``save`` was called with, validated.
-        max_length: how many characters the path may have.
-    """
-
-    storage: ProxyStorageBase
-    original: NamedStorage
-    name: str
-    max_length: int
-
-    def record_written(
-        self, original_storage_path: str, content: MeasuredFile, has_unique_name: bool = False
-    ) -> str:
-        """Write the record of bytes that have just been written, or remove them again.
-
-        Args:
-            original_storage_path: where they are.
-            content: what was written.
-            has_unique_name: whether no other bytes can be there, so that the path need not
-                show it.
-
-        Raises:
-            MetaBackendObjectAlreadyExists: a record has these bytes already. They stay
-                where the original storage may have put two files into one object.
-        """
-        path = self.name
-        try:
-            content.finish()
-            if not has_unique_name:
-                path = self.storage.get_path(self.original.storage, original_storage_path)
-
-            def get_data(other_path: str) -> Mapping[str, Any]:
-                nonlocal path
-                path = other_path
-                return self._get_data(path, original_storage_path, content)
-
-            return self._create(path, original_storage_path, get_data)
-        except MetaBackendObjectAlreadyExists as error:
-            if has_unique_name and isinstance(error, AlreadyRecorded):
-                return path  # a driver has repeated the insert of this very record
-            if has_unique_name or supports_exclusive_create(self.original.storage):
-                remove_bytes(self.original.storage, original_storage_path, error)
-            raise
-        except BaseException as error:
-            self._remove_unless_recorded(path, original_storage_path, error)
-            raise
-
-    def record_existing(self, original_storage_path: Any, content: Any) -> str:
-        """Write a record of bytes that are there already. They are never removed."""
-        original = self.original.storage
-        known = get_own_path(original, validate_original_storage_path(original_storage_path))
-        local_path = get_local_path(original, known)
-        is_folder = local_path is not None and os.path.isdir(local_path)
-        if is_folder or not original.exists(known):
-            raise ProxyFileNotFoundError(
-                f"{type(original).__name__} has nothing at {known!r} to record.", path=known
-            )
-        if self.storage.checksum_algorithm is not None:
-            with original.open(known) as file:
-                content = MeasuredFile(file, self.name, self.storage.checksum_algorithm)
-                content.finish()
-                content.discard()
-        is_relative = get_path_kind(self.storage) == RELATIVE
-        wanted_path = self.name if is_relative else self.storage.get_path(original, known)
-
-        def get_data(path: str) -> Mapping[str, Any]:
-            if not is_relative and path != wanted_path:
-                self._check_has_no_record(known)
-            return self._get_data(path, known, content)
-
-        path = self._create(wanted_path, known, get_data)
-        if is_relative:
-            self._check_has_no_other_record(known, path)
-        return path
-
-    def _check_has_no_other_record(self, original_storage_path: str, path: str) -> None:
-        """Take a record back if the same bytes have another one.
-
-        The paths of the two are different, so the database cannot decide. Of two saves at
-        once each sees the other's record, or one of them does.
-        """
-        try:
-            self._check_has_no_record(original_storage_path, but=path)
-        except BaseException:
-            where = {"original_storage_path": original_storage_path}
-            with suppress(MetaBackendError):
-                self.storage.meta_backend.delete(path, where=where)
-            raise
-
-    def _check_has_no_record(self, original_storage_path: str, but: str | None = None) -> None:
-        """Find a record of these bytes under a path that is not the usual one."""
-        where = {"proxy_storage_name": get_proxy_storage_name(self.storage)}
-        relative = original_storage_path.lstrip("/")
-        for record in chain.from_iterable(
-            self.storage.meta_backend.filter({**where, "original_storage_path": path})
-            for path in (relative, f"/{relative}")
-        ):
-            name = self.storage.get_original_storage_name(record)
-            if record["path"] != but and self.original.name in (None, name):
-                raise MetaBackendObjectAlreadyExists(
-                    f"The bytes at {original_storage_path!r} have a record already.",
-                    path=record["path"],
-                )
-
-    def _create(
-        self,
-        path: str,
-        original_storage_path: str,
-        get_data: Callable[[str], Mapping[str, Any]],
-    ) -> str:
-        return create_record(
-            self.storage, self.original, path, original_storage_path, get_data, self.max_length
-        )
-
-    def _get_data(self, path: str, original_storage_path: str, content: Any) -> dict[str, Any]:
-        """Return what a new record holds."""
-        data = self.storage.get_data_for_meta_backend_save(
-            path=path,
-            original_storage_path=original_storage_path,
-            original_name=self.name,
-            content=content,
-        )
-        if self.original.name is not None:
-            data["original_storage_name"] = self.original.name
-        return data
-
-    def _get_without_owner(self, path: str, error: BaseException) -> MetaBackendObject:
-        """Return a record that may be the one of this save.
-
-        A record with a content object was written before this save, for bytes that have vanished
-        since. Its content object must not get the new bytes.
-        """
-        record = self.storage.meta_backend.get_after_error(path, error=error)
-        if has_content_object(record):
-            message = f"The record of {path!r} has a content object."
-            raise MetaBackendObjectDoesNotExist(message, path=path)
-        return record
-
-    def _remove_unless_recorded(
-        self, path: str, original_storage_path: str, error: BaseException
-    ) -> None:
-        """Clean up after an error, whatever else goes wrong, and leave notes on it.
-
-        A record that is there nevertheless was written before the connection broke.
-        """
-        try:
-            get = partial(self._get_without_owner, error=error)
-            nothing_written = getattr(error, "nothing_written", False)
-            is_ours = partial(is_recorded, self.storage, self.original, get)
-            if not nothing_written and is_ours(path, original_storage_path):
-                return
-        except Exception as failure:  # noqa: BLE001  (the meta backend does not answer, and save returns no path)
-            error.add_note(f"Whether {path!r} has a record cannot be told: {failure}")
-        remove_bytes(self.original.storage, original_storage_path, error)
-
-
 logger = logging.getLogger("proxy_storage")
 
-# how many names are tried before the bytes are written; a project may make one path of all
+# The number of names that are tried before the bytes are written. A `get_path` of a project may
+# make the same path of all of them.
 MAX_NAMES = 20
+
+
+class AlreadyRecorded(MetaBackendObjectAlreadyExists):
+    """The record that has the wanted path is a record of the same bytes."""
 
 
 def save(
     storage: ProxyStorageBase,
     originals: Sequence[NamedStorage],
-    name: str,
+    name: Any,
     content: Any,
-    max_length: int,
+    max_length: int | None,
+    original_storage_path: Any,
 ) -> str:
-    """Save to the first original storage that takes the file; return the record's path.
+    """Save a file; see `ProxyStorageBase.save`.
 
-    An original storage that fails with one of its ``fallback_exceptions`` is passed over,
-    but for the last one. Each attempt begins with the first byte of the content; content
-    that cannot be read again is not tried again. The error of the last attempt is raised,
-    with notes on those before.
+    The original storages are tried in their order. If a write fails with one of the storage's
+    ``fallback_exceptions``, the next storage gets the content from its first byte. The last
+    error is raised, with notes on the earlier ones.
+
+    Args:
+        storage: the proxy storage.
+        originals: the original storages to try.
+        name: the wanted name, or ``None`` for the name of the content.
+        content: the file.
+        max_length: maximum length of the path in characters, or ``None``.
+        original_storage_path: the path of bytes that exist already, or ``None``.
+
+    Returns:
+        The path of the record.
     """
-    measured = MeasuredFile(content, name, storage.checksum_algorithm)
-    failures: list[str] = []
-    try:
-        operation, original_storage_path = _write(
-            [SaveOperation(storage, original, name, max_length) for original in originals],
-            measured,
-            failures,
-        )
-        return operation.record(original_storage_path, measured)
-    except BaseException as error:
-        for failure in failures:
-            error.add_note(failure)
-        raise
-    finally:
-        measured.discard()
-
-
-def _write(
-    operations: Sequence[SaveOperation], content: MeasuredFile, failures: list[str]
-) -> tuple[SaveOperation, str]:
-    """Write to the first that works; return it and what it says, and note what failed."""
-    for operation in operations[:-1]:
-        wanted_name = operation.choose_name()
+    proxy_storage_name = get_proxy_storage_name(storage)  # Raises before anything is written.
+    wanted = getattr(content, "name", None) if name is None else name
+    is_relative = get_path_kind(storage) == RELATIVE
+    name = validate_name(get_name_to_save(storage, wanted))
+    make_operation = partial(
+        SaveOperation,
+        storage=storage,
+        proxy_storage_name=proxy_storage_name,
+        is_relative=is_relative,
+        name=normalize_name(name) if is_relative else name,
+        max_length=MAX_PATH_LENGTH if max_length is None else min(max_length, MAX_PATH_LENGTH),
+    )
+    with refused_names(name, originals[-1].storage):
+        if original_storage_path is not None:
+            return make_operation(originals[0]).record_existing(original_storage_path, content)
+        measured = MeasuredFile(content, name, storage.checksum_algorithm)
+        failures: list[str] = []
         try:
-            return operation, operation.write(wanted_name, content)
+            for number, original in enumerate(originals, start=1):
+                operation = make_operation(original)
+                wanted_name = operation.choose_name()
+                try:
+                    written_name = operation.write(wanted_name, measured)
+                    break
+                except BaseException as error:
+                    if number == len(originals) or not operation.can_try_next(error, measured):
+                        raise
+                    failures.append(f"The original storage {original.name!r} failed: {error!r}")
+            return operation.record_written(written_name, measured)
         except BaseException as error:
-            if not operation.lets_next_try(error, content):
-                raise
-            name = operation.original.name
-            failures.append(f"The original storage {name!r} failed before: {error!r}")
-    last = operations[-1]
-    return last, last.write(last.choose_name(), content)
-
-
-def has_folder(name: str, original: Storage) -> bool:
-    """Return whether a name has a folder, in an original storage that is there.
-
-    Otherwise an error about folders is not one of the name: the storage's own folder is a file.
-    """
-    root = get_local_path(original, "")
-    return "/" in name and (root is None or os.path.isdir(root))
+            for failure in failures:
+                error.add_note(failure)
+            raise
+        finally:
+            measured.discard()
 
 
 @contextmanager
-def refused_names(name: str, originals: Sequence[NamedStorage]) -> Iterator[None]:
-    """Raise `InvalidNameError` for the errors of an original storage that are about the name.
+def refused_names(name: str, original: Storage) -> Iterator[None]:
+    """Raise `InvalidNameError` for errors of an original storage that are caused by the name.
 
     Args:
-        name: the name that ``save`` was called with.
-        originals: the original storages that are tried; an error is that of the last one.
+        name: the name to save.
+        original: the storage that raises the errors. If its root is not a folder, an error
+            about folders is not caused by the name.
     """
     try:
         yield
@@ -440,7 +149,8 @@ def refused_names(name: str, originals: Sequence[NamedStorage]) -> Iterator[None
     except SuspiciousFileOperation as error:
         raise InvalidNameError(f"{name!r} cannot be saved: {error}", name=name) from error
     except (FileExistsError, NotADirectoryError) as error:
-        if not has_folder(name, originals[-1].storage):
+        root = get_local_path(original, "")
+        if "/" not in name or (root is not None and not os.path.isdir(root)):
             raise
         raise InvalidNameError(
             f"{name!r} cannot be saved: a part of it is a file, not a folder.", name=name
@@ -453,56 +163,143 @@ def refused_names(name: str, originals: Sequence[NamedStorage]) -> Iterator[None
         ) from error
 
 
-@dataclass(frozen=True)
 class SaveOperation:
-    """What one save in one original storage is about. It lives as long as the call.
+    """One call of ``save`` and one of the original storages that it tries.
 
     Args:
+        original: the original storage.
         storage: the proxy storage.
-        original: the original storage that was chosen for this call.
+        proxy_storage_name: the registered name of the proxy storage.
+        is_relative: whether the paths of the proxy storage are relative.
         name: the wanted name, validated.
-        max_length: how many characters the path may have.
-        token: random text for a name of the bytes that is never used twice.
+        max_length: maximum length of the path in characters.
     """
 
-    storage: ProxyStorageBase
-    original: NamedStorage
-    name: str
-    max_length: int
-    token: str = field(default_factory=partial(get_random_string, UNIQUE_TOKEN_LENGTH))
+    def __init__(
+        self,
+        original: NamedStorage,
+        *,
+        storage: ProxyStorageBase,
+        proxy_storage_name: str,
+        is_relative: bool,
+        name: str,
+        max_length: int,
+    ) -> None:
+        self.original = original
+        self.storage = storage
+        self.proxy_storage_name = proxy_storage_name
+        self.is_relative = is_relative
+        self.name = name
+        self.max_length = max_length
+        # The path of the record, or the last one that was tried.
+        self.path = name
+        self._paths: dict[str, str] = {}
+        # Random text for a name of the bytes that is never used twice.
+        self.token = get_random_string(UNIQUE_TOKEN_LENGTH)
+        self.has_unique_names = is_relative and (
+            storage.unique_original_names or not self.supports_exclusive_create
+        )
+
+    @cached_property
+    def supports_exclusive_create(self) -> bool:
+        """Whether two saves at once never write to one object of the original storage."""
+        return supports_exclusive_create(self.original.storage)
+
+    # Names of the bytes
 
     def choose_name(self) -> str:
-        """Return a name for the bytes that no other save can have."""
-        if self.uses_unique_names or not supports_exclusive_create(self.original.storage):
-            return self._fit(self.token)
-        self._get_name_length()  # Raises before the first query.
+        """Return a name for the bytes that no other save uses.
+
+        Raises:
+            InvalidNameError: no path fits into the maximum length.
+        """
+        max_length = self._max_name_length  # Raises before the first query.
+        if self.has_unique_names or not self.supports_exclusive_create:
+            return self._fit(self.token, max_length)
         name = self._fit()
         for _attempt in range(MAX_NAMES):
             if not self._is_taken(name):
                 break
-            name = self._make_unique(SHORT_TOKEN_LENGTH)
+            name = self._fit(get_random_string(SHORT_TOKEN_LENGTH), max_length)
         return name
 
-    @property
-    def uses_unique_names(self) -> bool:
-        """Whether the path of the record does not follow from the name of the bytes."""
-        return lookup.uses_unique_names(self.storage, self.original.storage)
+    @cached_property
+    def _max_name_length(self) -> int:
+        """The maximum length of a name of the bytes, so that its path is not too long."""
+        if self.has_unique_names:
+            # The path does not contain this name, but it must fit before anything is written.
+            if len(self.name) > self.max_length:
+                unique_name(self.name, self.max_length, SHORT_TOKEN_LENGTH)
+            return MAX_PATH_LENGTH
+        length = self.max_length - len(self._get_path("x")) + 1
+        if length < 1:
+            raise InvalidNameError(
+                f"The path of {self.name!r} is longer than {self.max_length} characters. Use a "
+                "shorter name, or allow the field a larger max_length.",
+                name=self.name,
+            )
+        return length
 
-    def _fit(self, token: str = "") -> str:
-        """Return the name as the original storage can have it."""
-        # a longer name without token is cut, and made unique, by the original storage
-        max_length = self._get_name_length() if token else None
+    def _fit(self, token: str = "", max_length: int | None = None) -> str:
+        """Return the wanted name with a token, in a form that the original storage accepts.
+
+        Without a maximum length, the original storage shortens a longer name by itself.
+        """
         return fit_name(self.name, max_length, get_max_name_bytes(self.original.storage), token)
 
-    def _make_unique(self, token_length: int = UNIQUE_TOKEN_LENGTH) -> str:
-        return self._fit(get_random_string(token_length))
+    def _is_taken(self, name: str) -> bool:
+        """Return whether a record has the path that belongs to a name of the bytes.
 
-    def lets_next_try(self, error: BaseException, content: MeasuredFile) -> bool:
-        """Tell whether the next original storage is to be tried after this error."""
+        The bytes of such a record may be missing in the original storage. New bytes at the same
+        place would become the file of that record's content object.
+        """
+        # Records from before a change of the kind of paths may have the full path.
+        paths = {self._get_path(name), get_full_path(self.original.storage, name)}
+        return any(map(self.storage.meta_backend.exists, paths))
+
+    # The bytes
+
+    def write(self, name: str, content: MeasuredFile) -> str:
+        """Write the bytes; return the path that the original storage gives them.
+
+        If that fails, the partial file is deleted.
+        """
+        original, tried = self.original.storage, [name]
+        if self.supports_exclusive_create and isinstance(original, FileSystemStorage):
+            original, tried = watch_names(original)
+        try:
+            written = original.save(name, content, max_length=self._max_name_length)
+            # The wanted name has been validated already.
+            return name if written == name else validate_original_storage_path(written)
+        except BaseException as error:
+            self._delete_partial_file(tried, content, error)
+            raise
+
+    def _delete_partial_file(
+        self, tried: list[str], content: MeasuredFile, error: BaseException
+    ) -> None:
+        """Delete the partial file of a failed write if this call created it.
+
+        Django's storage creates a file with ``O_EXCL`` right before it reads the first byte. A
+        name with a random token belongs to this call in any case. Other storages that create
+        files exclusively clean up by themselves.
+        """
+        original = self.original.storage
+        exclusive = self.supports_exclusive_create
+        if exclusive and not isinstance(original, FileSystemStorage):
+            return
+        if tried and (content.was_read or not exclusive):
+            remove_bytes(original, tried[-1], error)
+
+    def can_try_next(self, error: BaseException, content: MeasuredFile) -> bool:
+        """Return whether the next original storage can be tried after an error of this one."""
         if not isinstance(error, tuple(getattr(self.original.storage, "fallback_exceptions", ()))):
             return False
         if not content.rewind():
-            error.add_note(f"The content of {self.name!r} cannot be read again for the next one.")
+            error.add_note(
+                f"The content of {self.name!r} cannot be read a second time, so that no other "
+                "original storage was tried."
+            )
             return False
         logger.warning(
             "original storage %r failed to save %r, trying the next: %r",
@@ -512,73 +309,264 @@ class SaveOperation:
         )
         return True
 
-    def write(self, name: str, content: MeasuredFile) -> str:
-        """Write the bytes, or nothing; return the path that the original storage gives."""
-        max_length = self._get_name_length()
-        original, tried = self.original.storage, [name]
-        if supports_exclusive_create(original) and isinstance(original, FileSystemStorage):
-            original, tried = watch_names(original)
+    # The record
+
+    def record_written(self, original_storage_path: str, content: MeasuredFile) -> str:
+        """Create the record of bytes that were just written; return its path.
+
+        Raises:
+            MetaBackendObjectAlreadyExists: a record of these bytes exists. They are kept if
+                the original storage may write two files to one object.
+        """
+        # An original storage may change the case of names.
+        if self.has_unique_names and self.token.lower() in original_storage_path.lower():
+            return self._record(original_storage_path, content, has_unique_name=True)
+        # The original storage has kept the wanted name or has chosen another one. The path
+        # follows from that name, so that the same bytes do not get two records.
         try:
-            return validate_original_storage_path(
-                original.save(name, content, max_length=max_length)
-            )
+            return self._record(original_storage_path, content)
+        except MetaBackendObjectAlreadyExists:
+            # The place belonged to a file that is being deleted, or whose bytes are missing. The
+            # new bytes have been deleted there, and are written again under an unused name.
+            if not (self.supports_exclusive_create and content.rewind()):
+                raise
+            unused_name = self._fit(get_random_string(UNIQUE_TOKEN_LENGTH), self._max_name_length)
+            return self._record(self.write(unused_name, content), content)
+
+    def _record(
+        self, original_storage_path: str, content: MeasuredFile, has_unique_name: bool = False
+    ) -> str:
+        """Create the record of bytes that were just written, or delete the bytes.
+
+        Args:
+            original_storage_path: the path of the bytes.
+            content: the content that was written.
+            has_unique_name: whether no other bytes can have this path. Then the path of the
+                record does not follow from it.
+        """
+        try:
+            content.finish()
+            if not has_unique_name:
+                self.path = self._get_path(original_storage_path)
+            get_data = partial(self._get_data, original_storage_path, content)
+            return self._create(self.path, original_storage_path, get_data)
+        except MetaBackendObjectAlreadyExists as error:
+            if has_unique_name and isinstance(error, AlreadyRecorded):
+                return self.path  # The database driver has repeated the insert of this record.
+            if has_unique_name or self.supports_exclusive_create:
+                remove_bytes(self.original.storage, original_storage_path, error)
+            raise
         except BaseException as error:
-            self._remove_rest(tried, content, error)
+            self._delete_unless_recorded(original_storage_path, error)
             raise
 
-    def _remove_rest(self, tried: list[str], content: MeasuredFile, error: BaseException) -> None:
-        """Delete the partial file of a failed write if this call created it.
-
-        Django's storage creates a file, with ``O_EXCL``, right before it reads the first
-        byte. A name with a random token is nobody else's. All others clean up themselves.
-        """
+    def record_existing(self, original_storage_path: Any, content: Any) -> str:
+        """Create a record of bytes that exist already; they are never deleted."""
         original = self.original.storage
-        exclusive = supports_exclusive_create(original)
-        if exclusive and not isinstance(original, FileSystemStorage):
-            return
-        if tried and (content.was_read or not exclusive):
-            remove_bytes(original, tried[-1], error)
-
-    def _get_name_length(self) -> int:
-        """Return how long a name may be: what a path has in front of it counts as well."""
-        if self.uses_unique_names:
-            # the path is not made of the name, but has to fit before anything is written
-            if len(self.name) > self.max_length:
-                unique_name(self.name, self.max_length, SHORT_TOKEN_LENGTH)
-            return MAX_PATH_LENGTH
-        length = self.max_length - len(self.storage.get_path(self.original.storage, "x")) + 1
-        if length < 1:
-            raise InvalidNameError(
-                f"The path of {self.name!r} is longer than {self.max_length} characters. Use a "
-                "shorter name, or allow the field a larger max_length.",
-                name=self.name,
+        known = get_own_path(original, validate_original_storage_path(original_storage_path))
+        local_path = get_local_path(original, known)
+        is_folder = local_path is not None and os.path.isdir(local_path)
+        if is_folder or not original.exists(known):
+            raise ProxyFileNotFoundError(
+                f"{type(original).__name__} has no file at {known!r}. Pass the path of an "
+                "existing file as original_storage_path.",
+                path=known,
             )
-        return length
+        if self.storage.checksum_algorithm is not None:
+            with original.open(known) as file:
+                content = MeasuredFile(file, self.name, self.storage.checksum_algorithm)
+                content.finish()
+                content.discard()
+        wanted_path = self.name if self.is_relative else self._get_path(known)
 
-    def _is_taken(self, name: str) -> bool:
-        """Tell whether a record has the path that this name would get.
+        def get_data(path: str) -> Mapping[str, Any]:
+            if not self.is_relative and path != wanted_path:
+                self._check_has_no_record(known)
+            return self._get_data(known, content, path)
 
-        The bytes of such a record may have vanished from the original storage. New bytes
-        under the same name would be handed to the owner of the old ones.
-        """
-        path = self.storage.get_path(self.original.storage, name)
-        # records from before paths were of another kind may have the full path
-        full_path = get_full_path(self.original.storage, name)
-        return any(map(self.storage.meta_backend.exists, {path, full_path}))
-
-    def record(self, original_storage_path: str, content: MeasuredFile) -> str:
-        """Write the record of the bytes that have just been written; return its path."""
-        recording = Recording(self.storage, self.original, self.name, self.max_length)
-        if self.uses_unique_names and self.token.lower() in original_storage_path.lower():
-            return recording.record_written(original_storage_path, content, has_unique_name=True)
-        # The name of the bytes is the wanted one, or one that the original storage has chosen.
-        # Its path is unique, so that no bytes get two records.
-        try:
-            return recording.record_written(original_storage_path, content)
-        except MetaBackendObjectAlreadyExists:
-            # A file that is being deleted, or whose bytes have vanished, had this place. The
-            # bytes are removed again; under another name nothing is in their way.
-            if not (supports_exclusive_create(self.original.storage) and content.rewind()):
+        path = self._create(wanted_path, known, get_data)
+        if self.is_relative:
+            # The two records have different paths, so that the database accepts both. Of two
+            # saves at once, at least one finds the record of the other one.
+            try:
+                self._check_has_no_record(known, but=path)
+            except BaseException:
+                with suppress(MetaBackendError):
+                    where = {"original_storage_path": known}
+                    self.storage.meta_backend.delete(path, where=where)
                 raise
-            other_path = self.write(self._make_unique(), content)
-            return recording.record_written(other_path, content)
+        return path
+
+    def _check_has_no_record(self, original_storage_path: str, but: str | None = None) -> None:
+        """Raise an error if the bytes have a record, under any path except the given one."""
+        where = {"proxy_storage_name": self.proxy_storage_name}
+        relative = original_storage_path.lstrip("/")
+        for record in chain.from_iterable(
+            self.storage.meta_backend.filter({**where, "original_storage_path": path})
+            for path in (relative, f"/{relative}")
+        ):
+            name = self.storage.get_original_storage_name(record)
+            if record["path"] != but and self.original.name in (None, name):
+                raise MetaBackendObjectAlreadyExists(
+                    f"The bytes at {original_storage_path!r} have the record {record['path']!r} "
+                    "already.",
+                    path=record["path"],
+                )
+
+    def _get_data(self, original_storage_path: str, content: Any, path: str) -> dict[str, Any]:
+        """Return the data of a new record."""
+        data = self.storage.get_data_for_meta_backend_save(
+            path=path,
+            original_storage_path=original_storage_path,
+            original_name=self.name,
+            content=content,
+        )
+        if self.original.name is not None:
+            data["original_storage_name"] = self.original.name
+        return data
+
+    def _create(
+        self,
+        wanted_path: str,
+        original_storage_path: str,
+        get_data: Callable[[str], Mapping[str, Any]],
+    ) -> str:
+        """Create a record under the wanted path, or under another one if the path is taken.
+
+        No query looks for a free path before the insert, which alone decides.
+
+        Args:
+            wanted_path: the wanted path of the record.
+            original_storage_path: the path of the bytes.
+            get_data: returns the data of the record for a path.
+
+        Raises:
+            AlreadyRecorded: the record of the wanted path has these bytes. If one of two such
+                records were deleted, the other one would lose its bytes.
+            InvalidNameError: no free path of this length was found.
+        """
+        meta_backend = self.storage.meta_backend
+        for path in self._get_paths(wanted_path):
+            self.path = path
+            data = dict(get_data(path))
+            try:
+                meta_backend.create(data)
+            except MetaBackendObjectAlreadyExists as error:
+                if self._is_recorded(meta_backend.get, path, original_storage_path):
+                    raise AlreadyRecorded(str(error), path=path) from error
+                continue
+            return make_name(path, meta_backend, partial(self._restore, data))
+        raise AssertionError("unreachable: there is always another path")  # pragma: no cover
+
+    def _restore(self, data: Mapping[str, Any]) -> str:
+        """Create a record again that a rollback has deleted; return its path.
+
+        Raises:
+            ProxyFileNotFoundError: the bytes were deleted after the rollback.
+        """
+        path, original_storage_path = data["path"], data["original_storage_path"]
+        if not self.original.storage.exists(original_storage_path):
+            raise ProxyFileNotFoundError(
+                f"The record of {path!r} was rolled back, and its file was deleted since. Save "
+                "the file again.",
+                path=path,
+            )
+        try:
+            return self._create(path, original_storage_path, lambda path: {**data, "path": path})
+        except AlreadyRecorded as error:
+            return str(error.path)  # Another copy of the instance was saved before.
+
+    def _get_path(self, original_storage_path: str) -> str:
+        """Return the path that belongs to a path of the bytes; it is computed once for each."""
+        if original_storage_path not in self._paths:
+            path = self.storage.get_path(self.original.storage, original_storage_path)
+            self._paths[original_storage_path] = path
+        return self._paths[original_storage_path]
+
+    def _get_paths(self, wanted_path: str) -> Iterator[str]:
+        """Yield the wanted path, and then any number of similar ones.
+
+        If a project's class has its own ``get_available_name``, that method chooses the paths. As
+        in Django's storages, it also chooses the first one if paths are relative.
+        """
+        storage, max_length = self.storage, self.max_length
+        function = getattr(storage.get_available_name, "__func__", None)
+        is_overridden = function is not Storage.get_available_name
+        path = wanted_path
+        if is_overridden and self.is_relative:
+            found = storage.get_available_name(wanted_path, max_length=max_length)
+            path = normalize_name(validate_name(found))
+            yield path
+        elif len(path) <= max_length:
+            yield path
+        while True:
+            previous = path
+            if is_overridden:
+                path = storage.get_available_name(wanted_path, max_length=max_length)
+            else:
+                path = self._get_alternative(wanted_path)
+            if path == previous:  # A record had this path a moment ago.
+                path = unique_name(wanted_path, max_length, SHORT_TOKEN_LENGTH)
+            yield path
+
+    def _get_alternative(self, path: str) -> str:
+        """Return a path with a random part, in the form that Django gives it."""
+        folder, file_name = posixpath.split(path)
+        extension = "".join(pathlib.PurePosixPath(file_name).suffixes)
+        stem = file_name.removesuffix(extension)
+        found = posixpath.join(folder, self.storage.get_alternative_name(stem, extension))
+        if len(found) <= self.max_length:
+            return found
+        return unique_name(path, self.max_length, SHORT_TOKEN_LENGTH)
+
+    # Records that have the same path
+
+    def _is_recorded(
+        self, get: Callable[[str], MetaBackendObject], path: str, original_storage_path: str
+    ) -> bool:
+        """Return whether the record of a path, which ``get`` returns, has these bytes."""
+        original, token = self.original, self.token.lower()
+        try:
+            record = get(path)
+            if token in original_storage_path.lower():
+                return token in record["original_storage_path"].lower()
+            other = record.get_original_storage()
+        except (MetaBackendObjectDoesNotExist, ConfigurationError):
+            return False  # There is no record, or its proxy storage is not registered any more.
+        local_path = get_local_path(original.storage, original_storage_path)
+        if local_path is not None:
+            return local_path == get_local_path(other, record["original_storage_path"])
+        same_storage = (
+            record["proxy_storage_name"] == self.proxy_storage_name
+            and self.storage.get_original_storage_name(record) == original.name
+        )
+        return (same_storage or other is original.storage) and clean_path(
+            record["original_storage_path"]
+        ) == clean_path(original_storage_path)
+
+    def _delete_unless_recorded(self, original_storage_path: str, error: BaseException) -> None:
+        """Delete the bytes after an error, unless their record was created nevertheless.
+
+        The database may have created the record before the connection was lost. Problems on the
+        way are added to the error as notes.
+        """
+        get = partial(self._get_without_content_object, error=error)
+        try:
+            nothing_written = getattr(error, "nothing_written", False)
+            if not nothing_written and self._is_recorded(get, self.path, original_storage_path):
+                return
+        except Exception as failure:  # noqa: BLE001  (The first error is the one to raise.)
+            error.add_note(f"It is unknown whether {self.path!r} has a record: {failure}")
+        remove_bytes(self.original.storage, original_storage_path, error)
+
+    def _get_without_content_object(self, path: str, error: BaseException) -> MetaBackendObject:
+        """Return the record of a path if it may be the one of this save.
+
+        A record with a content object was created earlier, for bytes that are missing now. The
+        new bytes must not become a file of that content object.
+        """
+        record = self.storage.meta_backend.get_after_error(path, error=error)
+        if has_content_object(record):
+            message = f"The record of {path!r} has a content object."
+            raise MetaBackendObjectDoesNotExist(message, path=path)
+        return record

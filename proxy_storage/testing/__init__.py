@@ -1,8 +1,8 @@
-"""The contracts of meta backends and of proxy storages, as pytest classes.
+"""Test suites for meta backends and proxy storages, as pytest classes.
 
-For authors of further backends, and for projects that configure an unusual one: subclass,
-and give the fixture that the class asks for. Needs pytest and pytest-django. In
-``conftest.py``, so that a failed assertion tells its values::
+Use them to test a meta backend of your own or an unusual configuration: subclass the class and
+define its fixture. They need pytest and pytest-django. For assertions with detailed messages, add
+to ``conftest.py``::
 
     pytest.register_assert_rewrite("proxy_storage.testing")
 

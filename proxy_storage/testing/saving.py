@@ -1,4 +1,4 @@
-"""What every proxy storage does when a file is saved."""
+"""Test cases for ``save`` of proxy storages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lookup import RELATIVE, get_path_kind
 
-HOSTILE_NAMES = [
+INVALID_NAMES = [
     "",
     ".",
     "..",
@@ -60,7 +60,7 @@ def read(storage: ProxyStorageBase, path: str) -> bytes:
 
 
 class StorageCases:
-    """What the parts of the contract have in common."""
+    """Helper methods of the test cases."""
 
     pytestmark = pytest.mark.django_db
 
@@ -71,19 +71,19 @@ class StorageCases:
         return storage.save(name, ContentFile(content))
 
     def has_bytes(self, storage: ProxyStorageBase, record: MetaBackendObject) -> bool:
-        """Tell whether the original storage has the bytes of a record."""
+        """Return whether the original storage has the bytes of a record."""
         return storage.get_original_storage(record).exists(record["original_storage_path"])
 
     def lose_bytes(self, storage: ProxyStorageBase, path: str) -> None:
-        """Delete the bytes of a file behind the back of the proxy storage."""
+        """Delete the bytes of a file in the original storage only."""
         record = storage.meta_backend.get(path)
         storage.get_original_storage(record).delete(record["original_storage_path"])
 
 
 class SaveCases(StorageCases):
-    """``save`` with new bytes."""
+    """``save`` of new bytes."""
 
-    def test_save_gives_the_path_of_a_record_with_the_bytes(
+    def test_save_returns_the_path_of_a_record_with_the_bytes(
         self, storage: ProxyStorageBase
     ) -> None:
         path = self.save(storage, "letters/hello.txt")
@@ -96,7 +96,7 @@ class SaveCases(StorageCases):
         assert record.get_original_storage_full_path().startswith("/")
         assert read(storage, path) == b"world"
 
-    def test_relative_path_is_the_name(self, storage: ProxyStorageBase) -> None:
+    def test_relative_path_is_the_wanted_name(self, storage: ProxyStorageBase) -> None:
         if get_path_kind(storage) != RELATIVE:
             pytest.skip("paths are not relative")
         assert self.save(storage, "letters/hello.txt") == "letters/hello.txt"
@@ -106,7 +106,7 @@ class SaveCases(StorageCases):
         assert read(storage, "letters/hello.txt") == b"world"
         assert read(storage, again) == b"again"
 
-    def test_returned_name_can_be_handed_back(self, storage: ProxyStorageBase) -> None:
+    def test_returned_name_can_be_saved_again(self, storage: ProxyStorageBase) -> None:
         path = self.save(storage, "letters/hello.txt")
         other = storage.save(path, ContentFile(b"other"))
         assert other != path
@@ -114,14 +114,14 @@ class SaveCases(StorageCases):
         assert read(storage, path) == b"world"
         assert read(storage, other) == b"other"
 
-    def test_same_name_twice_gives_two_files(self, storage: ProxyStorageBase) -> None:
+    def test_same_name_twice_is_two_files(self, storage: ProxyStorageBase) -> None:
         first = self.save(storage, content=b"first")
         second = self.save(storage, content=b"second")
         assert first != second
         assert read(storage, first) == b"first"
         assert read(storage, second) == b"second"
 
-    def test_takes_anything_that_can_be_read(self, storage: ProxyStorageBase) -> None:
+    def test_content_may_be_any_readable_object(self, storage: ProxyStorageBase) -> None:
         assert read(storage, storage.save("a.bin", io.BytesIO(b"raw"))) == b"raw"
         assert read(storage, storage.save(None, ContentFile(b"named", name="b.bin"))) == b"named"
         upload = SimpleUploadedFile("c.bin", b"uploaded")
@@ -129,7 +129,7 @@ class SaveCases(StorageCases):
         assert read(storage, storage.save("empty", ContentFile(b""))) == b""
         assert read(storage, storage.save("d.txt", ContentFile("text é"))) == "text é".encode()
 
-    def test_begins_with_the_first_byte_and_leaves_the_content_open(
+    def test_save_reads_from_the_first_byte_and_keeps_the_content_open(
         self, storage: ProxyStorageBase
     ) -> None:
         content = ContentFile(b"whole")
@@ -137,7 +137,7 @@ class SaveCases(StorageCases):
         assert read(storage, storage.save("a.bin", content)) == b"whole"
         assert not content.closed
 
-    def test_copies_a_temporary_upload(self, storage: ProxyStorageBase) -> None:
+    def test_temporary_upload_is_copied(self, storage: ProxyStorageBase) -> None:
         with TemporaryUploadedFile("big.bin", "application/x-big", 3, None) as upload:
             upload.write(b"big")
             upload.seek(0)
@@ -146,12 +146,12 @@ class SaveCases(StorageCases):
             upload.seek(0)
             assert upload.read() == b"big"
 
-    def test_large_content_comes_back_whole(self, storage: ProxyStorageBase) -> None:
+    def test_large_content_is_unchanged(self, storage: ProxyStorageBase) -> None:
         content = bytes(range(256)) * 4000
         assert read(storage, self.save(storage, "large.bin", content)) == content
 
-    @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=repr)
-    def test_refuses_a_hostile_name_and_writes_nothing(
+    @pytest.mark.parametrize("name", INVALID_NAMES, ids=repr)
+    def test_invalid_name_is_refused_before_the_content_is_read(
         self, storage: ProxyStorageBase, name: Any
     ) -> None:
         content = io.BytesIO(b"unread")
@@ -162,12 +162,12 @@ class SaveCases(StorageCases):
         assert list(storage.meta_backend.filter(where)) == []
 
     @pytest.mark.parametrize("name", UNUSUAL_NAMES)
-    def test_keeps_an_unusual_name(self, storage: ProxyStorageBase, name: str) -> None:
+    def test_unusual_name_is_accepted(self, storage: ProxyStorageBase, name: str) -> None:
         path = self.save(storage, name)
         assert storage.exists(path)
         assert read(storage, path) == b"world"
 
-    def test_max_length_counts_the_whole_path(self, storage: ProxyStorageBase) -> None:
+    def test_max_length_limits_the_whole_path(self, storage: ProxyStorageBase) -> None:
         originals = storage.get_originals()
         limit = 40 + max(len(storage.get_path(original.storage, "x")) for original in originals)
         paths = {
@@ -176,18 +176,18 @@ class SaveCases(StorageCases):
         assert len(paths) == 2
         assert all(len(path) <= limit and path.endswith(".txt") for path in paths)
 
-    def test_says_when_max_length_leaves_no_room(self, storage: ProxyStorageBase) -> None:
+    def test_too_small_max_length_is_refused(self, storage: ProxyStorageBase) -> None:
         with pytest.raises(InvalidNameError, match="max_length"):
             storage.save("hello.txt", ContentFile(b"x"), max_length=1)
 
-    def test_nothing_of_a_call_stays_on_the_instance(self, storage: ProxyStorageBase) -> None:
+    def test_calls_do_not_change_the_instance(self, storage: ProxyStorageBase) -> None:
         before = dict(vars(storage))
         path = self.save(storage)
         read(storage, path)
         storage.delete(path)
         assert vars(storage) == before
 
-    def test_without_record_the_bytes_are_removed(
+    def test_bytes_are_deleted_if_the_record_cannot_be_created(
         self, storage: ProxyStorageBase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         written = []
@@ -203,33 +203,31 @@ class SaveCases(StorageCases):
         assert not storage.get_original_storage().exists(written[0])
 
 
-class KnownBytesCases(StorageCases):
-    """``save`` with ``original_storage_path``: a record of bytes that are there."""
+class ExistingBytesCases(StorageCases):
+    """``save`` with ``original_storage_path``, for bytes that exist already."""
 
     def put(self, storage: ProxyStorageBase, content: bytes = b"there") -> str:
-        """Write bytes behind the back of the proxy storage."""
+        """Write bytes to the original storage only."""
         return storage.get_original_storage().save("there.txt", ContentFile(content))
 
-    def test_known_bytes_get_a_record_only(self, storage: ProxyStorageBase) -> None:
+    def test_existing_bytes_get_a_record(self, storage: ProxyStorageBase) -> None:
         known = self.put(storage)
         path = storage.save("there.txt", ContentFile(b"ignored"), original_storage_path=known)
         assert storage.meta_backend.get(path)["original_storage_path"] == known
         assert read(storage, path) == b"there"
 
-    def test_known_bytes_have_to_be_there(self, storage: ProxyStorageBase) -> None:
-        with pytest.raises(ProxyFileNotFoundError, match="nothing at"):
+    def test_missing_original_storage_path_is_refused(self, storage: ProxyStorageBase) -> None:
+        with pytest.raises(ProxyFileNotFoundError, match="has no file at"):
             storage.save("a.txt", ContentFile(b""), original_storage_path="missing.txt")
 
     @pytest.mark.parametrize("known", ["../up.txt", "a/../../b.txt", "", {"$ne": ""}, b"x"])
-    def test_known_bytes_are_not_looked_for_at_a_hostile_path(
+    def test_invalid_original_storage_path_is_refused(
         self, storage: ProxyStorageBase, known: Any
     ) -> None:
         with pytest.raises(InvalidNameError):
             storage.save("a.txt", ContentFile(b""), original_storage_path=known)
 
-    def test_known_bytes_get_one_record_and_are_never_removed(
-        self, storage: ProxyStorageBase
-    ) -> None:
+    def test_existing_bytes_get_only_one_record(self, storage: ProxyStorageBase) -> None:
         known = self.put(storage)
         path = storage.save("a.txt", ContentFile(b""), original_storage_path=known)
         with pytest.raises(MetaBackendObjectAlreadyExists):

@@ -107,7 +107,7 @@ class TestReading:
     def test_missing_file_raises_file_not_found(self, file):
         Path(file.path).unlink()
         assert file
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             file.open()
         with pytest.raises(FileNotFoundError):
             assert file.size

@@ -208,5 +208,5 @@ class TestImage:
         saved = Picture.objects.get()
         saved.title = "lost"
         saved.save()
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             getattr(saved, field).open()

@@ -123,7 +123,7 @@ class TestFailedRecord:
             monkeypatch.setattr(storage.meta_backend, method, fail)
         with pytest.raises(MetaBackendUnavailable) as caught:
             storage.save("hello.txt", ContentFile(b"world"))
-        assert "cannot be told: gone" in caught.value.__notes__[0]
+        assert "unknown whether" in caught.value.__notes__[0]
         assert not is_in_original(storage, written[0])
 
 

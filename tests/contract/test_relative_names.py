@@ -84,7 +84,7 @@ class TestNames:
         other = save(storage, content=b"other")
         assert other != path
         assert read(storage, other) == b"other"
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+        with pytest.raises(ProxyFileNotFoundError, match="missing"):
             storage.open(path)
 
     @pytest.mark.parametrize("storage", ON_DISK, indirect=True)

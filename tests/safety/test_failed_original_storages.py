@@ -183,7 +183,7 @@ class TestFailedAttempt:
         storage = chain(first, second)
         with pytest.raises(OSError) as caught:
             storage.save("hello.bin", stream)
-        assert "cannot be read again" in caught.value.__notes__[-1]
+        assert "cannot be read a second time" in caught.value.__notes__[-1]
         assert get_original_files(first) == get_original_files(second) == []
         assert list(storage.meta_backend) == []
 
@@ -201,10 +201,8 @@ class TestRaisedError:
         with pytest.raises(OSError, match="lost after 10 bytes") as caught:
             chain(*originals).save("hello.bin", ContentFile(DATA))
         assert caught.value.__notes__ == [
-            "The original storage 'number 1' failed before: "
-            "OSError('connection lost after 100 bytes')",
-            "The original storage 'number 2' failed before: "
-            "OSError('connection lost after 50 bytes')",
+            "The original storage 'number 1' failed: OSError('connection lost after 100 bytes')",
+            "The original storage 'number 2' failed: OSError('connection lost after 50 bytes')",
         ]
         assert [get_original_files(original) for original in originals] == [[], [], []]
 
@@ -212,7 +210,7 @@ class TestRaisedError:
         storage = chain(Interrupted(100), Disk(tmp_path))
         with pytest.raises(InvalidNameError) as caught:
             storage.save("hello.bin", ContentFile(DATA), max_length=len(str(tmp_path)))
-        assert "'number 1' failed before" in getattr(caught.value, "__notes__", [""])[0]
+        assert "'number 1' failed" in getattr(caught.value, "__notes__", [""])[0]
 
 
 class TestErrorOfTheMetaBackend:

@@ -159,6 +159,6 @@ class TestReservedNameInGridFS:
     def check(self, storage, content):
         (reserved,) = get_mongo_db()["fs_names"].find({})
         assert reserved == {"_id": "same.txt", "file_id": str(storage._find("same.txt")._id)}
-        assert storage._claim("same.txt", ObjectId()) != "same.txt"
+        assert storage._reserve("same.txt", ObjectId()) != "same.txt"
         with storage.open("same.txt") as file:
             assert file.read() == content

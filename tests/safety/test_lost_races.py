@@ -135,7 +135,7 @@ class TestMissingFile:
 
         assert new_path != path
         assert read(storage, new_path) == b"other"
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             storage.open(path)
         assert not record.get_original_storage().exists(record["original_storage_path"])
 
@@ -147,7 +147,7 @@ class TestMissingFile:
         monkeypatch.setattr(storage, "path_prefix", "/private/")
         new_path = save(storage, b"other")
         assert read(storage, new_path) == b"other"
-        with pytest.raises(FileNotFoundError, match="gone"):
+        with pytest.raises(FileNotFoundError, match="missing"):
             read(storage, path)
 
     @pytest.mark.parametrize("storage", EXCLUSIVE, indirect=True)

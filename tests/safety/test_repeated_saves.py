@@ -382,7 +382,7 @@ def test_missing_file_raises_file_not_found():
     original = get_proxy_storage("orm-relative-disk").original_storage
     (name,) = original.listdir("")[1]
     original.delete(name)
-    with pytest.raises(ProxyFileNotFoundError, match="its bytes are gone"):
+    with pytest.raises(ProxyFileNotFoundError, match="its file was deleted"):
         instance.save()
 
 

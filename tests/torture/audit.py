@@ -128,7 +128,7 @@ class _Report:
         """
         path = record["path"]
         tokens = [token for token, entry in self.files.items() if entry.get("path") == path]
-        unknown = f"Whether {path!r} has a record cannot be told"
+        unknown = f"It is unknown whether {path!r} has a record"
         if any(self.get_event(token) == "delete" for token in tokens) or any(
             unknown in note for entry in self.files.values() for note in entry.get("notes", ())
         ):

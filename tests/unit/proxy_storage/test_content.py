@@ -1,4 +1,4 @@
-"""A file that is measured while somebody reads it, however they read it."""
+"""Content that is measured while it is read."""
 
 import hashlib
 import io
@@ -13,14 +13,14 @@ DATA = bytes(range(256)) * 40
 
 
 class Stream:
-    """A socket, say: it can be read once."""
+    """A stream that can be read once, such as a socket."""
 
     def __init__(self, data):
         self.read = io.BytesIO(data).read
 
 
 class Chunks:
-    """Has chunks and nothing else; what they give is not what is inside."""
+    """Has only the method ``chunks``."""
 
     name = "chunks.bin"
 
@@ -30,7 +30,7 @@ class Chunks:
 
 
 class Packed(ContentFile):
-    """Gives other bytes in chunks than when it is read."""
+    """Has chunks with other bytes than ``read`` returns."""
 
     def chunks(self, chunk_size=None):
         for chunk in super().chunks(chunk_size):
@@ -63,7 +63,7 @@ def read_twice(file):
     file.read()
 
 
-def read_after_a_look_at_the_end(file):
+def read_after_a_seek_to_the_end(file):
     assert file.seek(0, io.SEEK_END) == len(DATA)
     assert file.tell() == len(DATA)
     file.seek(0)
@@ -102,7 +102,7 @@ READERS = [
     read_without_size,
     read_up_to_its_size,
     read_twice,
-    read_after_a_look_at_the_end,
+    read_after_a_seek_to_the_end,
     read_from_the_middle,
     read_in_lines,
     read_half,
@@ -129,7 +129,7 @@ def test_each_byte_is_measured_once(make, reader):
 
 
 @pytest.mark.parametrize("content", [ContentFile("é\n" * 50), io.StringIO("é\n" * 50)])
-def test_text_is_measured_as_the_bytes_that_are_stored(content):
+def test_text_is_measured_in_utf_8(content):
     file = MeasuredFile(content, "a.txt", "sha256")
     assert file.read() == "é\n".encode() * 50
     file.finish()
@@ -137,7 +137,7 @@ def test_text_is_measured_as_the_bytes_that_are_stored(content):
     file.discard()
 
 
-def test_chunks_of_text():
+def test_chunks_of_text_are_encoded():
     class Text(Chunks):
         def chunks(self):
             yield "é"
@@ -147,7 +147,7 @@ def test_chunks_of_text():
     assert file.checksum == hashlib.sha256("é".encode()).hexdigest()
 
 
-def test_stream_that_can_be_read_once():
+def test_stream_cannot_be_rewound():
     file = MeasuredFile(Stream(DATA), "a.bin", "sha256")
     assert file.rewind()
     assert b"".join(file.chunks()) == DATA
@@ -156,7 +156,7 @@ def test_stream_that_can_be_read_once():
     assert not file.rewind()
 
 
-def test_chunks_that_can_be_taken_once_are_kept():
+def test_chunks_are_kept_for_a_second_read():
     file = MeasuredFile(Chunks(), "a.bin", "sha256")
     assert file.rewind()
     for _attempt in range(2):
@@ -167,14 +167,14 @@ def test_chunks_that_can_be_taken_once_are_kept():
     file.discard()
 
 
-def test_stream_that_was_not_read_to_its_end_is_left_alone():
+def test_rest_of_a_stream_is_not_read():
     file = MeasuredFile(Stream(DATA), "a.bin", "sha256")
     file.read(5)
     file.finish()
     assert file.length == 5
 
 
-def test_what_the_chunks_give_is_measured():
+def test_bytes_of_the_chunks_are_measured():
     file = MeasuredFile(Packed(DATA), "a.bin", "sha256")
     stored = b"".join(file.chunks())
     file.finish()
@@ -182,7 +182,7 @@ def test_what_the_chunks_give_is_measured():
     assert file.length == len(DATA) / 2
 
 
-def test_rewind_starts_again():
+def test_rewind_resets_the_measurement():
     file = MeasuredFile(ContentFile(DATA), "a.bin", "sha256")
     file.read(100)
     assert file.was_read
@@ -193,7 +193,7 @@ def test_rewind_starts_again():
     assert file.checksum == hashlib.sha256(DATA).hexdigest()
 
 
-def test_stays_what_it_was():
+def test_attributes_of_the_content_are_kept():
     upload = SimpleUploadedFile("a.pdf", DATA, "application/pdf")
     file = MeasuredFile(upload, "b.pdf")
     assert (file.name, file.content_type, file.size) == ("a.pdf", "application/pdf", len(DATA))
@@ -204,7 +204,7 @@ def test_stays_what_it_was():
     assert MeasuredFile(Chunks(), "b.pdf").size == 0
 
 
-def test_hides_what_would_go_unseen():
+def test_methods_that_read_unmeasured_bytes_are_hidden():
     content = File(io.BytesIO(DATA), "a.bin")
     content.temporary_file_path = lambda: "/tmp/upload"
     file = MeasuredFile(content, "a.bin")
@@ -214,7 +214,7 @@ def test_hides_what_would_go_unseen():
         assert not hasattr(file.file, name)
 
 
-def test_chunks_are_a_file_that_can_be_read_from_any_place():
+def test_chunk_reader_seeks():
     reader = ChunkReader(Chunks())
     assert reader.readable()
     assert reader.seekable()

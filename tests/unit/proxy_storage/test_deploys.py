@@ -1,4 +1,4 @@
-"""Processes of the version before go on saving while a new version has changed the table."""
+"""Processes of the previous version save records after a new version has added columns."""
 
 from copy import deepcopy
 
@@ -21,7 +21,7 @@ MIXINS = [ContentObjectFieldMixin, FileMetadataMixin, LinkVersionMixin, Original
 
 
 def make_old_model(new, mixin, missing):
-    """Return a model of the same table that does not know some columns."""
+    """Return a model of the same table without some columns."""
 
     class Meta:
         app_label = "testapp"
@@ -35,7 +35,7 @@ def make_old_model(new, mixin, missing):
 
 @pytest.fixture
 def make_table(transactional_db):
-    """Make the table of a model that is gone after the test."""
+    """Create the table of a model, and delete it after the test."""
     made = []
 
     def make(model):
@@ -51,7 +51,7 @@ def make_table(transactional_db):
 
 @pytest.mark.parametrize("mixin", MIXINS)
 @isolate_apps("tests.testapp", "django.contrib.contenttypes")
-def test_process_that_does_not_know_columns(mixin, make_table):
+def test_row_without_new_columns_gets_their_defaults(mixin, make_table):
     class New(mixin, ProxyStorageModelBase):
         class Meta:
             app_label = "testapp"

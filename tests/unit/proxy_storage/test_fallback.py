@@ -1,4 +1,4 @@
-"""From one original storage to the next."""
+"""Fallback from one original storage to the next."""
 
 import io
 import os
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
 class FullDisk(OriginalStorageFallbackMixin, FileSystemStorage):
-    """A folder on a disk that is full after some bytes."""
+    """A storage whose errors cause a fallback."""
 
     fallback_exceptions = (OSError,)
 
 
-class Forgetful(OriginalStorageFallbackMixin, MemoryStorage):
-    """Keeps what it got before it fails, under the name that it was given."""
+class Interrupted(OriginalStorageFallbackMixin, MemoryStorage):
+    """Keeps a partial file and fails."""
 
     fallback_exceptions = (OSError,)
 
@@ -32,7 +32,7 @@ class Forgetful(OriginalStorageFallbackMixin, MemoryStorage):
 
 
 class Strict(MemoryStorage):
-    """Has no fallback exceptions."""
+    """Fails, and does not have fallback exceptions."""
 
     def _save(self, name, content):
         raise OSError("refused")
@@ -40,7 +40,7 @@ class Strict(MemoryStorage):
 
 @pytest.fixture
 def storage(settings, tmp_path):
-    """First a disk, then memory."""
+    """A storage on a disk, with a fallback to one in memory."""
     settings.STORAGES = {
         "fallback": {
             "BACKEND": "tests.testapp.storages.FallbackStorage",
@@ -66,7 +66,7 @@ def read(storage, path):
         return file.read()
 
 
-def saved_by(storage, path):
+def get_original_name(storage, path):
     return storage.meta_backend.get(path)["original_storage_name"]
 
 
@@ -74,7 +74,7 @@ NO_SPACE = OSError(28, "No space left on device")
 
 
 def fail_after(count, error=NO_SPACE):
-    """Return content that cannot be written to a file beyond some bytes."""
+    """Return content whose first attempt fails after some chunks."""
 
     class Content(ContentFile):
         attempts = 0
@@ -89,22 +89,22 @@ def fail_after(count, error=NO_SPACE):
     return Content(bytes(range(100)))
 
 
-def test_first_that_works(storage, tmp_path):
+def test_first_storage_gets_the_file(storage, tmp_path):
     path = storage.save("a.txt", ContentFile(b"x"))
-    assert saved_by(storage, path) == "disk"
+    assert get_original_name(storage, path) == "disk"
     assert path == f"{tmp_path}/disk/a.txt"
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_next_one_gets_all_and_nothing_is_left(storage, tmp_path, count, caplog):
+def test_next_storage_gets_the_whole_content_after_an_error(storage, tmp_path, count, caplog):
     path = storage.save("folder/a.txt", fail_after(count))
-    assert saved_by(storage, path) == "memory"
+    assert get_original_name(storage, path) == "memory"
     assert read(storage, path) == bytes(range(100))
     assert [files for _, _, files in os.walk(tmp_path) if files] == []
     assert "original storage 'disk' failed to save 'folder/a.txt'" in caplog.text
 
 
-def test_failed_attempt_does_not_touch_the_file_of_another(storage, tmp_path):
+def test_failed_attempt_keeps_an_existing_file(storage, tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "a.txt").write_bytes(b"another's")
     path = storage.save("a.txt", fail_after(3))
@@ -113,8 +113,8 @@ def test_failed_attempt_does_not_touch_the_file_of_another(storage, tmp_path):
     assert (tmp_path / "disk" / "a.txt").read_bytes() == b"another's"
 
 
-def test_name_that_is_taken_in_the_last_moment(storage, tmp_path, monkeypatch):
-    """Django's storage finds another name, and that is the one to clean up."""
+def test_partial_file_under_a_changed_name_is_deleted(storage, tmp_path, monkeypatch):
+    """Another file takes the name, so that Django's storage chooses a new one."""
     asked = []
 
     def is_free_at_first(self, name, max_length=None):
@@ -130,15 +130,15 @@ def test_name_that_is_taken_in_the_last_moment(storage, tmp_path, monkeypatch):
     assert [file.name for file in (tmp_path / "disk").iterdir()] == ["a.txt"]
 
 
-def test_rest_in_a_storage_that_takes_any_name_is_removed(storage):
-    original = Forgetful()
+def test_partial_file_in_a_storage_without_exclusive_create_is_deleted(storage):
+    original = Interrupted()
     set_first(storage, original)
     path = storage.save("a.txt", ContentFile(b"whole content"))
     assert read(storage, path) == b"whole content"
     assert original.listdir("") == ([], [])
 
 
-def test_content_that_cannot_be_read_again_is_never_cut(storage, tmp_path):
+def test_content_that_cannot_be_read_twice_is_not_tried_again(storage, tmp_path):
     class Once:
         def __init__(self):
             self.file = io.BytesIO(b"0123456789")
@@ -150,12 +150,12 @@ def test_content_that_cannot_be_read_again_is_never_cut(storage, tmp_path):
 
     with pytest.raises(OSError, match="broken pipe") as caught:
         storage.save("a.txt", Once())
-    assert "cannot be read again" in caught.value.__notes__[0]
+    assert "cannot be read a second time" in caught.value.__notes__[0]
     assert storage.listdir("/") == ([], [])
     assert list((tmp_path / "disk").iterdir()) == []
 
 
-def test_other_exceptions_are_raised_at_once(storage, tmp_path):
+def test_other_exceptions_are_raised_without_a_fallback(storage, tmp_path):
     with pytest.raises(RuntimeError):
         storage.save("a.txt", fail_after(3, RuntimeError()))
     assert list((tmp_path / "disk").iterdir()) == []
@@ -164,22 +164,22 @@ def test_other_exceptions_are_raised_at_once(storage, tmp_path):
         storage.save("a.txt", ContentFile(b"x"))
 
 
-def test_last_exception_is_raised(storage):
-    set_first(storage, Forgetful())
-    storage.original_storages[1] = ("memory", Forgetful())
+def test_error_of_the_last_storage_is_raised(storage):
+    set_first(storage, Interrupted())
+    storage.original_storages[1] = ("memory", Interrupted())
     with pytest.raises(OSError, match="connection lost"):
         storage.save("a.txt", ContentFile(b"whole content"))
     assert storage.original_storages[1][1].listdir("") == ([], [])
 
 
-def test_using_knows_no_fallback(storage):
+def test_using_disables_the_fallback(storage):
     with pytest.raises(OSError, match="No space left"):
         storage.save("a.txt", fail_after(3), using="disk")
     path = storage.save("a.txt", ContentFile(b"x"), using="memory")
-    assert saved_by(storage, path) == "memory"
+    assert get_original_name(storage, path) == "memory"
 
 
-def test_trouble_with_the_records_is_no_reason_for_another_storage(storage, monkeypatch):
+def test_error_of_the_meta_backend_causes_no_fallback(storage, monkeypatch):
     def fail(data):
         raise MetaBackendUnavailable("gone")
 
@@ -190,12 +190,12 @@ def test_trouble_with_the_records_is_no_reason_for_another_storage(storage, monk
     assert storage.original_storages[1][1].listdir("") == ([], [])
 
 
-def test_hostile_name_gets_nowhere(storage):
+def test_name_outside_the_storage_is_refused(storage):
     with pytest.raises(InvalidNameError):
         storage.save("../a.txt", ContentFile(b"x"))
 
 
-def test_failed_save_of_a_single_storage_leaves_nothing(settings):
+def test_failed_save_of_a_single_storage_deletes_the_partial_file(settings):
     settings.STORAGES = {
         "disk": {
             "BACKEND": "proxy_storage.storages.ProxyStorage",

@@ -1,4 +1,4 @@
-"""Facts that the record holds."""
+"""The metadata in records."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import guess_mime_type
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.headers import get_content_type
+from proxy_storage.storages import facts, metadata
 from tests.testapp.models import Document, StoredFile
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -28,7 +29,7 @@ def storage(request):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The methods of the original storage that are called."""
+    """The names of the called methods of the original storage."""
     calls = []
     for name in ("_open", "_save", "size", "exists", "path", "get_created_time"):
         _count(monkeypatch, calls, name)
@@ -47,7 +48,7 @@ def _count(monkeypatch, calls, name):
     monkeypatch.setattr(FileSystemStorage, name, counted)
 
 
-def test_record_has_them(storage):
+def test_save_records_the_metadata(storage):
     before = timezone.now() - timedelta(milliseconds=1)
     record = storage.meta_backend.get(storage.save("cv.pdf", ContentFile(CONTENT)))
     assert record["size"] == len(CONTENT)
@@ -56,7 +57,7 @@ def test_record_has_them(storage):
     assert before <= record["created_at"] <= timezone.now()
 
 
-def test_answers_make_no_call_to_the_original(storage, calls, django_assert_num_queries):
+def test_metadata_is_read_from_the_record(storage, calls, django_assert_num_queries):
     path = storage.save("cv.pdf", ContentFile(CONTENT))
     created = storage.meta_backend.get(path)["created_at"]
     calls.clear()
@@ -78,7 +79,7 @@ def test_content_is_read_once(storage, calls):
             yield from super().chunks(chunk_size)
 
         def read(self, *args):
-            raise AssertionError("Read beside the chunks.")
+            raise AssertionError("The content was read without its chunks.")
 
     content = Content(CONTENT)
     content.file.read(5)
@@ -89,7 +90,7 @@ def test_content_is_read_once(storage, calls):
     assert "_open" not in calls
 
 
-def test_type_is_what_the_name_says_and_not_the_browser(storage):
+def test_mime_type_follows_from_the_name_not_from_the_browser(storage):
     upload = SimpleUploadedFile("cv.pdf", b"<script>", content_type="text/html")
     record = storage.meta_backend.get(storage.save("cv.pdf", upload))
     assert record["mime_type"] == "application/pdf"
@@ -117,7 +118,7 @@ def test_charset_of_text(storage, name, content, expected):
     assert record["charset"] == ("utf-8" if "utf-8" in expected or name == "a.css" else "")
 
 
-def test_charset_of_bytes_that_were_there(storage):
+def test_charset_of_existing_bytes(storage):
     storage.original_storage.save("a.txt", ContentFile("Grüße".encode()))
     storage.original_storage.save("b.txt", ContentFile("Grüße".encode("latin-1")))
     for name, expected in (("a.txt", "utf-8"), ("b.txt", "")):
@@ -126,20 +127,20 @@ def test_charset_of_bytes_that_were_there(storage):
 
 
 @pytest.mark.parametrize("declared", ["text/plain; charset=koi8-r", "text/plain;Charset = koi8-r"])
-def test_charset_that_is_declared_stays(storage, monkeypatch, declared):
+def test_declared_charset_is_kept(storage, monkeypatch, declared):
     monkeypatch.setattr(type(storage), "get_mime_type", lambda self, name, content: declared)
     record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"ASCII")))
     assert get_content_type(record) == declared
 
 
 @pytest.mark.parametrize("charset", ["", None, "utf-7", "utf-8\r\nX: y", 5])
-def test_charset_of_a_record_is_one_that_is_known(charset):
+def test_unknown_charset_of_a_record_is_ignored(charset):
     record = MetaBackendObject(path="/a.txt", charset=charset)
     assert get_content_type(record) == "text/plain"
 
 
 @pytest.mark.parametrize("mime_type", ["", None])
-def test_project_that_knows_no_type(storage, monkeypatch, mime_type):
+def test_empty_mime_type_of_a_project(storage, monkeypatch, mime_type):
     monkeypatch.setattr(type(storage), "get_mime_type", lambda self, name, content: mime_type)
     if mime_type is None and storage.meta_backend.get_transaction_alias():
         pytest.skip("The column cannot be NULL.")
@@ -147,7 +148,7 @@ def test_project_that_knows_no_type(storage, monkeypatch, mime_type):
     assert (record["charset"], get_content_type(record)) == ("", "text/plain")
 
 
-def test_type_can_be_looked_for_in_the_content(storage, monkeypatch):
+def test_get_mime_type_can_read_the_content(storage, monkeypatch):
     def sniff(name, content):
         content.seek(0)
         return "text/html" if b"<" in content.read() else "text/plain"
@@ -158,7 +159,7 @@ def test_type_can_be_looked_for_in_the_content(storage, monkeypatch):
     assert record["size"] == 8
 
 
-def test_bytes_that_are_there_are_measured(storage):
+def test_size_and_checksum_of_existing_bytes(storage):
     known = storage.get_original_storage().save("there.txt", ContentFile(CONTENT))
     path = storage.save("a.txt", None, original_storage_path=known)
     record = storage.meta_backend.get(path)
@@ -166,7 +167,7 @@ def test_bytes_that_are_there_are_measured(storage):
     assert record["size"] == len(CONTENT)
 
 
-def test_record_from_before_asks_the_original(storage):
+def test_record_without_metadata_reads_the_original_storage(storage):
     path = storage.save("cv.pdf", ContentFile(b"12345"))
     storage.meta_backend.update(path, {"size": None, "created_at": None})
     assert storage.size(path) == 5
@@ -179,7 +180,7 @@ def test_record_from_before_asks_the_original(storage):
 
 
 @pytest.mark.parametrize("mode", ["wb", "w", "a", "r+b", "x"])
-def test_recorded_file_is_never_changed(storage, mode):
+def test_file_cannot_be_opened_for_writing(storage, mode):
     path = storage.save("cv.pdf", ContentFile(b"12345"))
     with pytest.raises(ValueError, match="only be opened for reading"):
         storage.open(path, mode)
@@ -209,7 +210,7 @@ class TestWithoutTimeZones:
         assert abs(created - timezone.now()) < timedelta(minutes=1)
         assert created == storage.meta_backend.get(path)["created_at"]
 
-    def test_time_of_a_record_from_a_time_with_zones(self, storage, monkeypatch):
+    def test_aware_time_in_a_record_is_converted(self, storage, monkeypatch):
         path = storage.save("cv.pdf", ContentFile(b""))
         aware = datetime(2026, 1, 1, 12, tzinfo=UTC)
         record = {**storage.meta_backend.get(path), "created_at": aware}
@@ -217,13 +218,18 @@ class TestWithoutTimeZones:
         assert storage.get_created_time(path) == datetime(2026, 1, 1, 21)
 
 
-def test_time_of_a_record_from_a_time_without_zones(storage, monkeypatch):
+def test_naive_time_in_a_record_is_converted(storage, monkeypatch):
     path = storage.save("cv.pdf", ContentFile(b""))
     record = {**storage.meta_backend.get(path), "created_at": datetime(2026, 1, 1)}
     monkeypatch.setattr(storage, "get_meta_backend_obj", lambda path: record)
     assert timezone.is_aware(storage.get_created_time(path))
 
 
-def test_model_of_records_has_the_fields():
+def test_model_has_the_record_keys():
     names = {field.name for field in StoredFile._meta.get_fields()}
     assert names >= set(get_proxy_storage("orm-metadata").get_record_keys())
+
+
+def test_former_names_are_aliases():
+    assert facts.FileFactsProxyStorageMixin is metadata.FileMetadataProxyStorageMixin
+    assert metadata.FileFactsProxyStorageMixin is metadata.FileMetadataProxyStorageMixin

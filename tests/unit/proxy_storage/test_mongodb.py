@@ -1,4 +1,4 @@
-"""The database of a process: looked up once, whoever comes at the same time."""
+"""The MongoDB database of a process."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from proxy_storage.exceptions import MetaBackendError
 from tests.testapp.storages import MongoStorage, get_mongo_db
 
 
-def test_threads_that_come_at_once_get_one_database():
+def test_threads_share_one_database():
     calls, results = [], []
     together = threading.Barrier(8)
 
@@ -35,19 +35,19 @@ def test_threads_that_come_at_once_get_one_database():
     assert results == [get_mongo_db()] * 8
 
 
-def test_thread_that_had_to_wait_finds_it_done(monkeypatch):
+def test_waiting_thread_uses_the_database_of_another_thread(monkeypatch):
     database = mongodb.LazyDatabase(lambda: 1 / 0)
 
     class Waiting(nullcontext):
         def __enter__(self):
-            """Another thread has been at work meanwhile."""
+            """Return after another thread has created the database."""
             database._resolved = (os.getpid(), get_mongo_db())
 
     monkeypatch.setattr(mongodb, "_resolving", Waiting())
     assert database.get() == get_mongo_db()
 
 
-def test_forked_process_looks_again(monkeypatch):
+def test_forked_process_creates_its_own_database(monkeypatch):
     calls = []
     database = mongodb.LazyDatabase(lambda: calls.append(1) or get_mongo_db())
     database.get()
@@ -57,7 +57,7 @@ def test_forked_process_looks_again(monkeypatch):
     assert len(calls) == 2
 
 
-def test_value_that_a_document_cannot_have(empty_storages):
+def test_value_that_bson_cannot_hold_is_refused(empty_storages):
     meta_backend = MongoStorage.meta_backend
     with pytest.raises(MetaBackendError, match="refused"):
         meta_backend.create(
@@ -65,7 +65,7 @@ def test_value_that_a_document_cannot_have(empty_storages):
                 "path": "/a",
                 "proxy_storage_name": "mongo_disk",
                 "original_storage_path": "a",
-                # pymongo writes none unless it is told how
+                # pymongo does not write a UUID without an option.
                 "key": uuid.uuid4(),
             }
         )

@@ -1,4 +1,4 @@
-"""Several original storages, and what has no place among them."""
+"""Proxy storages with several original storages."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("empty_storages")
 
 @pytest.fixture
 def storage(settings):
-    """Two places without local paths, so that the same name gives the same path."""
+    """Two storages without local paths, so that the same name has the same path."""
     return make_storage(settings, "orm")
 
 
@@ -32,22 +32,20 @@ def make_storage(settings, meta_backend):
     return get_proxy_storage("multiple")
 
 
-def test_unknown_name(storage):
-    with pytest.raises(
-        ConfigurationError, match="no original storage 'three'; it has 'one', 'two'"
-    ):
+def test_unknown_name_in_using_is_refused(storage):
+    with pytest.raises(ConfigurationError, match="original_storages are 'one', 'two'"):
         storage.save("a.txt", ContentFile(b""), using="three")
 
 
-def test_record_of_another_place_is_not_looked_for_here(storage):
+def test_record_with_an_unknown_name_raises_an_error(storage):
     path = storage.save("a.txt", ContentFile(b"x"))
     record = storage.meta_backend.get(path)
     record["original_storage_name"] = "three"
-    with pytest.raises(ConfigurationError, match="has no original storage"):
+    with pytest.raises(ConfigurationError, match="does not have an original storage"):
         record.get_original_storage()
 
 
-def test_same_name_in_two_places_is_two_files(storage):
+def test_same_name_in_two_storages_is_two_files(storage):
     known = [
         storage.get_original_storages()[using].save("a.txt", ContentFile(using.encode()))
         for using in ("one", "two")
@@ -62,12 +60,12 @@ def test_same_name_in_two_places_is_two_files(storage):
     for using, path in paths.items():
         with storage.open(path) as file:
             assert file.read() == using.encode()
-    with pytest.raises(MetaBackendObjectAlreadyExists, match="have a record already") as caught:
+    with pytest.raises(MetaBackendObjectAlreadyExists, match="have the record") as caught:
         storage.save("a.txt", None, original_storage_path="a.txt", using="two")
     assert caught.value.path == paths["two"]
 
 
-def test_delete_goes_where_the_file_is(storage):
+def test_delete_deletes_from_the_storage_of_the_record(storage):
     paths = {
         using: storage.save("a.txt", ContentFile(b""), using=using) for using in ("one", "two")
     }
@@ -77,7 +75,7 @@ def test_delete_goes_where_the_file_is(storage):
     assert originals["two"].listdir("")[1] == []
 
 
-def test_known_path_of_a_single_storage_behind_a_prefix(settings):
+def test_existing_bytes_with_a_taken_prefixed_path(settings):
     storage = get_proxy_storage("orm-prefix")
     taken = {"proxy_storage_name": "x", "original_storage_path": "x", "path": "/private/a.txt"}
     storage.meta_backend.create(taken)
@@ -89,7 +87,7 @@ def test_known_path_of_a_single_storage_behind_a_prefix(settings):
 
 
 class TestRecordWithoutName:
-    """It is from before there were several: its bytes are in the first place."""
+    """A record from before there were several storages. Its bytes are in the first one."""
 
     NAMES = [("orm", ""), ("mongo", ""), ("mongo", None), ("mongo", "missing")]
 
@@ -137,18 +135,18 @@ class TestRecordWithoutName:
         storage.delete(self.path)
         assert self.get_files(storage) == {"one": 0, "two": 1}
 
-    def test_its_bytes_get_no_second_record(self, storage):
+    def test_bytes_get_only_one_record(self, storage):
         known = storage.get_meta_backend_obj(self.path)["original_storage_path"]
         with pytest.raises(MetaBackendObjectAlreadyExists):
             storage.save("a.txt", None, original_storage_path=known)
-        # under a path that is not the usual one either
+        # The record may have a path that does not follow from the name of the bytes.
         storage.meta_backend.update(self.path, {"path": "/moved.txt"})
         other = {"proxy_storage_name": "x", "original_storage_path": "x", "path": self.path}
         storage.meta_backend.create(other)
         with pytest.raises(MetaBackendObjectAlreadyExists) as caught:
             storage.save("a.txt", None, original_storage_path=known)
         assert caught.value.path == "/moved.txt"
-        # those of the other place have a record of their own
+        # The bytes with the same name in the other storage are another file.
         storage.get_original_storages()["two"].save("b.txt", ContentFile(b""))
         storage.meta_backend.update("/moved.txt", {"original_storage_path": "b.txt"})
         storage.meta_backend.create({**other, "path": "/b.txt"})
@@ -156,7 +154,7 @@ class TestRecordWithoutName:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_bytes_that_get_a_record_with_a_name_in_the_same_transaction_stay(storage):
+def test_bytes_recorded_again_in_the_same_transaction_are_kept(storage):
     path = storage.save("a.txt", ContentFile(b"one"))
     storage.meta_backend.update(path, {"original_storage_name": ""})
     known = storage.get_meta_backend_obj(path)["original_storage_path"]

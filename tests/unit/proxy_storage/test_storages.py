@@ -1,4 +1,4 @@
-"""What the contract leaves open: details of one storage class."""
+"""Details of proxy storages that the contract does not test."""
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -17,7 +17,7 @@ from tests.testapp.storages import OrmDiskStorage
 pytestmark = pytest.mark.database
 
 
-def test_proxy_storage_in_a_migration():
+def test_migration_writes_a_call_of_the_class():
     text, imports = MigrationWriter.serialize(OrmDiskStorage())
     assert text == "tests.testapp.storages.OrmDiskStorage()"
     assert imports == {"import tests.testapp.storages"}
@@ -25,18 +25,18 @@ def test_proxy_storage_in_a_migration():
 
 @pytest.mark.usefixtures("empty_storages")
 class TestProxyStorage:
-    def test_path_and_times_of_a_file_on_disk(self):
+    def test_path_and_access_time_of_a_file_on_disk(self):
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b""))
         assert storage.path(path) == path
         assert storage.get_accessed_time(path).tzinfo
 
-    def test_paths_of_another_kind(self, monkeypatch):
+    def test_overridden_get_path_makes_the_path(self, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         monkeypatch.setattr(OrmDiskStorage, "get_path", lambda self, original, path: "/p/" + path)
         assert storage.save("a.txt", ContentFile(b"")) == "/p/a.txt"
 
-    def test_path_that_grows_beyond_max_length_is_cut(self, monkeypatch):
+    def test_path_longer_than_max_length_is_shortened(self, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         long = {"x": "/x", "a.txt": "/" + "p" * 60 + ".txt"}
         monkeypatch.setattr(OrmDiskStorage, "get_path", lambda self, original, path: long[path])
@@ -44,27 +44,27 @@ class TestProxyStorage:
         assert len(path) <= 40
         assert storage.exists(path)
 
-    def test_record_deleted_by_somebody_else_meanwhile(self, monkeypatch, caplog):
+    def test_delete_keeps_a_later_record_of_the_same_path(self, monkeypatch, caplog):
         caplog.set_level("INFO")
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b"old"))
         get = type(storage).get_meta_backend_obj
 
-        def get_and_lose_the_race(self, path):
-            """Somebody deletes the file, and the same path is given to a new one."""
+        def get_and_replace(self, path):
+            """Return the record; another call replaces the file then."""
             record = get(self, path)
             monkeypatch.undo()
             storage.delete(path)
             assert storage.save("a.txt", ContentFile(b"new")) == path
             return record
 
-        monkeypatch.setattr(type(storage), "get_meta_backend_obj", get_and_lose_the_race)
+        monkeypatch.setattr(type(storage), "get_meta_backend_obj", get_and_replace)
         storage.delete(path)
         assert "was deleted by another call" in caplog.text
         with storage.open(path) as file:
             assert file.read() == b"new"
 
-    def test_in_a_transaction_the_bytes_are_left_to_who_deleted_the_record(self, monkeypatch):
+    def test_delete_without_record_in_a_transaction_keeps_the_bytes(self, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b"x"))
         record = storage.get_meta_backend_obj(path)
@@ -74,7 +74,7 @@ class TestProxyStorage:
             storage.delete(path)
         assert storage.original_storage.exists("a.txt")
 
-    def test_record_stays_where_the_bytes_cannot_be_deleted(self, monkeypatch):
+    def test_record_is_kept_if_the_bytes_cannot_be_deleted(self, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b"x"))
 
@@ -87,7 +87,7 @@ class TestProxyStorage:
                 storage.delete(path)
         assert storage.exists(path)
 
-    def test_temporary_upload_without_content_type(self, tmp_path):
+    def test_temporary_file_without_mime_type_is_saved(self, tmp_path):
         file = File((tmp_path / "upload").open("w+b"), "a.txt")
         file.write(b"x")
         file.temporary_file_path = lambda: str(tmp_path / "upload")
@@ -97,7 +97,7 @@ class TestProxyStorage:
 
     @pytest.mark.parametrize("other", ["orm_disk", "orm_subfolder"])
     @pytest.mark.parametrize("spelling", ["b.txt", "./b.txt", "x/../b.txt", "absolute"])
-    def test_bytes_are_not_recorded_twice(self, settings, other, spelling):
+    def test_bytes_get_only_one_record(self, settings, other, spelling):
         storage, other = get_proxy_storage("orm_disk"), get_proxy_storage(other)
         known = storage.original_storage.save("sub/b.txt", ContentFile(b"x"))
         path = storage.save("b.txt", None, original_storage_path=known)
@@ -109,13 +109,13 @@ class TestProxyStorage:
         with pytest.raises(expected):
             other.save("b.txt", None, original_storage_path=spelling)
 
-    def test_folder_is_no_file_to_record(self):
+    def test_folder_as_original_storage_path_is_refused(self):
         storage = get_proxy_storage("orm_disk")
         storage.original_storage.save("sub/b.txt", ContentFile(b"x"))
         with pytest.raises(ProxyFileNotFoundError):
             storage.save("sub", None, original_storage_path="sub")
 
-    def test_original_that_misses_the_bytes_does_not_keep_the_record(self, monkeypatch, caplog):
+    def test_record_of_missing_bytes_is_deleted(self, monkeypatch, caplog):
         caplog.set_level("INFO")
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b""))
@@ -125,11 +125,11 @@ class TestProxyStorage:
 
         monkeypatch.setattr(FileSystemStorage, "delete", fail)
         storage.delete(path)
-        assert "were gone already" in caplog.text
+        assert "were missing already" in caplog.text
         assert not storage.exists(path)
 
 
 @pytest.mark.usefixtures("empty_storages")
-def test_max_length_below_the_folder():
+def test_max_length_shorter_than_the_folder_is_refused():
     with pytest.raises(InvalidNameError):
         get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""), max_length=3)

@@ -148,7 +148,7 @@ class TestRecords:
             ({"proxy_storage_name": "gone"}, "no proxy storage is registered as 'gone'"),
             (
                 {"proxy_storage_name": "orm-multiple", "original_storage_name": "gone"},
-                "has no original storage 'gone'",
+                "does not have an original storage 'gone'",
             ),
         ],
     )

@@ -1,4 +1,4 @@
-"""Which kind of paths a storage has, and what does not fit together."""
+"""The kinds of paths, and the options of `ProxyStorage`."""
 
 import copy
 import pickle
@@ -74,7 +74,7 @@ class FullProxyStorage(ProxyStorage):
         (FullProxyStorage(**OPTIONS, paths="relative"), "relative", "a/b.txt"),
     ],
 )
-def test_what_is_nearest_decides(storage, kind, path):
+def test_nearest_attribute_determines_the_kind(storage, kind, path):
     check_path_kind(storage)
     assert get_path_kind(storage) == kind
     if path is not None:
@@ -90,7 +90,7 @@ def test_what_is_nearest_decides(storage, kind, path):
         ({"paths": "full"}, "full"),
     ],
 )
-def test_lazy_storage_has_the_kind_of_the_one_that_it_stands_for(settings, options, kind):
+def test_lazy_storage_has_the_kind_of_the_wrapped_storage(settings, options, kind):
     backend = "proxy_storage.storages.ProxyStorage"
     settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": {**OPTIONS, **options}}}
     for storage in (default_storage, SimpleLazyObject(lambda: default_storage)):
@@ -107,7 +107,7 @@ def test_lazy_storage_has_the_kind_of_the_one_that_it_stands_for(settings, optio
         ({"paths": "full", "path_prefix": "/x/"}, "Remove one of the two"),
     ],
 )
-def test_options_that_do_not_fit_together(options, message):
+def test_contradicting_options_are_refused(options, message):
     with pytest.raises(ConfigurationError, match=message):
         ProxyStorage(**OPTIONS, **options)
 
@@ -121,9 +121,7 @@ def test_options_that_do_not_fit_together(options, message):
         ({"paths": "prefixed"}, "needs a path_prefix"),
     ],
 )
-def test_class_that_does_not_fit_together_is_a_check_error(
-    settings, monkeypatch, attributes, message
-):
+def test_contradicting_attributes_are_a_check_error(settings, monkeypatch, attributes, message):
     for name, value in attributes.items():
         monkeypatch.setattr(Relative, name, value, raising=False)
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"relative": f"{__name__}.Relative"}}
@@ -133,40 +131,40 @@ def test_class_that_does_not_fit_together_is_a_check_error(
     assert message in error.msg
 
 
-class TestOptionsThatAreMissing:
-    def test_are_named(self):
+class TestMissingOptions:
+    def test_error_names_them(self):
         with pytest.raises(ConfigurationError, match="'meta_backend' and 'original_storage'"):
             ProxyStorage()
-        with pytest.raises(ConfigurationError, match="it needs 'original_storage'"):
+        with pytest.raises(ConfigurationError, match="needs 'original_storage'"):
             ProxyStorage(meta_backend=OrmStorage.meta_backend)
 
-    def test_may_be_attributes(self):
+    def test_attributes_of_the_class_replace_them(self):
         class Complete(ProxyStorage):
             meta_backend = OrmStorage.meta_backend
 
             @property
             def original_storage(self):
-                raise AssertionError("It must not be asked when the class is made.")
+                raise AssertionError("The constructor must not read it.")
 
         class Computed(ProxyStorage):
             meta_backend = OrmStorage.meta_backend
 
             def get_original_storage(self, meta_backend_obj=None):
-                raise AssertionError("It must not be asked when the class is made.")
+                raise AssertionError("The constructor must not read it.")
 
         Complete(), Computed()
 
-    def test_of_several_originals(self):
+    def test_of_several_original_storages(self):
         class Several(MultipleOriginalStoragesMixin, ProxyStorage):
             meta_backend = OrmStorage.meta_backend
 
-        with pytest.raises(ConfigurationError, match="it needs 'original_storages'"):
+        with pytest.raises(ConfigurationError, match="needs 'original_storages'"):
             Several()
         Several(original_storages={"disk": OPTIONS["original_storage"]})
 
 
-class TestAttributesOfTheOriginal:
-    def test_data_is_that_of_the_original(self):
+class TestAttributesOfTheOriginalStorage:
+    def test_data_attributes_are_forwarded(self):
         original = FileSystemStorage("/var/files", base_url="/f/", file_permissions_mode=0o600)
         storage = ProxyStorage(**{**OPTIONS, "original_storage": original})
         assert storage.location == "/var/files"
@@ -190,7 +188,7 @@ class TestAttributesOfTheOriginal:
             "own_method",
         ],
     )
-    def test_methods_and_promises_are_its_own(self, name):
+    def test_methods_and_declarations_are_not_forwarded(self, name):
         class NamedStorage(FileSystemStorage):
             supports_exclusive_create = True
             fallback_exceptions = (OSError,)
@@ -207,7 +205,7 @@ class TestAttributesOfTheOriginal:
         ):
             getattr(storage, name)
 
-    def test_first_of_several(self):
+    def test_attributes_of_the_first_storage_are_forwarded(self):
         class Several(MultipleOriginalStoragesMixin, ProxyStorage):
             pass
 
@@ -215,7 +213,7 @@ class TestAttributesOfTheOriginal:
         storage = Several(original_storages=originals, meta_backend=OrmStorage.meta_backend)
         assert storage.location == "/var/a"
 
-    def test_storage_without_original_has_none(self):
+    def test_without_original_storage_no_attribute_is_forwarded(self):
         class Bare(ProxyStorageBase):
             pass
 
@@ -228,7 +226,7 @@ class TestAttributesOfTheOriginal:
         assert not hasattr(Empty(), "location")
 
     @pytest.mark.parametrize("storage", [OrmDiskStorage(), Relative(), ProxyStorage(**OPTIONS)])
-    def test_copies_are_the_same(self, storage):
+    def test_copies_have_the_same_attributes(self, storage):
         for copied in (
             copy.copy(storage),
             copy.deepcopy(storage),
@@ -245,8 +243,8 @@ class Careful(FileSystemStorage):
         return super()._save(name, content)
 
 
-class TestNamesWithTokens:
-    """An original that has not declared that it creates files exclusively."""
+class TestCheckOfExclusiveCreate:
+    """The check of an original storage that does not declare ``supports_exclusive_create``."""
 
     def get_warnings(self, original, settings, **options):
         configure_proxy_storage(original, "orm", settings, **options)
@@ -256,7 +254,7 @@ class TestNamesWithTokens:
         return [message for message in found if message.id == "proxy_storage.W006"]
 
     @pytest.mark.parametrize("options", [{"paths": "full"}, {"paths": None, "path_prefix": "/p/"}])
-    def test_is_told_what_to_declare(self, settings, options):
+    def test_warning_names_the_attribute_to_declare(self, settings, options):
         (warning,) = self.get_warnings(Careful("/var/files"), settings, **options)
         assert isinstance(warning, CheckWarning)
         assert "Careful" in warning.msg
@@ -272,15 +270,15 @@ class TestNamesWithTokens:
             FileSystemStorage("/var/files", allow_overwrite=True),
         ],
     )
-    def test_is_not_told_to_promise_what_it_cannot_keep(self, settings, original):
+    def test_hint_omits_the_attribute_for_storages_that_cannot_declare_it(self, settings, original):
         (warning,) = self.get_warnings(original, settings)
         assert "paths = 'relative'" in warning.hint
         assert "supports_exclusive_create" not in warning.hint
 
-    def test_is_left_alone_where_no_path_shows_it(self, settings):
+    def test_relative_paths_give_no_warning(self, settings):
         assert self.get_warnings(S3Storage(bucket_name="b"), settings, paths="relative") == []
 
-    def test_is_left_alone_if_it_has_declared_it(self, settings):
+    def test_declared_storage_gives_no_warning(self, settings):
         class Declared(Careful):
             supports_exclusive_create = True
 
@@ -288,7 +286,7 @@ class TestNamesWithTokens:
         assert self.get_warnings(FileSystemStorage("/var/files"), settings) == []
 
     @pytest.mark.usefixtures("empty_storages")
-    def test_declaring_it_keeps_names(self, settings, tmp_path):
+    def test_declared_storage_keeps_names(self, settings, tmp_path):
         class Declared(Careful):
             supports_exclusive_create = True
 
@@ -299,7 +297,7 @@ class TestNamesWithTokens:
 
 
 @pytest.mark.usefixtures("empty_storages")
-def test_class_of_the_seed_with_relative_paths(settings):
+def test_registered_class_with_relative_paths(settings):
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"relative": f"{__name__}.Relative"}}
     storage = get_proxy_storage("relative")
     assert storage.save("letters/a.txt", ContentFile(b"x")) == "letters/a.txt"
@@ -307,7 +305,7 @@ def test_class_of_the_seed_with_relative_paths(settings):
         storage.delete("letters/b.txt")
 
 
-def test_path_that_a_class_does_not_make():
+def test_split_path_ignores_paths_that_get_path_does_not_make():
     class LowerCase(OrmDiskStorage):
         def get_path(self, original, name):
             return super().get_path(original, name.lower())

@@ -1,6 +1,6 @@
-"""Deletes inside the transactions of django-mongodb-backend, which Django does not know of.
+"""Deletes in the transactions of django-mongodb-backend, which Django does not report.
 
-An empty transaction of pymongo needs no server, so the connection here never opens one.
+An empty transaction of pymongo does not need a server, so that no test connects to one.
 """
 
 from contextlib import suppress
@@ -21,7 +21,7 @@ class RolledBackError(Exception):
 
 
 class Connection:
-    """The part of a connection of django-mongodb-backend that transactions are made of."""
+    """The transactions of a connection of django-mongodb-backend."""
 
     in_atomic_block = False
     atomic_blocks = ()
@@ -64,7 +64,7 @@ def make_connection_of_the_backend():
             return (8, 0, 0)
 
         def ensure_connection(self):
-            # Django's tests block that of every database that is not in the settings.
+            # Django's tests block connections to databases that are not in the settings.
             if self.connection is None:
                 self.connect()
 
@@ -87,7 +87,7 @@ def make_connection_of_the_backend():
 
 @pytest.fixture(params=[Connection, make_connection_of_the_backend])
 def documents(request, monkeypatch, empty_storages):
-    """A connection of the backend, next to those of the tests."""
+    """A connection of the backend, in addition to those of the tests."""
     connection = request.param()
     monkeypatch.setitem(connections.settings, ALIAS, {})
     connections[ALIAS] = connection
@@ -105,7 +105,7 @@ class TestDelete:
         name = storage.save("a.txt", ContentFile(b"precious"))
         return name, storage.original_storage
 
-    def test_waits_for_the_commit(self, documents, storage):
+    def test_bytes_are_deleted_after_the_commit(self, documents, storage):
         name, original = self.save(storage)
         with documents.atomic():
             storage.delete(name)
@@ -114,7 +114,7 @@ class TestDelete:
         assert not original.exists("a.txt")
         assert not storage.exists(name)
 
-    def test_is_undone_by_a_rollback(self, documents, storage):
+    def test_rollback_keeps_the_file(self, documents, storage):
         name, _ = self.save(storage)
         with suppress(RolledBackError), documents.atomic():
             storage.delete(name)
@@ -124,7 +124,7 @@ class TestDelete:
         storage.delete(name)
         assert not storage.exists(name)
 
-    def test_waits_for_a_transaction_of_django_as_well(self, documents, storage):
+    def test_delete_waits_for_both_transactions(self, documents, storage):
         name, original = self.save(storage)
         with documents.atomic():
             with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Absolute names that are handed to ``save``."""
+"""Absolute names that are passed to ``save``."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -44,43 +44,43 @@ def test_name_of_a_variation_keeps_its_folder(root_prefixed):
         assert file.read() == b"world"
 
 
-def test_name_that_a_record_has_is_used_by_its_last_part(root_prefixed):
+def test_last_part_of_a_recorded_name_is_used(root_prefixed):
     path = save(root_prefixed, "pics/a.png")
     assert save(root_prefixed, path) == "/a.png"
 
 
-def test_name_below_the_folder_of_the_original_keeps_its_folder():
+def test_name_below_the_original_folder_keeps_its_folder():
     storage = get_proxy_storage("orm_disk")
     path = f"{storage.original_storage.location}/pics/a.thumb.png"
     assert save(storage, path) == path
 
 
-def test_name_of_another_storage_is_used_by_its_last_part():
+def test_last_part_of_another_storages_name_is_used():
     path = save(get_proxy_storage("orm_disk"), "pics/a.png")
     assert save(get_proxy_storage("orm-relative-disk"), path) == "a.png"
 
 
-def test_name_of_the_default_storage_by_a_field(settings, root_prefixed):
+def test_field_uses_the_last_part_of_an_absolute_name(settings, root_prefixed):
     settings.STORAGES = {"default": settings.STORAGES["bare"]}
     file = ProxyStorageFieldFile(Document(), ProxyStorageFileField(storage=default_storage), "")
     for expected in ("/a.png", "/b.png"):
         assert get_returned_name(file.storage, f"/pics{expected}") == expected[1:]
 
 
-class NoAnswer(MemoryMetaBackend):
-    """A database that is down."""
+class UnavailableMetaBackend(MemoryMetaBackend):
+    """The meta backend of a database that does not answer."""
 
     def __init__(self):
         super().__init__()
-        self.asked = []
+        self.queried = []
 
     def _exists(self, path):
-        self.asked.append(path)
+        self.queried.append(path)
         raise MetaBackendUnavailable("The server is down.")
 
 
-class TestOtherStorageThatDoesNotAnswer:
-    """Each absolute name can be one of its paths, and it is the first one that is registered."""
+class TestUnavailableDatabaseOfAnotherStorage:
+    """Its prefix is ``/``, so that any absolute name may be one of its paths."""
 
     @pytest.fixture
     def register(self, settings, tmp_path):
@@ -96,8 +96,8 @@ class TestOtherStorageThatDoesNotAnswer:
         return register
 
     @pytest.mark.parametrize("name", ["orm-disk", "orm-prefix", "orm-gridfs", "mongo-gridfs"])
-    def test_is_not_asked_about_own_names(self, register, name):
-        backend = NoAnswer()
+    def test_is_not_queried_for_own_names(self, register, name):
+        backend = UnavailableMetaBackend()
         register(backend)
         storage = get_proxy_storage(name)
         path = save(storage, "a.txt")
@@ -105,15 +105,15 @@ class TestOtherStorageThatDoesNotAnswer:
         assert again != path
         with storage.open(again) as file:
             assert file.read() == b"world"
-        assert backend.asked == []
+        assert backend.queried == []
 
     @pytest.mark.parametrize("name", ["orm-disk", "mongo-gridfs"])
-    def test_has_not_returned_a_name(self, register, name):
-        backend = NoAnswer()
+    def test_unknown_absolute_name_is_refused(self, register, name):
+        backend = UnavailableMetaBackend()
         register(backend)
         with pytest.raises(InvalidNameError, match="Use its last part"):
             save(get_proxy_storage(name), "/a/b.txt")
-        assert backend.asked == ["/a/b.txt"]
+        assert backend.queried == ["/a/b.txt"]
 
     @pytest.mark.parametrize(
         ("label", "expected"),
@@ -122,26 +122,26 @@ class TestOtherStorageThatDoesNotAnswer:
             ("testapp.Nothing", ["SELECT", "SAVEPOINT", "INSERT"]),
         ],
     )
-    def test_leaves_the_transaction_usable(self, register, label, expected):
+    def test_failed_query_keeps_the_transaction_usable(self, register, label, expected):
         register(ORMMetaBackend(label))
         storage = get_proxy_storage("orm-disk")
         with transaction.atomic(), CaptureQueriesContext(connection) as queries:
             with pytest.raises(InvalidNameError):
                 save(storage, "/a/b.txt")
             assert storage.exists(save(storage, "b.txt"))
-        # PostgreSQL ends a transaction whose query has failed, but for a savepoint.
+        # Without a savepoint, PostgreSQL ends a transaction whose query has failed.
         statements = [query["sql"].split()[0] for query in queries]
         assert statements[1:4] == expected
 
 
 @pytest.mark.parametrize("name", ["/", "/../a.png", "/pics/../../a.png", "//a.png", "/pics/"])
-def test_name_that_is_not_plain_is_refused(root_prefixed, name):
+def test_absolute_name_in_another_form_is_refused(root_prefixed, name):
     with pytest.raises(InvalidNameError):
         save(root_prefixed, name)
     assert list(root_prefixed.meta_backend) == []
 
 
-def test_name_that_the_file_system_does_not_take(settings, tmp_path):
+def test_name_that_is_too_long_for_the_file_system_is_refused(settings, tmp_path):
     """The whole path is longer than the 4,096 bytes that Linux allows."""
     location = tmp_path
     while len(str(location)) < 3900:

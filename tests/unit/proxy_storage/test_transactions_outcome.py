@@ -1,4 +1,4 @@
-"""The outcome of transactions, known without a query."""
+"""The outcome of transactions."""
 
 import copy
 import pickle
@@ -50,7 +50,7 @@ def test_rollback_of_a_savepoint():
     assert (outer.is_rolled_back, inner.is_rolled_back) == (False, True)
 
 
-def test_savepoint_that_is_kept_goes_with_its_transaction():
+def test_kept_savepoint_is_rolled_back_with_its_transaction():
     with suppress(RuntimeError), transaction.atomic():
         with transaction.atomic():
             outcome = Outcome()
@@ -59,7 +59,7 @@ def test_savepoint_that_is_kept_goes_with_its_transaction():
     assert outcome.is_rolled_back
 
 
-def test_two_databases_of_which_one_is_rolled_back():
+def test_rollback_of_one_of_two_databases():
     called = []
     with suppress(RuntimeError), transaction.atomic():
         with transaction.atomic(using="other"):
@@ -70,7 +70,7 @@ def test_two_databases_of_which_one_is_rolled_back():
     assert called == []
 
 
-def test_callbacks_that_run_before_ours_see_a_pending_outcome():
+def test_earlier_callback_sees_no_rollback():
     seen = []
     with transaction.atomic():
         outcomes = []
@@ -79,7 +79,7 @@ def test_callbacks_that_run_before_ours_see_a_pending_outcome():
     assert seen == [False]
 
 
-def test_transaction_that_was_begun_by_hand_is_not_watched():
+def test_transaction_without_autocommit_is_not_observed():
     transaction.set_autocommit(False)
     try:
         outcome = Outcome()
@@ -89,7 +89,7 @@ def test_transaction_that_was_begun_by_hand_is_not_watched():
     assert not outcome.is_rolled_back
 
 
-def test_connection_that_is_closed():
+def test_closed_connection_is_a_rollback():
     with transaction.atomic():
         outcome = Outcome()
         connection.close()

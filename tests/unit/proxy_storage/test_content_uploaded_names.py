@@ -1,4 +1,4 @@
-"""The name that downloads of a file have: that of the uploaded file."""
+"""The name of the uploaded file, which downloads have."""
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -39,15 +39,15 @@ class TestName:
             (ContentFile(b""), "b" * 300, "b" * 255),
         ],
     )
-    def test_is_that_of_the_person(self, content, name, expected):
+    def test_is_the_last_part_of_the_uploaded_name(self, content, name, expected):
         assert get_uploaded_name(content, name) == expected
 
-    def test_is_that_which_a_caller_has_given(self):
-        content, other = upload("person.pdf"), upload("other.pdf")
+    def test_passed_name_is_used_inside_the_block(self):
+        content, other = upload("user.pdf"), upload("other.pdf")
         with uploaded_as(content, "letters/given.pdf"):
             assert get_uploaded_name(content, "x.pdf") == "given.pdf"
             assert get_uploaded_name(other, "x.pdf") == "other.pdf"
-        assert get_uploaded_name(content, "x.pdf") == "person.pdf"
+        assert get_uploaded_name(content, "x.pdf") == "user.pdf"
 
 
 @pytest.fixture(params=["orm", "mongo"])
@@ -65,7 +65,7 @@ def get_name(storage, path):
 
 
 class TestStorage:
-    def test_records_it(self, relative_storage):
+    def test_save_records_the_uploaded_name(self, relative_storage):
         names = ["Annual report.pdf"] * 3
         for name in names:
             path = relative_storage.save("reports/x.pdf", upload(name))
@@ -75,25 +75,25 @@ class TestStorage:
             assert response["Content-Disposition"] == 'inline; filename="Annual report.pdf"'
             response.close()
 
-    def test_a_large_upload(self, relative_storage):
+    def test_name_of_a_temporary_upload(self, relative_storage):
         with TemporaryUploadedFile("Large film.mp4", "video/mp4", 1, None) as file:
             file.write(b"x")
             path = relative_storage.save("films/1.mp4", file)
         assert get_name(relative_storage, path) == "Large film.mp4"
 
-    def test_type_of_a_name_without_extension(self, relative_storage):
+    def test_mime_type_of_a_name_without_extension(self, relative_storage):
         path = relative_storage.save("5f0c", upload("Report.PDF"))
         assert relative_storage.get_meta_backend_obj(path)["mime_type"] == "application/pdf"
         path = relative_storage.save("5f0d.txt", upload("Report.PDF"))
         assert relative_storage.get_meta_backend_obj(path)["mime_type"] == "text/plain"
 
-    def test_an_object_that_is_there_already(self, storage):
+    def test_name_of_existing_bytes(self, storage):
         storage.original_storage.save("old/cv.pdf", ContentFile(b"x"))
         path = storage.save("new.pdf", None, original_storage_path="old/cv.pdf")
         assert get_name(storage, path) == "new.pdf"
 
-    def test_records_without_the_key(self, settings, tmp_path):
-        """Tables of projects may be without the column; the path names the file then."""
+    def test_table_without_the_column(self, settings, tmp_path):
+        """Without the columns, downloads have the name in the path."""
         options = settings.STORAGES["orm-metadata"]["OPTIONS"]
         options = options | {
             "original_storage": FileSystemStorage(tmp_path),
@@ -104,7 +104,7 @@ class TestStorage:
             "nameless": {"BACKEND": "tests.testapp.storages.MetadataStorage", "OPTIONS": options},
         }
         storage = get_proxy_storage("nameless")
-        path = storage.save("cv.txt", upload("Person's.txt"))
+        path = storage.save("cv.txt", upload("User's.txt"))
         record = storage.get_meta_backend_obj(path)
         assert (record["name"], record["charset"], record["size"]) == ("", "", 1)
         response = serve(RequestFactory().get("/"), record)
@@ -119,7 +119,7 @@ class MetaBackendWithoutNames(ORMMetaBackend):
 
 
 class TestField:
-    """What a field makes of the name counts for the bytes only."""
+    """``upload_to`` changes the name of the bytes, not the recorded name."""
 
     @pytest.fixture(autouse=True, params=["orm_file", "mongo_file"])
     def field(self, request, monkeypatch):
@@ -149,7 +149,7 @@ class TestField:
         [
             (ContentFile(b"x"), "My report.pdf"),
             (ContentFile(b"x", name="/tmp/x"), "My report.pdf"),
-            (upload("Person's.pdf"), "Person's.pdf"),
+            (upload("User's.pdf"), "User's.pdf"),
         ],
     )
     def test_file_of_code(self, content, expected):

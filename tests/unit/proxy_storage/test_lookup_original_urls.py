@@ -1,4 +1,4 @@
-"""URLs of a project without the download endpoint, and names that no URL leads to."""
+"""URLs with and without the download endpoint."""
 
 import asyncio
 from pathlib import PurePosixPath
@@ -42,11 +42,11 @@ def save(storage, name="letters/a b.txt", **kwargs):
 
 @pytest.fixture
 def no_queries(monkeypatch):
-    """Any look for a record is an error."""
+    """Makes queries of a storage's records fail."""
 
     def forbid(storage):
         def fail(*args, **kwargs):
-            raise AssertionError("The database was asked.")
+            raise AssertionError("A record was queried.")
 
         for method in ("get", "filter", "exists"):
             monkeypatch.setattr(storage.meta_backend, method, fail)
@@ -56,7 +56,7 @@ def no_queries(monkeypatch):
 
 class TestWithoutEndpoint:
     @pytest.mark.parametrize("options", [{"paths": "full"}, {"paths": None, "path_prefix": "/p/"}])
-    def test_path_says_what_the_bytes_are_called(self, put, no_queries, options):
+    def test_path_that_shows_the_name_needs_no_query(self, put, no_queries, options):
         storage = put(**options)
         path = save(storage)
         no_queries(storage)
@@ -64,7 +64,7 @@ class TestWithoutEndpoint:
         assert storage.url("letters/a b.txt") == "/media/letters/a%20b.txt"
         assert storage.url("avatars/from-before.txt") == "/media/avatars/from-before.txt"
 
-    def test_s3_needs_the_name_only(self, put, no_queries):
+    def test_s3_url_needs_no_query(self, put, no_queries):
         original = S3Storage(bucket_name="b", access_key="a", secret_key="s", region_name="r")
         storage = put(original, paths="full")
         no_queries(storage)
@@ -72,7 +72,7 @@ class TestWithoutEndpoint:
         assert "/letters/a.txt?" in url
         assert "Signature=" in url
 
-    def test_names_of_bytes_that_the_path_has_not(self, put):
+    def test_unique_name_of_the_bytes_needs_one_query(self, put):
         storage = put(paths="relative")
         path = save(storage)
         record = storage.meta_backend.get(path)
@@ -81,13 +81,13 @@ class TestWithoutEndpoint:
         assert url == storage.original_storage.url(record["original_storage_path"])
         assert len(queries) == 1
 
-    def test_plain_names_of_bytes(self, put, no_queries):
+    def test_kept_name_of_the_bytes_needs_no_query(self, put, no_queries):
         storage = put(paths="relative", unique_original_names=False)
         path = save(storage)
         no_queries(storage)
         assert storage.url(path) == "/media/letters/a%20b.txt"
 
-    def test_several_originals(self, no_endpoint, settings, tmp_path):
+    def test_several_original_storages(self, no_endpoint, settings, tmp_path):
         originals = {
             name: FileSystemStorage(tmp_path / name, base_url=f"/{name}/") for name in ("a", "b")
         } | {name: MemoryStorage(base_url=f"/{name}/") for name in ("c", "d")}
@@ -100,12 +100,12 @@ class TestWithoutEndpoint:
         with CaptureQueriesContext(connection) as queries:
             assert storage.url(paths["b"]) == "/b/b.txt"
         assert len(queries) == 0
-        # nothing in the path tells the two in memory from each other
+        # The paths of the two storages in memory look the same, so that the record is read.
         assert storage.url(paths["d"]).startswith("/d/d_")
         assert storage.url("a.txt") == "/a/a.txt"
         assert storage.url("/nothing.txt") == "#nothing.txt"
 
-    def test_nothing_of_the_server_is_shown(self, put, tmp_path):
+    def test_local_folder_is_not_shown(self, put, tmp_path):
         storage = put(FileSystemStorage(tmp_path), paths="full")
         storage.original_storage.base_url = None
         path = save(storage)
@@ -118,7 +118,7 @@ class TestWithoutEndpoint:
         "name",
         ["/nothing.txt", "nothing.txt", "../x", "a\0b", "\ud800", "é", "/", ".", "//", "x" * 600],
     )
-    def test_no_name_is_an_error(self, put, paths, name):
+    def test_missing_and_invalid_names_raise_no_error(self, put, paths, name):
         assert isinstance(put(paths=paths).url(name), str)
 
     @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ class TestWithoutEndpoint:
             {"paths": None, "path_prefix": "/"},
         ],
     )
-    def test_name_of_any_type_is_no_error(self, put, options):
+    def test_names_of_any_type_raise_no_error(self, put, options):
         storage = put(**options)
         path = save(storage)
         assert storage.url(PurePosixPath(path)) == storage.url(path) != f"#{path}"
@@ -138,10 +138,10 @@ class TestWithoutEndpoint:
             assert storage.url(name) == storage.url(str(name))
 
     @pytest.mark.parametrize("storage", ["orm-gridfs", "orm-relative-gridfs"], indirect=True)
-    def test_original_without_urls(self, no_endpoint, storage):
+    def test_original_storage_without_urls(self, no_endpoint, storage):
         assert storage.url(save(storage)) == "#letters/a%20b.txt"
 
-    def test_meta_backend_that_does_not_answer(self, put, monkeypatch):
+    def test_unavailable_meta_backend(self, put, monkeypatch):
         storage = put(paths="relative", meta_backend="mongo")
         path = save(storage)
 
@@ -151,13 +151,13 @@ class TestWithoutEndpoint:
         monkeypatch.setattr(storage.meta_backend, "get", fail)
         assert storage.url(path) == "#letters/a%20b.txt"
 
-    def test_record_of_an_original_that_is_not_there_any_more(self, no_endpoint):
+    def test_record_with_an_unknown_original_storage(self, no_endpoint):
         storage = get_proxy_storage("orm-relative-multiple")
         path = save(storage)
         storage.meta_backend.update(path, {"original_storage_name": "former"})
         assert storage.url(path) == "#letters/a%20b.txt"
 
-    def test_without_a_name_as_django(self, put):
+    def test_empty_name_as_in_django(self, put):
         storage = put(paths="full")
         for name in (None, ""):
             assert storage.url(name) == storage.original_storage.url(name) == "/media/"
@@ -183,19 +183,19 @@ class TestWithEndpoint:
         ],
         indirect=["storage"],
     )
-    def test_relative_name_is_one_of_a_record(self, storage, no_queries, path):
+    def test_relative_name_becomes_the_path_of_a_record(self, storage, no_queries, path):
         no_queries(storage)
         for name in ("letters/a.txt", "./letters//a.txt"):
             assert storage.url(name).startswith(f"/files/?path={path}&")
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-relative-disk"], indirect=True)
-    def test_any_other_name_is_taken_literally(self, storage):
+    def test_other_names_are_used_unchanged(self, storage):
         assert storage.url("../x").startswith("/files/?path=..%2Fx&")
         assert storage.url("/etc/passwd").startswith("/files/?path=%2Fetc%2Fpasswd&")
         assert storage.url("\ud800").startswith("/files/?path=%3F&")
 
     @pytest.mark.parametrize("storage", ["orm-disk", "orm-relative-disk"], indirect=True)
-    def test_without_a_name_it_is_the_endpoint(self, storage):
+    def test_empty_name_is_the_url_of_the_endpoint(self, storage):
         assert storage.url(None) == storage.url("") == "/files/"
 
 
@@ -209,7 +209,7 @@ urlpatterns = [path("admin/", site.urls)]
 
 
 @pytest.mark.urls(__name__)
-def test_admin_with_dead_paths_and_files_without_url(no_endpoint, admin_client):
+def test_admin_lists_files_without_record_or_url(no_endpoint, admin_client):
     """Django's admin catches no error of ``url()`` in its lists."""
     Document.objects.create(
         orm_file=ContentFile(b"x", "a.txt"), mongo_file=ContentFile(b"x", "b.txt")
