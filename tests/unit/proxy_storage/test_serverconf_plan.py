@@ -179,7 +179,9 @@ class TestHosts:
             def get_presigned_url(self, name, **options):
                 raise OSError("no credentials")
 
-        with pytest.raises(ConfigurationError, match=r"Broken signed no URL.*no cred"):
+        with pytest.raises(
+            ConfigurationError, match=r"Broken could not create a presigned URL.*no cred"
+        ):
             plan(settings, one=(Broken(), XAccelRedirectServer("/s/")))
 
     def test_s3_is_not_asked(self, settings):
