@@ -164,7 +164,9 @@ class Body:
         self._readable = readable
         self._left = length
         self._before_first_byte = before_first_byte
-        # A thread that has the lock already does not wait for itself: see `_acquire`.
+        # mod_wsgi closes a response while a Python error of its own is set. Then ``acquire`` takes
+        # the lock and raises SystemError, and a ``with`` statement would never release it. So the
+        # lock is released in any case; if it was not taken, ``release`` raises RuntimeError.
         self._lock = threading.RLock()
         self.closed = False
 
@@ -176,8 +178,8 @@ class Body:
         """
         if self._before_first_byte is not None:
             self._start()
-        self._acquire()
         try:
+            self._lock.acquire()
             if self.closed or not self._left:
                 return b""
             data = self._readable.read(min(size, self._left))
@@ -186,35 +188,24 @@ class Body:
             self._left -= len(data)
             return data
         finally:
-            self._lock.release()
+            with suppress(RuntimeError):
+                self._lock.release()
 
     def close(self) -> None:
         """Close the readable object. This waits for a `read` in another thread."""
-        self._acquire()
         try:
+            self._lock.acquire()
             if not self.closed:
                 self.closed = True
                 self._readable.close()
         finally:
-            self._lock.release()
+            with suppress(RuntimeError):
+                self._lock.release()
 
     def _start(self) -> None:
         function, self._before_first_byte = self._before_first_byte, None
         if function is not None:
             function()
-
-    def _acquire(self) -> None:
-        """Acquire the lock, or raise an error without holding it.
-
-        mod_wsgi closes a response while a Python error of its own is set. Then ``acquire`` takes
-        the lock and raises SystemError, and a ``with`` statement would never release it.
-        """
-        try:
-            self._lock.acquire()
-        except BaseException:
-            with suppress(RuntimeError):  # This thread does not hold the lock.
-                self._lock.release()
-            raise
 
 
 class FileBody(Body):

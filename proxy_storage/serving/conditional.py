@@ -101,9 +101,9 @@ def get_validators(meta_backend_obj: MetaBackendObject, source: Source) -> Valid
         source: the file in its original storage. If it differs from the record, for example in
             its size, the metadata in the record is not used.
     """
-    checksum = created = None
-    if source.is_as_recorded(meta_backend_obj):
-        checksum, created = meta_backend_obj.get("checksum"), meta_backend_obj.get("created_at")
+    checksum, created = meta_backend_obj.get("checksum"), meta_backend_obj.get("created_at")
+    if (checksum or created) and not source.is_as_recorded(meta_backend_obj):
+        checksum = created = None
     if created is not None and not timezone.is_aware(created):
         created = timezone.make_aware(created)
     return Validators(

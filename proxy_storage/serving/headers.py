@@ -88,7 +88,9 @@ def get_file_headers(
     framing = get_framing()
     cache_controls = get_cache_controls()
     cache_control = get_for_record(cache_controls, meta_backend_obj) if cache_controls else None
-    filename = strip_control_characters(filename or get_download_name(meta_backend_obj))
+    filename = filename or get_download_name(meta_backend_obj)
+    if not filename.isprintable():
+        filename = strip_control_characters(filename)
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": get_disposition(inline, filename),
@@ -258,7 +260,7 @@ def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
     """
     recorded: Any = meta_backend_obj.get("mime_type")
     content_type = str(recorded) if recorded else guess_mime_type(meta_backend_obj["path"])
-    if not is_valid_content_type(content_type) or _SCRIPT_OR_STYLE.match(content_type):
+    if not _CONTENT_TYPE.fullmatch(content_type) or _SCRIPT_OR_STYLE.match(content_type):
         return DEFAULT_MIME_TYPE
     charset = meta_backend_obj.get("charset")
     if charset == UTF_8 and _TEXT_WITHOUT_CHARSET.fullmatch(content_type):

@@ -13,10 +13,9 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.original_storages.sources import Body, FileBody, Source
+from proxy_storage.original_storages.sources import Body, FileBody
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.conditional import (
-    ByteRange,
     RangeNotSatisfiable,
     check_preconditions,
     get_requested_range,
@@ -124,7 +123,21 @@ class StreamingServer(ServerBase):
                     size = source.size
                 return HttpResponse(headers={**headers, "Content-Length": str(size)})
             byte_range = get_requested_range(request, source, validators)
-            return stream(request, source, byte_range, headers)
+            size = source.size
+            start, stop = byte_range or (0, size)
+            headers["Content-Length"] = str(stop - start)
+            if byte_range is not None:
+                headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+                # GZipMiddleware would compress the range, and the client could not join ranges.
+                request.META.pop("HTTP_ACCEPT_ENCODING", None)
+            is_async = hasattr(request, "scope")
+            is_whole_file = byte_range is None and isinstance(source, LocalFile)
+            body = (FileBody if is_whole_file else Body)(
+                source.open(start, stop), stop - start, None if is_async else release_connections
+            )
+            # 206: RFC 9110 section 15.3.7
+            status = 200 if byte_range is None else 206
+            return StreamedFile(body, is_async=is_async, status=status, headers=headers)
         except RangeNotSatisfiable as error:
             return error.get_response(headers)
         except FileNotFoundError as error:
@@ -133,28 +146,3 @@ class StreamingServer(ServerBase):
 
 #: Delivers files for which no server is configured, and those that another server cannot deliver
 STREAMING = StreamingServer()
-
-
-def stream(
-    request: HttpRequest, source: Source, byte_range: ByteRange | None, headers: dict[str, str]
-) -> StreamedFile:
-    """Return a response with a whole file, or a 206 with a range (RFC 9110 section 15.3.7)."""
-    size = source.size
-    start, stop = byte_range or (0, size)
-    headers = {**headers, "Content-Length": str(stop - start)}
-    if byte_range is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-        # GZipMiddleware would compress the range, and the client could not put ranges together.
-        request.META.pop("HTTP_ACCEPT_ENCODING", None)
-    readable = source.open(start, stop)
-    is_async = hasattr(request, "scope")
-    is_whole_file = byte_range is None and isinstance(source, LocalFile)
-    body = (FileBody if is_whole_file else Body)(
-        readable, stop - start, None if is_async else release_connections
-    )
-    return StreamedFile(
-        body,
-        is_async=is_async,
-        status=200 if byte_range is None else 206,
-        headers=headers,
-    )
