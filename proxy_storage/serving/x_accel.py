@@ -14,10 +14,11 @@ from django.core.files.storage import Storage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.original_storages.presigned import get_presigned_url, get_signing_problem
 from proxy_storage.serving.base import ServerBase, check_sendfile_type
-from proxy_storage.serving.local import get_local_problem, require_local_file
+from proxy_storage.serving.local import get_local_file, get_local_problem, get_missing_file_error
 
 HEADER = "X-Accel-Redirect"
 
@@ -75,21 +76,31 @@ class XAccelRedirectServer(ServerBase):
     ) -> HttpResponseBase:
         """Return a response with an empty body and the internal URI of the file."""
         check_sendfile_type(request, HEADER)
-        original = meta_backend_obj.get_original_storage()
-        if get_local_problem(original) is None or get_signing_problem(original) is not None:
-            file = require_local_file(meta_backend_obj)
+        file = get_local_file(meta_backend_obj)
+        if file is None:
+            uri = self._get_remote_uri(request, meta_backend_obj, headers)
+        else:
             # nginx decodes the URI. Bytes are quoted, because a file name may not be valid UTF-8.
             uri = quote(os.fsencode(file.relative_path), safe="/")
-        else:
-            url = get_presigned_url(
-                original,
-                meta_backend_obj["original_storage_path"],
-                method=str(request.method),
-                expires_in=self.expires_in,
-                headers=headers,
-            )
-            parts = urlsplit(url)
-            # nginx decodes the path once before it looks up the location, so it is quoted once
-            # more. The host is not part of the URI: it is fixed in the configuration of nginx.
-            uri = f"{quote(parts.path.lstrip('/'), safe='/')}?{parts.query}"
         return HttpResponse(headers={**headers, HEADER: self.location + uri})
+
+    def _get_remote_uri(
+        self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
+    ) -> str:
+        original = meta_backend_obj.get_original_storage()
+        local_problem = get_local_problem(original)
+        if local_problem is None:
+            raise get_missing_file_error(meta_backend_obj)
+        if get_signing_problem(original) is not None:
+            raise ServingError(local_problem)
+        url = get_presigned_url(
+            original,
+            meta_backend_obj["original_storage_path"],
+            method=str(request.method),
+            expires_in=self.expires_in,
+            headers=headers,
+        )
+        parts = urlsplit(url)
+        # nginx decodes the path once before it looks up the location, so it is quoted once more.
+        # The host is not part of the URI: it is fixed in the configuration of nginx.
+        return f"{quote(parts.path.lstrip('/'), safe='/')}?{parts.query}"
