@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,60 +44,6 @@ PASSED_ON = (
 # The template sets these even if Django's response does not have them.
 _WITH_DEFAULT = ("Content-Security-Policy", "X-Content-Type-Options")
 
-# Headers of S3's response that are removed. nginx needs the full name of each.
-HIDDEN = (
-    # Only Django sets these headers.
-    *PASSED_ON,
-    "Access-Control-Allow-Headers",
-    "Access-Control-Allow-Methods",
-    "Access-Control-Max-Age",
-    "Alt-Svc",
-    "Cache-Control",
-    "Clear-Site-Data",
-    "Content-Disposition",
-    "Content-Type",
-    "Expires",
-    "Link",
-    "Location",
-    "Pragma",
-    "Refresh",
-    "Set-Cookie",
-    "X-XSS-Protection",
-    # S3 adds these headers.
-    "x-amz-bucket-region",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-amz-checksum-type",
-    "x-amz-content-sha256",
-    "x-amz-delete-marker",
-    "x-amz-expiration",
-    "x-amz-id-2",
-    "x-amz-missing-meta",
-    "x-amz-mp-parts-count",
-    "x-amz-object-lock-legal-hold",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-retain-until-date",
-    "x-amz-replication-status",
-    "x-amz-request-charged",
-    "x-amz-request-id",
-    "x-amz-restore",
-    "x-amz-sdk-checksum-algorithm",
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-server-side-encryption-bucket-key-enabled",
-    "x-amz-server-side-encryption-context",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-server-side-encryption-customer-key-MD5",
-    "x-amz-storage-class",
-    "x-amz-tagging-count",
-    "x-amz-version-id",
-    "x-amz-website-redirect-location",
-    "x-amzn-requestid",
-)
-
 RESOLV_CONF = Path("/etc/resolv.conf")
 # Debian, Red Hat, and Alpine or BSD
 CA_FILES = (
@@ -107,13 +51,6 @@ CA_FILES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
-
-# Status of S3 -> status for the client. All other errors of S3 are a 502 for the client. S3
-# answers 403 for a missing object if the credentials do not allow to list the bucket.
-_CLIENT_ERRORS = {403: 404, 404: 404, 412: 412, 416: 416}
-_NOT_MODIFIED = 304
-# All registered statuses, and others that proxies in front of a storage are known to use.
-_ERRORS = (*range(300, 309), *range(400, 432), 451, *range(500, 531))
 
 # nginx cannot escape a dollar sign in a path, so the template defines this variable.
 DOLLAR = "proxy_storage_dollar"
@@ -140,8 +77,8 @@ class Nginx(WebServer):
                 {"variable": variable, "name": name, "has_default": name in _WITH_DEFAULT}
                 for variable, name in headers.items()
             ],
-            "hidden": [*HIDDEN, *options.headers],
-            "error_pages": list(_get_error_pages()),
+            "passed_on": PASSED_ON,
+            "further_headers": options.headers,
             "folders": [
                 {
                     "keys": ", ".join(keys),
@@ -210,16 +147,6 @@ def get_resolvers() -> tuple[str, ...]:
 def get_ca_file() -> str:
     """Return the file with the certificates of the authorities that this machine trusts."""
     return next((path for path in CA_FILES if Path(path).exists()), CA_FILES[0])
-
-
-def _get_error_pages() -> Iterator[str]:
-    """Yield the lines that choose a location of the template for each error of S3."""
-    for status in dict.fromkeys(_CLIENT_ERRORS.values()):
-        of_s3 = [str(code) for code, told in _CLIENT_ERRORS.items() if told == status]
-        yield f"error_page {' '.join(of_s3)} ={status} @proxy_storage_{status};"
-    others = [str(code) for code in _ERRORS if code not in {*_CLIENT_ERRORS, _NOT_MODIFIED}]
-    first, *lines = textwrap.wrap(" ".join(others), 60, subsequent_indent="    ")
-    yield from [f"error_page {first}", *lines, "    =502 @proxy_storage_502;"]
 
 
 def quote(text: str) -> str:
