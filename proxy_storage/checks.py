@@ -21,7 +21,7 @@ from proxy_storage.original_storages.inspect import (
 )
 from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
 from proxy_storage.scopes import get_tenant_function
-from proxy_storage.serving.base import ANNOUNCEMENT
+from proxy_storage.serving.base import SENDFILE_TYPE
 from proxy_storage.serving.headers import (
     get_cache_controls,
     get_framing,
@@ -62,14 +62,14 @@ def check_front(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         is_required = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
     except ConfigurationError:
         return []  # reported by the other check
-    handing_over = sorted(key for key, server in servers.items() if server.hands_over)
+    handing_over = sorted(key for key, server in servers.items() if server.offloads)
     if is_required or not handing_over:
         return []
     return [
         checks.Warning(
             f"{SETTING}['SERVERS'] hands over the files of {', '.join(handing_over)} whether or "
             "not a web server is there to take them. Without one, answers are empty.",
-            hint=f"Have the web server send {ANNOUNCEMENT}, as proxystorage serverconf says, and "
+            hint=f"Have the web server send {SENDFILE_TYPE}, as proxystorage serverconf says, and "
             f"set {SETTING}['REQUIRE_SENDFILE_TYPE'] to True.",
             id="proxy_storage.W005",
         )

@@ -59,7 +59,7 @@ class TestCompleteFile:
 
     def test_missing_file_raises_file_not_found(self, record):
         record.get_original_storage().delete(record["original_storage_path"])
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+        with pytest.raises(ProxyFileNotFoundError, match="is missing"):
             request_file(record)
 
 

@@ -98,7 +98,7 @@ class TestFailedRecord:
         monkeypatch.setattr(storage.original_storage, "delete", fail)
         with pytest.raises(MetaBackendError) as caught:
             storage.save("hello.txt", ContentFile(b"world"))
-        assert "left behind: read-only" in caught.value.__notes__[0]
+        assert "could not be deleted: read-only" in caught.value.__notes__[0]
 
     def test_file_is_kept_if_the_record_was_written(self, storage, monkeypatch):
         create = storage.meta_backend.create

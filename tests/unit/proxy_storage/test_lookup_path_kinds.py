@@ -182,6 +182,7 @@ class TestAttributesOfTheOriginalStorage:
             "nonsense",
             "deconstructed",
             "supports_exclusive_create",
+            "saves_exclusively",
             "fallback_exceptions",
             "get_source",
             "get_presigned_url",
@@ -190,7 +191,7 @@ class TestAttributesOfTheOriginalStorage:
     )
     def test_methods_and_declarations_are_not_forwarded(self, name):
         class NamedStorage(FileSystemStorage):
-            supports_exclusive_create = True
+            supports_exclusive_create = saves_exclusively = True
             fallback_exceptions = (OSError,)
 
             def own_method(self):
