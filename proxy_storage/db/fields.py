@@ -81,7 +81,7 @@ class ProxyStorageFieldFile(FieldFile):
         record = storage.get_meta_backend_obj(self.name)
         # A file of another field of this instance can be read as well.
         own = {**record, "field": self.field.name}
-        if content_objects.has_content_object(record) and not self._is_content_object_of(own):
+        if content_objects.has_content_object(record) and not self._is_named_by(own):
             raise ProxyFileNotFoundError(
                 f"{self.name!r} belongs to another row than {self.instance!r}.", path=self.name
             )
@@ -110,7 +110,7 @@ class ProxyStorageFieldFile(FieldFile):
             record = storage.get_meta_backend_obj(self.name)
         if record is None:
             logger.info("%r was deleted before", self.name)
-        elif not content_objects.has_content_object(record) or self._is_content_object_of(record):
+        elif not content_objects.has_content_object(record) or self._is_named_by(record):
             keys = (*content_objects.CONTENT_OBJECT_KEYS, SCOPE_KEY)
             where = {key: record.get(key) for key in keys if storage.meta_backend.can_hold(key)}
             storage.delete_record(record, where=where)
@@ -136,7 +136,7 @@ class ProxyStorageFieldFile(FieldFile):
         if save:
             self.instance.save()
 
-    def _is_content_object_of(self, record: dict[str, Any]) -> bool:
+    def _is_named_by(self, record: dict[str, Any]) -> bool:
         """Return whether a record names this instance and field as its content object."""
         if getattr(self.instance, "pk", None) is None:
             return False

@@ -208,7 +208,7 @@ class _FieldSave:
         return get_content_object_data(self.instance, self.field, self.using, self.meta_backend)
 
     def move(self) -> None:
-        """Make this field the one of a file that another field of the row had."""
+        """Write this field into the record of a file that another field of the row had."""
         path = self.path
         if path is None or self.change.is_written:
             return
