@@ -66,6 +66,8 @@ class ProxyStorageBase(Storage):
     Threads share an instance, which does not store any data of a call.
     """
 
+    #: Marks the class for the registry, which does not import this module.
+    is_proxy_storage = True
     #: The storage of the bytes. Use `get_original_storage` to read it.
     original_storage: Storage
     #: The meta backend, which stores the records.

@@ -43,7 +43,7 @@ def upload(name="new.txt", content=b"new"):
 
 
 class Links(HTMLParser):
-    """The targets of all links in a text, as a browser reads them."""
+    """The targets of all links in a text."""
 
     def __init__(self, html):
         super().__init__()
@@ -102,7 +102,7 @@ class TestUpdate:
         path = getattr(Document.objects.get(), field).name
         assert read(storage, path) == b"new"
         assert get_row(Document, field, path) == row_of(document, field)
-        # as with Django's field the bytes stay
+        # As with Django's field, the file is kept.
         assert read(storage, old_path) == b"old"
         assert get_row(Document, field, old_path) is None
 
@@ -133,7 +133,7 @@ class TestUpdate:
         assert get_row(Document, field, old_path) == row_of(document, field)
         assert len(list(storage.meta_backend)) == 1
 
-    def test_path_sent_as_text_is_no_file(self, form_class, field, document, old_path):
+    def test_path_sent_as_text_is_ignored(self, form_class, field, document, old_path):
         other = Document()
         form_class({field: old_path}, {}, instance=other).save()
         assert not getattr(Document.objects.get(pk=other.pk), field)
@@ -150,7 +150,7 @@ class TestWidget:
         assert target.startswith("/files/?path=%2F")
         assert "<e>" not in form.as_p()
 
-    def test_offers_to_clear_what_may_be_empty(self, form_class, field, document):
+    def test_offers_to_clear_an_optional_file(self, form_class, field, document):
         assert f'name="{field}-clear"' in form_class(instance=document).as_p()
         assert f'name="{field}-clear"' not in form_class(instance=Document()).as_p()
         assert Links(form_class(instance=Document()).as_p()).targets == []
@@ -173,11 +173,11 @@ class TestRequiredImage:
     def test_is_an_image_field(self, form_class, field):
         assert isinstance(form_class().fields[field], forms.ImageField)
 
-    def test_has_to_be_there(self, form_class, field):
+    def test_is_required(self, form_class, field):
         form = form_class({}, {})
         assert form.errors.as_data()[field][0].code == "required"
 
-    def test_is_saved_with_its_owner(self, form_class, field):
+    def test_is_saved_with_its_content_object(self, form_class, field):
         form = form_class({}, {field: upload("a.png", make_png(3, 2))})
         picture = form.save()
         image = getattr(Picture.objects.get(), field)

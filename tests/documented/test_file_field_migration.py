@@ -110,7 +110,7 @@ class TestFileFieldMigration:
         for instance, name in zip(model.objects.order_by("pk"), NAMES, strict=True):
             record = proxy_storage.meta_backend.get(f"{folder}/{name}")
             assert record.get_content_object() is None
-            instance.orm_file.claim()
+            instance.orm_file.assign()
             record = proxy_storage.meta_backend.get(f"{folder}/{name}")
             assert record["content_type_id"] == ContentType.objects.get_for_model(model).pk
             assert record["object_id"] == instance.pk

@@ -145,7 +145,7 @@ class TestNoLink:
         for document in (Document(**{field: path}), NamedDocument(code="None", **{field: path})):
             document.save()
             assert get_link(document, field) is None
-        getattr(Document.objects.get(), field).claim()
+        getattr(Document.objects.get(), field).assign()
         assert get_link(Document.objects.get(), field) is not None
 
     def test_to_a_file_that_was_replaced(self, document, field):

@@ -1,4 +1,4 @@
-"""What becomes of the owner when a field gets another file, or its row goes."""
+"""The content object of a file after its field gets another file, or its row is deleted."""
 
 import pickle
 
@@ -22,7 +22,7 @@ from tests.testapp.models import (
 )
 
 CASE_STORAGE = "tests.testapp.storages.CaseStorage"
-pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
+pytestmark = pytest.mark.usefixtures("empty_storages")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def document(field):
     return Document.objects.get(pk=document.pk)
 
 
-class TestFileThatIsLeft:
+class TestPreviousFile:
     def test_replaced_by_field_save(self, document, field):
         old = getattr(document, field).name
         new = save_file(document, field)
@@ -52,8 +52,8 @@ class TestFileThatIsLeft:
         paths = [getattr(document, field).name]
         paths += [save_file(document, field, f"{n}.txt", save=False) for n in range(3)]
         document.save()
-        *left, last = [get_row(document, field, path) for path in paths]
-        assert left == [None] * 3
+        *previous, last = [get_row(document, field, path) for path in paths]
+        assert previous == [None] * 3
         assert last == row_of(document, field)
 
     @pytest.mark.parametrize("nothing", ["", None])
@@ -70,14 +70,14 @@ class TestFileThatIsLeft:
         form_class({f"{field}-clear": "on"}, {}, instance=document).save()
         assert get_row(document, field, old) is None
 
-    def test_cleared_and_set_again_keeps_it(self, document, field):
+    def test_cleared_and_set_again_keeps_its_content_object(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         setattr(document, field, old)
         document.save()
         assert get_row(document, field, old) == row_of(document, field)
 
-    def test_waits_for_the_save_that_writes_the_field(self, document, field):
+    def test_is_released_by_the_save_that_writes_the_field(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.save(update_fields=["title"])
@@ -109,7 +109,7 @@ class TestFileThatIsLeft:
         assert get_row(document, field, old) is None
         assert get_row(document, field, new) == row_of(document, field)
 
-    def test_deferred_and_saved_without_a_look(self, document, field, django_assert_num_queries):
+    def test_deferred_and_not_read_is_not_changed(self, document, field, django_assert_num_queries):
         old = getattr(document, field).name
         deferred = Document.objects.only("title").get(pk=document.pk)
         with django_assert_num_queries(1):
@@ -120,8 +120,7 @@ class TestFileThatIsLeft:
         old = getattr(document, field).name
         other = document._meta.get_field(field).storage.save("other.txt", ContentFile(b""))
         getattr(document, field).storage.meta_backend.set_content_object(
-            dict(zip(CONTENT_OBJECT_KEYS, row_of(document, field), strict=True)),
-            other,
+            dict(zip(CONTENT_OBJECT_KEYS, row_of(document, field), strict=True)), other
         )
         deferred = Document.objects.defer(field).get(pk=document.pk)
         setattr(deferred, field, old)
@@ -129,7 +128,7 @@ class TestFileThatIsLeft:
         assert get_row(document, field, old) == row_of(document, field)
         assert get_row(document, field, other) is None
 
-    def test_read_late_or_again_is_no_change(self, document, field):
+    def test_deferred_read_and_refresh_are_not_changes(self, document, field):
         deferred = Document.objects.defer(field).get(pk=document.pk)
         old = getattr(deferred, field).name
         document.refresh_from_db()
@@ -139,7 +138,7 @@ class TestFileThatIsLeft:
             assert len(queries) == 1
         assert get_row(document, field, old) == row_of(document, field)
 
-    def test_change_that_was_taken_back_by_reading_again(self, document, field, caplog):
+    def test_refresh_discards_a_change(self, document, field, caplog):
         old = getattr(document, field).name
         setattr(document, field, "")
         document.refresh_from_db()
@@ -147,7 +146,7 @@ class TestFileThatIsLeft:
         assert get_row(document, field, old) == row_of(document, field)
         assert caplog.text == ""
 
-    def test_instance_made_by_hand_for_a_row_that_is_there(self, document, field):
+    def test_replaced_by_an_instance_with_the_key_of_an_existing_row(self, document, field):
         old = getattr(document, field).name
         by_hand = Document(pk=document.pk, **{field: SimpleUploadedFile("new.txt", b"new")})
         by_hand.save()
@@ -155,13 +154,13 @@ class TestFileThatIsLeft:
         new = getattr(by_hand, field).name
         assert get_row(document, field, new) == row_of(document, field)
 
-    def test_remembered_through_a_pickle(self, document, field):
+    def test_cleared_in_a_pickled_instance(self, document, field):
         old = getattr(document, field).name
         setattr(document, field, "")
         pickle.loads(pickle.dumps(document)).save()
         assert get_row(document, field, old) is None
 
-    def test_of_a_parent_is_left_through_the_child(self, field):
+    def test_of_a_parent_is_cleared_through_the_child(self, field):
         child = ScannedDocument()
         old = save_file(child, field)
         child = ScannedDocument.objects.get(pk=child.pk)
@@ -170,8 +169,8 @@ class TestFileThatIsLeft:
         assert get_row(child, field, old) is None
 
 
-class TestFileThatMoves:
-    """Case has two fields on one storage."""
+class TestMovedFile:
+    """Case has two fields with the same storage."""
 
     @pytest.fixture
     def case(self, settings):
@@ -195,13 +194,13 @@ class TestFileThatMoves:
         assert get_row(case, "copy", scan) == row_of(case, "copy", Case)
         assert get_row(case, "scan", copy) == row_of(case, "scan", Case)
 
-    def test_to_the_same_field_is_no_move(self, case):
+    def test_to_the_same_field_changes_nothing(self, case):
         path = case.scan.name
         case.scan = case.scan
         case.save()
         assert get_row(case, "scan", path) == row_of(case, "scan", Case)
 
-    def test_file_of_another_row_stays_there(self, case):
+    def test_file_of_another_row_is_not_moved(self, case):
         other = Case.objects.create()
         other.scan = case.scan.name
         other.copy = other.scan
@@ -210,10 +209,10 @@ class TestFileThatMoves:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestRowThatIsDeleted:
-    """A key that is used again must not give its new row the files of the old one."""
+class TestDeletedRow:
+    """A new row with the same key must not get the files of the deleted row."""
 
-    def test_its_files_have_no_owner(self, field):
+    def test_its_files_are_released(self, field):
         instance = NamedDocument(code="7-b")
         path = save_file(instance, field)
         NamedDocument.objects.get(code="7-b").delete()
@@ -261,7 +260,7 @@ class TestRowThatIsDeleted:
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
-def test_left_file_in_another_database_waits_for_the_commit():
+def test_previous_file_with_a_record_in_another_database_is_released_after_the_commit():
     document = ElsewhereDocument()
     old = save_file(document, "file")
     with transaction.atomic():
@@ -273,7 +272,7 @@ def test_left_file_in_another_database_waits_for_the_commit():
 
 @pytest.mark.django_db(transaction=True)
 class TestQueries:
-    """Of a save, beside the one that writes the row."""
+    """The queries of a save, in addition to the one that writes the row."""
 
     def count(self, function):
         ContentType.objects.get_for_model(Document)
@@ -302,7 +301,7 @@ class TestQueries:
         save_file(document, "orm_file", save=False)
         assert self.count(document.save) == 1 + 1
 
-    def test_text_costs_nothing(self):
+    def test_path_as_text_costs_nothing(self):
         document = Document.objects.create()
-        document.orm_file = "/somebody/elses.txt"
+        document.orm_file = "/another/row.txt"
         assert self.count(document.save) == 1
