@@ -22,11 +22,11 @@ from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
     FilePermission,
-    ask,
-    asks_records,
+    call_method,
     check_has_permission,
     denies_all,
     is_bool,
+    needs_record,
 )
 
 
@@ -175,9 +175,9 @@ def get_permission_filter(
         return first & get_permission_filter(composed.op2, request, view, models)
     if isinstance(permission, FilePermission):
         return _get_bounds_of_files(permission, request, view, models)
-    if not ask(permission, "has_permission", request, view):
+    if not call_method(permission, "has_permission", request, view):
         return NOBODY
-    return UNKNOWN if asks_records(permission) else EVERYBODY
+    return UNKNOWN if needs_record(permission) else EVERYBODY
 
 
 def _get_bounds_of_files(
@@ -233,7 +233,7 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
                 yield get_rule_name(rule)
             elif hasattr(rule, "find_unfiltered"):
                 yield from rule.find_unfiltered(models)
-        elif asks_records(rule):
+        elif needs_record(rule):
             yield get_rule_name(rule)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage_permissions import decide, get_readable
+from proxy_storage_permissions import evaluate, get_readable
 from tests.contract.readers import BACKENDS, MODELS, PERMISSIONS, World, ask
 from tests.safety.names import EXAMPLES
 
@@ -28,7 +28,7 @@ def get_listed(world, permissions, user):
     readable = get_readable(made, request, VIEW, MODELS)
 
     def check(record):
-        return all(decide(one, request, VIEW, record) is True for one in made)
+        return all(evaluate(one, request, VIEW, record) is True for one in made)
 
     records = RecordSet(
         [world.backend], readable.condition, check=None if readable.is_exact else check
@@ -45,7 +45,7 @@ def get_allowed(world, permissions, user, files):
     return {
         file.path
         for file in files
-        if all(decide(one, request, VIEW, world.records[file.path]) is True for one in made)
+        if all(evaluate(one, request, VIEW, world.records[file.path]) is True for one in made)
     }
 
 

@@ -18,6 +18,7 @@ def test_public_names():
         "Readable",
         "SignedLink",
         "decide",
+        "evaluate",
         "get_readable",
         "get_signed_url",
         "may_read",

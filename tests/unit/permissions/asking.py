@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from proxy_storage.content_objects import get_content_object_data
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage_permissions import FilePermission, decide, get_readable, owned_by
+from proxy_storage_permissions import FilePermission, evaluate, get_readable, owned_by
 from tests.testapp.models import Document
 
 VIEW = SimpleNamespace(asks_for_one_file=True)
@@ -45,7 +45,7 @@ def own(instance, name, /, **changes):
 def is_allowed(permission, user, record):
     """Whether a user gets the file."""
     instance, request = permission(), ask(user)
-    early, answer = decide(instance, request, VIEW), decide(instance, request, VIEW, record)
+    early, answer = evaluate(instance, request, VIEW), evaluate(instance, request, VIEW, record)
     assert isinstance(answer, bool)
     # what is said without a record holds with it
     assert early in (None, answer)

@@ -15,7 +15,7 @@ from proxy_storage_permissions import (
     HasModelPermission,
     HasObjectPermission,
     IsOwner,
-    decide,
+    evaluate,
 )
 from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask
 
@@ -74,7 +74,7 @@ def test_truth_table(permission, expected, people, resume):
     ],
 )
 def test_without_a_record(people, permission, expected):
-    assert decide(permission(), ask(people["owner"]), SimpleNamespace()) is expected
+    assert evaluate(permission(), ask(people["owner"]), SimpleNamespace()) is expected
 
 
 @pytest.mark.parametrize("permission", [IsOwner("user"), Rules(), IsOwner("user") | Rules])
@@ -109,4 +109,4 @@ def test_equal_permissions_are_of_one_class_with_the_same_arguments():
 
 def test_view_is_not_asked_for_more_than_it_says(people):
     record = MetaBackendObject(path="/x")
-    assert decide(AllowAny(), ask(people["anonymous"]), SimpleNamespace(), record) is True
+    assert evaluate(AllowAny(), ask(people["anonymous"]), SimpleNamespace(), record) is True

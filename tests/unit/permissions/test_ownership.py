@@ -183,7 +183,7 @@ class TestWrongConfiguration:
         )
         record = own(entry, "id")
         assert allowed(IsOwner("user"), people, record) == {"staff"}
-        with pytest.raises(ConfigurationError, match="not the model of users"):
+        with pytest.raises(ConfigurationError, match="not the user model auth"):
             allowed(IsOwner("content_type"), people, record)
 
     def test_list_of_files_of_a_model_without_such_a_relation(self, people):

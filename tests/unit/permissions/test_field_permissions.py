@@ -132,9 +132,9 @@ class TestWrongConfiguration:
             permissions = {"orm_file": AllowAny}
 
         record = own(ScannedDocument.objects.create(), "orm_file")
-        with pytest.raises(ConfigurationError, match=r"declared by testapp\.Document"):
+        with pytest.raises(ConfigurationError, match=r"inherits from testapp\.Document"):
             allowed(ScannedFiles, people, record)
-        with pytest.raises(ConfigurationError, match=r"declared by testapp\.Document"):
+        with pytest.raises(ConfigurationError, match=r"inherits from testapp\.Document"):
             get_readable([ScannedFiles()], ask(people["owner"]), VIEW)
 
     def test_rules_for_a_proxy_model_are_those_of_its_table(self, people):
@@ -152,7 +152,9 @@ class TestWrongConfiguration:
             model = JobApply
             permissions = {"photo": AllowAny}
 
-        with pytest.raises(ConfigurationError, match=r"jobs\.JobApply.* no field 'photo'"):
+        with pytest.raises(
+            ConfigurationError, match=r"'photo', which is not a field of jobs\.JobApply"
+        ):
             allowed(OldFiles, people, MetaBackendObject({**resume, "field": "photo"}))
-        with pytest.raises(ConfigurationError, match="no field 'photo'"):
+        with pytest.raises(ConfigurationError, match="'photo', which is not a field"):
             get_readable([OldFiles()], ask(people["owner"]), VIEW)

@@ -21,7 +21,7 @@ from proxy_storage_permissions import (
     FieldPermissions,
     HasValidSignature,
     IsOwner,
-    decide,
+    evaluate,
     get_signed_url,
     may_read,
 )
@@ -117,7 +117,7 @@ class ReadsAuth(BasePermission):
 def test_rule_that_reads_the_authentication_keeps_the_user(people, records, auth):
     request = RequestFactory().get("/")
     request.user, request.auth = people["staff"], auth
-    assert decide((ReadsAuth & IsAdminUser)(), request, None, records["orm_file"]) is True
+    assert evaluate((ReadsAuth & IsAdminUser)(), request, None, records["orm_file"]) is True
     rules = [ReadsAuth, IsAdminUser]
     assert may_read(people["staff"], records["orm_file"], permission_classes=rules)
     assert (request.user, request.auth) == (people["staff"], auth)
@@ -146,10 +146,10 @@ def test_plain_request_and_no_view(people, records):
     for who, expected in (("owner", True), ("stranger", False), ("anonymous", False)):
         request = RequestFactory().get("/")
         request.user = people[who]
-        assert decide(DocumentFiles(), request, None, records["orm_file"]) is expected
+        assert evaluate(DocumentFiles(), request, None, records["orm_file"]) is expected
     without = RequestFactory().get("/")
-    assert decide(DocumentFiles(), without, None, records["orm_file"]) is False
-    assert decide(IsAdminUser(), without) is False
+    assert evaluate(DocumentFiles(), without, None, records["orm_file"]) is False
+    assert evaluate(IsAdminUser(), without) is False
 
 
 @pytest.mark.parametrize("permission", [DjangoModelPermissions, ~DjangoModelPermissions])

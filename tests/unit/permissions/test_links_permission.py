@@ -12,7 +12,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from proxy_storage.content_objects import get_content_object_data
-from proxy_storage_permissions import FieldPermissions, IsOwner, decide
+from proxy_storage_permissions import FieldPermissions, IsOwner, evaluate
 from proxy_storage_permissions.links import HasValidSignature, get_signed_url, revoke_links
 from tests.testapp.models import Document
 from tests.unit.permissions.links import EVERYBODY, save
@@ -52,7 +52,7 @@ def make_request(url, user=EVERYBODY, method="GET"):
 
 
 def is_allowed(record, url, view=VIEW, method="GET", user=EVERYBODY):
-    return decide(HasValidSignature(), make_request(url, user, method), view, record)
+    return evaluate(HasValidSignature(), make_request(url, user, method), view, record)
 
 
 class TestFile:
@@ -64,7 +64,7 @@ class TestFile:
         assert not is_allowed(record, "/files/?path=%2Fa.txt")
 
     def test_is_asked_for_its_record(self, url):
-        assert decide(HasValidSignature(), make_request(url), VIEW) is None
+        assert evaluate(HasValidSignature(), make_request(url), VIEW) is None
 
     def test_is_nobodys_once_links_are_revoked(self, record, url):
         revoke_links(record)
@@ -91,7 +91,7 @@ def test_truth_table(permission, with_link, without, record, url, people):
         allowed = {
             who
             for who, user in people.items()
-            if decide(permission(), make_request(asked, user), VIEW, record)
+            if evaluate(permission(), make_request(asked, user), VIEW, record)
         }
         assert allowed == expected
 
@@ -109,7 +109,7 @@ def test_it_may_be_the_rule_of_a_field(storage, people):
         allowed = {
             who
             for who, user in people.items()
-            if decide(Files(), make_request(url, user), VIEW, record)
+            if evaluate(Files(), make_request(url, user), VIEW, record)
         }
         assert allowed == expected
 
@@ -166,10 +166,9 @@ class TestAction:
             actions = ("preview",)
 
         view = SimpleNamespace(asks_for_one_file=True, action="preview")
-        assert decide(Signed(), make_request(url), view, record) is True
-        assert (
-            decide(Signed(), make_request(url), SimpleNamespace(action="download"), record) is False
-        )
+        assert evaluate(Signed(), make_request(url), view, record) is True
+        view = SimpleNamespace(action="download")
+        assert evaluate(Signed(), make_request(url), view, record) is False
 
 
 def test_view_of_the_project_asks_as_for_any_permission(record, url):

@@ -17,7 +17,7 @@ from proxy_storage_permissions import (
     HasModelPermission,
     HasObjectPermission,
     IsOwner,
-    decide,
+    evaluate,
     get_readable,
 )
 from tests.testapp.models import Document
@@ -66,7 +66,7 @@ NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User, *LAZY]
 @pytest.mark.parametrize("who", ["owner", "staff"])
 def test_is_an_error_whatever_the_operators(people, permission, who, recwarn):
     with pytest.raises(RuleError):
-        decide(permission(), ask(people[who]), VIEW, RECORD)
+        evaluate(permission(), ask(people[who]), VIEW, RECORD)
     gc.collect()
     assert not recwarn.list  # No coroutine that was never awaited.
 
@@ -80,8 +80,8 @@ def test_opens_no_list(people, permission):
 
 
 def test_is_not_asked_for_where_another_answer_settles_it(people):
-    assert decide((IsAdminUser | AsyncForRequests)(), ask(people["staff"]), VIEW, RECORD) is True
-    assert decide((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
+    assert evaluate((IsAdminUser | AsyncForRequests)(), ask(people["staff"]), VIEW, RECORD) is True
+    assert evaluate((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
 
 
 @pytest.mark.parametrize("name", ["has_object_permission", "get_filter", "get_permission_filter"])
@@ -100,7 +100,7 @@ def test_rule_of_a_field(people):
 
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match="AsyncForRequests"):
-        decide(Fields(), ask(people["owner"]), VIEW, record)
+        evaluate(Fields(), ask(people["owner"]), VIEW, record)
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -114,7 +114,7 @@ def test_method_of_the_instance(people, monkeypatch, is_async):
     monkeypatch.setattr(Document, "can_read_file", coroutine if is_async else number, raising=False)
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match=r"Document.can_read_file\(\)"):
-        decide(CanReadFile(), ask(people["owner"]), VIEW, record)
+        evaluate(CanReadFile(), ask(people["owner"]), VIEW, record)
 
 
 @pytest.mark.parametrize("permission", [HasModelPermission(), HasObjectPermission()])
@@ -127,7 +127,7 @@ def test_answer_of_the_user(people, permission):
 
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match=r"Requester.has_perm\(\)"):
-        decide(permission, ask(Requester(pk=1)), VIEW, record)
+        evaluate(permission, ask(Requester(pk=1)), VIEW, record)
 
 
 class TestBases:
@@ -145,7 +145,9 @@ class TestBases:
         ],
     )
     def test_of_any_kind(self, bases):
-        with pytest.raises(ConfigurationError, match=r"Both is decided .* inherits from .*'&'"):
+        with pytest.raises(
+            ConfigurationError, match=r"Both is evaluated for records only.* inherits from .*'&'"
+        ):
             type("Both", bases, {})
 
     def test_that_has_other_methods_is_none(self):
@@ -231,7 +233,7 @@ class TestQuestionsThatNobodyWouldAsk:
         for record in (RECORD, None):
             for permission in (rule(), (~Pub | rule)(), (Pub & rule)()):
                 with pytest.raises(RuleError, match=r"never called.*'&'"):
-                    decide(permission, ask(people["staff"]), VIEW, record)
+                    evaluate(permission, ask(people["staff"]), VIEW, record)
 
     def test_of_lists(self, people, rule):
         for permission in (rule(), (Pub & rule)()):

@@ -78,6 +78,6 @@ def test_records_without_version_have_links_that_cannot_be_revoked(storage, sett
     record = save(plain)
     link = get_signed_url(record)
     assert is_good(link, record)
-    with pytest.raises(ConfigurationError, match="Mix LinkVersionMixin into its model"):
+    with pytest.raises(ConfigurationError, match="Add LinkVersionMixin to the model"):
         revoke_links(record)
     assert is_good(link, plain.get_meta_backend_obj(record["path"]))

@@ -17,13 +17,8 @@ from proxy_storage_permissions import (
     get_readable,
     get_signed_url,
 )
-from proxy_storage_permissions.links import is_valid_link
-from proxy_storage_permissions.ownership import (
-    get_key,
-    get_model_label,
-    is_logged_in,
-    is_user,
-)
+from proxy_storage_permissions.links import get_key, get_model_label, is_valid_link
+from proxy_storage_permissions.ownership import is_logged_in, is_user
 from tests.testapp.models import Document, Team
 from tests.unit.permissions.asking import VIEW, ask, is_allowed, own
 
