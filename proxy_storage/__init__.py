@@ -1,3 +1,3 @@
-"""A Django storage in front of any other storage, with one record for every file."""
+"""Django storages that keep a record for each file of another storage."""
 
 __version__ = "1.0.0.dev0"

@@ -10,7 +10,13 @@ from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.headers import get_file_headers, keep_framing
 from proxy_storage.serving.sendfile import SendfileServer, is_set_up_for
 from proxy_storage.serving.streaming import STREAMING
-from proxy_storage.settings import SETTING, build, cached, get_for_storage, proxy_storage_settings
+from proxy_storage.settings import (
+    SETTING,
+    build_backend,
+    cached,
+    get_for_storage,
+    proxy_storage_settings,
+)
 
 # where nothing is configured
 SENDFILE = SendfileServer()
@@ -83,6 +89,6 @@ def get_servers() -> dict[str, ServerBase]:
     """
     configured = proxy_storage_settings.get_dict("SERVERS")
     return {
-        key: build(f"{SETTING}['SERVERS'][{key!r}]", entry, ServerBase)
+        key: build_backend(f"{SETTING}['SERVERS'][{key!r}]", entry, ServerBase)
         for key, entry in configured.items()
     }

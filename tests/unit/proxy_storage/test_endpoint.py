@@ -28,7 +28,7 @@ def test_endpoint_of_the_project(settings):
 
 def test_endpoint_that_is_not_there(settings):
     settings.PROXY_STORAGE = {"FILE_URL_NAME": "nowhere"}
-    with pytest.raises(ConfigurationError, match="No URL is named 'nowhere'"):
+    with pytest.raises(ConfigurationError, match="No URL with the name 'nowhere'"):
         get_file_url("/a.txt", "orm_disk")
 
 

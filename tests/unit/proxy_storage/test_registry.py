@@ -120,7 +120,7 @@ class TestStorages:
 
     def test_alias_that_is_the_name_of_a_class(self, settings):
         settings.STORAGES = {"orm_disk": configure()}
-        with pytest.raises(DuplicateRegistrationError, match="could be of either"):
+        with pytest.raises(DuplicateRegistrationError, match="Rename one of them"):
             registry.get_proxy_storage_names()
 
     def test_what_django_cannot_import_is_left_to_django(self, settings):
@@ -144,7 +144,7 @@ class TestStorages:
             ({"original_storages": {"disk": DISK}}, "subclass it with MultipleOriginalStorages"),
             ({"meta_backend": None}, "incomplete: .* 'meta_backend'"),
             ({"meta_backend": {"BACKEND": "no.Where"}}, "'meta_backend' .* cannot be built"),
-            ({"meta_backend": DISK}, "is a FileSystemStorage, not a MetaBackendBase"),
+            ({"meta_backend": DISK}, "must be a MetaBackendBase, not FileSystemStorage"),
             ({"meta_backend": {}}, "'meta_backend' .* cannot be built"),
             ({"unknown": 1}, "cannot be built: .*'unknown'"),
         ],

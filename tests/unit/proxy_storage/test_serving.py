@@ -84,7 +84,7 @@ class TestChoice:
             ({**X_ACCEL, "OPTIONS": {"location": "/%41/"}}, "letters"),
             ({**X_ACCEL, "OPTIONS": {"location": "/a b/"}}, "letters"),
             ({**X_ACCEL, "OPTIONS": {"location": "/é/"}}, "letters"),
-            ({"BACKEND": "builtins.dict"}, "not a ServerBase"),
+            ({"BACKEND": "builtins.dict"}, "must be a ServerBase"),
         ],
     )
     def test_entry_that_cannot_be_used(self, settings, entry, message):
