@@ -47,7 +47,9 @@ def test_settings_page_has_every_check():
     for package in PACKAGES:
         for folder in package.__path__:
             for file in Path(folder).rglob("*.py"):
-                ids |= set(re.findall(r'"(proxy_storage\w*\.[EW]\d+)"', file.read_text()))
+                text = file.read_text()
+                ids |= set(re.findall(r'"(proxy_storage\w*\.[EW]\d+)"', text))
+                ids |= {f"{package.__name__}.{n}" for n in re.findall(r'"([EW]\d{3})"', text)}
     assert len(ids) >= 6
     page = (DOCS / "settings.md").read_text()
     for check_id in ids:

@@ -75,9 +75,9 @@ def test_types_of_the_project(settings):
         {".step": "text/plain\r\nX: y"},
     ],
 )
-def test_check(settings, value):
+def test_wrong_types_of_the_project_give_an_error(settings, value):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "MIME_TYPES": value}
     errors = [message for message in check_settings(None) if message.id == "proxy_storage.E015"]
     (error,) = errors
-    assert "must be a dict of extensions" in error.msg
+    assert "MIME_TYPES'] must be a dict" in error.msg
     assert error.hint
