@@ -85,10 +85,10 @@ class FilePermission(OperationHolderMixin, BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the view calls `has_object_permission` for this request.
 
-        Only a view with the attribute ``asks_for_one_file`` does so. Other views, such as lists,
-        may never check the record, so they are denied.
+        Only a view with the attribute ``checks_record`` does so. Other views, such as lists, may
+        never check the record, so they are denied.
         """
-        return bool(getattr(view, "asks_for_one_file", False))
+        return bool(getattr(view, "checks_record", getattr(view, "asks_for_one_file", False)))
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
@@ -133,7 +133,7 @@ class StandInView:
     """
 
     action = "download"
-    asks_for_one_file = True
+    checks_record = True
 
     def get_queryset(self) -> Any:
         """Refuse to return a queryset, which DRF's model permissions require.
