@@ -1,4 +1,4 @@
-"""Who asks for which files, and what each permission says: the truth that lists are held to."""
+"""Users, files, and the files that each permission allows, for the tests of lists."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ from tests.testapp.models import (
     Team,
 )
 
-#: one for each kind of key: a number, a UUID, text
+#: one model for each type of key: a number, a UUID, text
 MODELS = (Document, KeyedDocument, NamedDocument)
 BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
@@ -38,11 +38,11 @@ BACKENDS = [
 USERS = {
     "stranger": {},
     "owner": {},
-    "member": {},  # of two teams of what the owner has
-    "clerk": {},  # has Django's permission for one model
-    "friend": {},  # has it for instances, as a user and as one of a group
+    "member": {},  # A member of two teams of the content objects of the owner.
+    "clerk": {},  # Has the Django permission for one model.
+    "friend": {},  # Has the permission for instances, as a user and through a group.
     "staff": {"is_staff": True},
-    "inactive": {"is_active": False},  # has all that the others have
+    "inactive": {"is_active": False},  # Has the permissions of all others.
     "root": {"is_superuser": True},
     "retired": {"is_superuser": True, "is_active": False},
 }
@@ -50,7 +50,7 @@ USERS = {
 
 @dataclass(frozen=True)
 class File:
-    """One file, and what is so about its owner."""
+    """A file, its content object and its owner."""
 
     path: str
     model: type | None = None
@@ -60,14 +60,14 @@ class File:
 
 
 class IsMongoFile(FilePermission):
-    """Has told lists nothing."""
+    """A permission without a filter."""
 
     def has_object_permission(self, request, view, obj):
         return obj.get("field") == "mongo_file"
 
 
 class IsOrmFile(FilePermission):
-    """Has told lists all."""
+    """A permission with a filter."""
 
     def has_object_permission(self, request, view, obj):
         return obj.get("field") == "orm_file"
@@ -77,7 +77,7 @@ class IsOrmFile(FilePermission):
 
 
 class IsLoggedInForMongoFiles(BasePermission):
-    """Is of DRF's kind, with both of its questions."""
+    """A DRF permission with both methods."""
 
     def has_permission(self, request, view):
         return request.user.is_authenticated
@@ -166,7 +166,7 @@ PERMISSIONS = {
 
 
 class World:
-    """People, instances, and their files in a meta backend.
+    """Users, instances, and their files in a meta backend.
 
     Args:
         backend: the meta backend.
@@ -178,9 +178,9 @@ class World:
             name: User.objects.create(username=name, **has) for name, has in USERS.items()
         }
         self.people = {"anonymous": AnonymousUser(), **self.users}
-        #: files about which permissions speak
+        #: files of the known models, and without a content object
         self.files = []
-        #: and others, which only those show that see no difference between files
+        #: files of other models, which are listed only if all files are
         self.strange_files = []
         self._make_owned_files()
         self._make_other_files()
@@ -235,7 +235,7 @@ class World:
         for number in (stale.pk, 9999):
             file = File(f"/strange/{number}", None, "orm_file")
             self._write(file, self.strange_files, content_type_id=number, object_id="1")
-        # no field says so: the files of a child are those of its parent
+        # The content object of a file of a child is its parent.
         scanned = ScannedDocument.objects.get()
         file = File("/strange/child", ScannedDocument, "orm_file", "owner", exists=True)
         self._write(file, self.strange_files, object_id=scanned.pk)
@@ -267,5 +267,5 @@ class World:
 
 
 def ask(user, method="GET"):
-    """The request of a user, as permissions see it."""
+    """Return a request of a user, with the attributes that permissions use."""
     return SimpleNamespace(user=user, method=method, query_params=QueryDict())

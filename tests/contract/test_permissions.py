@@ -1,4 +1,4 @@
-"""Who may read which file, and that a list shows just these: every class, every operator."""
+"""Lists have the files that each permission allows, for all classes and operators."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from proxy_storage_permissions import evaluate, get_readable
 from tests.contract.readers import BACKENDS, MODELS, PERMISSIONS, World, ask
 from tests.safety.names import EXAMPLES
 
-# as of a list that asks each record, where it has to
+# The view of a list that checks each record, if that is necessary.
 VIEW = SimpleNamespace(asks_for_one_file=True)
 
 
@@ -22,7 +22,7 @@ def world(backend, settings):
 
 
 def get_listed(world, permissions, user):
-    """The paths of a list, and whether the database found them alone."""
+    """Return the paths of a list, and whether the filter was exact."""
     request = ask(user)
     made = [permission() for permission in permissions]
     readable = get_readable(made, request, VIEW, MODELS)
@@ -39,7 +39,7 @@ def get_listed(world, permissions, user):
 
 
 def get_allowed(world, permissions, user, files):
-    """The paths of these files that the user gets."""
+    """Return the paths of these files that the user may read."""
     request = ask(user)
     made = [permission() for permission in permissions]
     return {
@@ -50,7 +50,7 @@ def get_allowed(world, permissions, user, files):
 
 
 def check_list(world, permission, is_allowed, who):
-    """Compare the list of somebody with what is true."""
+    """Compare the list of a user with the expected files."""
     user = world.people[who]
     strange = {file.path for file in world.strange_files}
     listed, _ = get_listed(world, [permission], user)
@@ -84,7 +84,7 @@ FORMULAS = st.recursive(
 
 
 def build(formula):
-    """The permission that a formula names, and the truth about it."""
+    """Return the permission of a formula, and the expected results."""
     if isinstance(formula, str):
         return PERMISSIONS[formula]
     operator, *operands = formula
