@@ -358,12 +358,9 @@ def may_read(
     from django.contrib.auth.models import AnonymousUser
 
     # A copy of a DRF request would share Django's request, and change its user.
-    django_request: Any = getattr(request, "_request", request)
-    if request is None:
-        django_request = HttpRequest()
-        django_request.method = "GET"
-    else:
-        django_request = copy.copy(django_request)
+    original = HttpRequest() if request is None else getattr(request, "_request", request)
+    django_request: Any = copy.copy(original)
+    django_request.method = django_request.method or "GET"
     if user is not getattr(django_request, "user", None):
         django_request.auth = None
     django_request.user = AnonymousUser() if user is None else user

@@ -95,14 +95,14 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
         ConfigurationError: the proxy storage is not registered.
     """
     cls = type(proxy_storage)
+    arguments = getattr(proxy_storage, "_constructor_args", None)  # Set by deconstructible.
     for name, registered in get_proxy_storage_classes().items():
         if cls is registered:
             return name
     for alias, options in get_proxy_storage_aliases().items():
         # The arguments are compared, so that storages are not built, which may need a server. A
         # migration builds an equal storage from the same options.
-        arguments = ((), options.get("OPTIONS", {}))
-        if _import_proxy_storage(options) is cls and _get_arguments(proxy_storage) == arguments:
+        if _import_proxy_storage(options) is cls and arguments == ((), options.get("OPTIONS", {})):
             return alias
     raise ConfigurationError(
         f"{cls.__qualname__} is not registered. Add "
@@ -112,11 +112,6 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     )
 
 
-def _get_arguments(proxy_storage: Any) -> Any:
-    """Return the arguments of the constructor, which Django's ``deconstructible`` stores."""
-    return getattr(proxy_storage, "_constructor_args", None)
-
-
 @cached
 def get_proxy_storage(name: str) -> ProxyStorageBase:
     """Return the proxy storage with a registered name. A process has one instance of each.
@@ -124,7 +119,20 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
     Raises:
         ConfigurationError: the name is not registered, or the proxy storage cannot be built.
     """
-    storage: ProxyStorageBase = _make(name)
+    classes = get_proxy_storage_classes()
+    if name not in classes and name not in get_proxy_storage_aliases():
+        raise ConfigurationError(
+            f"No proxy storage is registered as {name!r}. "
+            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
+        )
+    storage: Any
+    try:
+        storage = classes[name]() if name in classes else storages[name]
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The proxy storage {name!r} cannot be built: {error}. The constructor of a class in "
+            "PROXY_STORAGE_CLASSES must not require arguments."
+        ) from error
     try:
         storage.get_original_storage(), storage.meta_backend
     except AttributeError as error:
@@ -132,24 +140,7 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
             f"The proxy storage {name!r} is incomplete: {error}. Set original_storage and "
             "meta_backend on its class."
         ) from error
-    return storage
-
-
-def _make(name: str) -> Any:
-    try:
-        if name in get_proxy_storage_classes():
-            return get_proxy_storage_classes()[name]()
-        if name in get_proxy_storage_aliases():
-            return storages[name]
-    except TypeError as error:
-        raise ConfigurationError(
-            f"The proxy storage {name!r} cannot be built: {error}. The constructor of a class in "
-            "PROXY_STORAGE_CLASSES must not require arguments."
-        ) from error
-    raise ConfigurationError(
-        f"No proxy storage is registered as {name!r}. "
-        f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
-    )
+    return storage  # type: ignore[no-any-return]  # The class is registered.
 
 
 @cached

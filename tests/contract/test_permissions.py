@@ -12,7 +12,7 @@ from tests.contract.readers import BACKENDS, MODELS, PERMISSIONS, World, ask
 from tests.safety.names import EXAMPLES
 
 # The view of a list that checks each record, if that is necessary.
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage_permissions import FilePermission, evaluate, get_readable, owned_by
 from tests.testapp.models import Document
 
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 EVERYBODY = {"anonymous", "stranger", "owner", "staff"}
 
 

@@ -79,10 +79,15 @@ def test_result_without_a_record(people, permission, expected):
 
 @pytest.mark.parametrize("permission", [IsOwner("user"), Rules(), IsOwner("user") | Rules])
 def test_views_that_do_not_check_records_are_denied(people, permission):
-    for view in (SimpleNamespace(), SimpleNamespace(asks_for_one_file=False)):
+    for view in (SimpleNamespace(), SimpleNamespace(checks_record=False)):
         for user in people.values():
             assert not permission().has_permission(ask(user), view)
     assert permission().has_permission(ask(people["owner"]), VIEW)
+
+
+def test_former_name_of_checks_record_works(people):
+    view = SimpleNamespace(asks_for_one_file=True)
+    assert IsOwner().has_permission(ask(people["owner"]), view)
 
 
 def test_class_with_has_permission_is_refused():

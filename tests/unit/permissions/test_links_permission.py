@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.django_db(databases=["default", "other"]),
     pytest.mark.parametrize("storage", ["orm-memory", "mongo-memory"], indirect=True),
 ]
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 FIELD = Document._meta.get_field("orm_file")
 
 
@@ -152,7 +152,7 @@ class TestAction:
         ],
     )
     def test_only_actions_for_the_file_are_allowed(self, record, url, action, expected):
-        view = SimpleNamespace(asks_for_one_file=True, action=action)
+        view = SimpleNamespace(checks_record=True, action=action)
         assert is_allowed(record, url, view) is expected
 
     def test_link_for_delete_allows_deleting(self, record, url):
@@ -165,7 +165,7 @@ class TestAction:
         class Signed(HasValidSignature):
             actions = ("preview",)
 
-        view = SimpleNamespace(asks_for_one_file=True, action="preview")
+        view = SimpleNamespace(checks_record=True, action="preview")
         assert evaluate(Signed(), make_request(url), view, record) is True
         view = SimpleNamespace(action="download")
         assert evaluate(Signed(), make_request(url), view, record) is False
@@ -174,7 +174,7 @@ class TestAction:
 def test_view_of_the_project_calls_check_object_permissions(record, url):
     class FileView(APIView):
         permission_classes = [HasValidSignature]
-        asks_for_one_file = True
+        checks_record = True
 
         def get(self, request):
             self.check_object_permissions(request, record)

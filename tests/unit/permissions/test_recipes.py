@@ -103,7 +103,7 @@ def test_only_recipe_5_accepts_links(people, document, monkeypatch, number):
         document.orm_file.name
     )
     request = Request(APIRequestFactory().get(get_signed_url(record).url))
-    view = SimpleNamespace(action="download", asks_for_one_file=True)
+    view = SimpleNamespace(action="download", checks_record=True)
     is_open = permission().has_permission(request, view)
     is_open = is_open and permission().has_object_permission(request, view, record)
     assert is_open is (number == 5)
