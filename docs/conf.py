@@ -41,8 +41,6 @@ napoleon_numpy_docstring = False
 autodoc_default_options = {
     "members": True,
     "show-inheritance": True,
-    # each name once, in the module that defines it
-    "ignore-module-all": True,
     "exclude-members": "deconstruct",
 }
 autodoc_member_order = "bysource"

@@ -1,4 +1,4 @@
-"""DRF permission classes that decide by the owner of a file.
+"""DRF permission classes for files, which depend on the content object and the field of a file.
 
 Installed as ``proxy_storage_permissions``::
 
@@ -10,13 +10,12 @@ Installed as ``proxy_storage_permissions``::
         permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
 """
 
-from .base import DenyAll, FilePermission, decide
+from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
-from .rules import may_read
 
 __all__ = [
     "CanReadFile",
@@ -31,6 +30,7 @@ __all__ = [
     "SignedLink",
     "content_object_in",
     "decide",
+    "evaluate",
     "get_readable",
     "get_signed_url",
     "may_read",

@@ -1,10 +1,12 @@
-"""What the permission classes have in common."""
+"""The base of the permission classes, and the evaluation of permissions."""
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Collection
-from typing import Any, Self
+import logging
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import PermissionDenied
@@ -19,51 +21,55 @@ from proxy_storage.exceptions import ConfigurationError, RuleError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
 
-_COMBINE = (
-    "Write what depends on the request as a permission class of its own, and combine the two "
-    "with '&'."
-)
+from .settings import get_reading_classes
 
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
 
-def _find_base_with_has_permission(cls: type) -> type | None:
-    """Return the class that `has_permission` of another kind comes from, if there is one."""
-    others = (base for base in cls.__mro__ if base not in FilePermission.__mro__)
-    return next((base for base in others if "has_permission" in vars(base)), None)
+logger = logging.getLogger("proxy_storage_permissions")
+
+_COMBINE = "Put this condition into a separate permission class, and combine the two with '&'."
 
 
 class FilePermission(OperationHolderMixin, BasePermission):
-    """A permission that is decided by a file's record.
+    """Base class of permissions that depend on the record of a file.
 
     Instances can be used wherever DRF takes a class, so a permission may have arguments:
     ``IsOwner("user") | IsAdminUser``.
 
-    Nothing is allowed until a subclass says so in `has_object_permission`. A list asks each
-    record, unless the subclass also says in `get_filter` which records it allows. Whoever
-    overrides the first alone is asked record by record again, whatever the parent's filter.
+    A subclass overrides `has_object_permission`; without it, all requests are denied. It may also
+    override `get_filter`, so that a list selects the allowed records with a query. Without a
+    filter, a list calls `has_object_permission` for each record. A subclass that overrides
+    `has_object_permission` alone does not use the filter of its parent.
 
     Raises:
-        ConfigurationError: a subclass defines `has_permission`, or inherits it from another
-            class. This method is never called: combine the two classes with ``&``. Or one of
-            the methods is a coroutine function.
-        RuleError: when it is asked, and has got another `has_permission` later.
+        ConfigurationError: a subclass defines or inherits another `has_permission`, which would
+            never be called, or one of the methods is a coroutine function.
+        RuleError: on use, if the class has got another `has_permission` later.
 
     Source: https://www.django-rest-framework.org/api-guide/permissions/
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        base = _find_base_with_has_permission(cls)
-        if base is not None:
+        others = [
+            base
+            for base in cls.__mro__
+            if "has_permission" in vars(base) and base not in FilePermission.__mro__
+        ]
+        if others:
+            base = others[0]
             where = "" if base is cls else f", which it inherits from {base.__qualname__},"
             raise ConfigurationError(
-                f"{cls.__qualname__} is decided by records alone, so its has_permission{where} "
+                f"{cls.__qualname__} is evaluated for records only, so its has_permission{where} "
                 f"would never be called. {_COMBINE}"
             )
         for name in ("has_object_permission", "get_filter", "get_permission_filter"):
             if iscoroutinefunction(getattr(cls, name, None)):
                 raise ConfigurationError(
-                    f"{cls.__qualname__}.{name} must not be a coroutine function: rules are "
-                    "called synchronously. Write it with 'def'."
+                    f"{cls.__qualname__}.{name} must not be a coroutine function, because "
+                    "permissions are called synchronously. Define it with 'def'."
                 )
 
     def __eq__(self, other: object) -> bool:
@@ -73,120 +79,137 @@ class FilePermission(OperationHolderMixin, BasePermission):
         return hash(type(self))
 
     def __call__(self) -> Self:
-        """Return itself: DRF calls what it finds in ``permission_classes``."""
+        """Return this instance: DRF calls each entry of ``permission_classes``."""
         return self
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Let a request pass that is about one file; its record decides.
+        """Return whether the view calls `has_object_permission` for this request.
 
-        A view that does not say so (``asks_for_one_file``) may never ask the record, as
-        in a list, so there nothing is allowed.
+        Only a view with the attribute ``checks_record`` does so. Other views, such as lists, may
+        never check the record, so they are denied.
         """
-        return bool(getattr(view, "asks_for_one_file", False))
+        return bool(getattr(view, "checks_record", getattr(view, "asks_for_one_file", False)))
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Tell whether the requester may have the file; by default nobody may."""
+        """Return whether the request is allowed for a file; by default it is not.
+
+        Args:
+            request: the request, with its user.
+            view: the view.
+            obj: the file's record.
+        """
         return False
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
-        """Tell which records `has_object_permission` allows, so that a list asks none of them.
+        """Return a condition for the records that `has_object_permission` allows.
 
         Args:
             request: the request, with its user.
             view: the view that makes the list.
-            models: the models whose files are asked about. Files without owner are, too; of
-                all others nothing has to be said, and none is shown by what is said here.
+            models: the models of the content objects. The condition is used for files of these
+                models, and for files without a content object. Files of other models are not
+                listed.
 
         Returns:
-            A condition (`proxy_storage.meta_backends.queries`) that exactly the allowed
-            records fulfil, such as `filters.content_object_in` makes it; ``True`` for all of them,
-            ``False`` for none; ``None`` where only each record can tell.
+            A condition (`proxy_storage.meta_backends.queries`) that selects exactly the allowed
+            records, such as one made by `content_object_in`; ``True`` for all records, ``False`` for none;
+            ``None`` if `has_object_permission` has to be called for each record.
         """
         return False if denies_all(self) else None
 
 
 class DenyAll(FilePermission):
-    """Allow nobody: for a field whose files nobody may read."""
+    """Deny all requests: for a field whose files must not be read."""
 
 
-class Outside:
-    """The view that permissions get from a caller without a view.
+class StandInView:
+    """The view that is passed to permissions if there is no view.
 
     Its action is the download of one file.
     """
 
     action = "download"
-    asks_for_one_file = True
+    checks_record = True
 
     def get_queryset(self) -> Any:
-        """Refuse to give a queryset, for which Django REST framework's model permissions ask.
+        """Refuse to return a queryset, which DRF's model permissions require.
 
         Raises:
             RuleError: always.
         """
         raise RuleError(
-            "A permission class asked the view for a queryset, but records are not rows of a "
-            "model. Use HasModelPermission or HasObjectPermission."
+            "A permission class called get_queryset() of the view, but records are not rows of a "
+            "model. Use HasModelPermission or HasObjectPermission instead."
         )
 
 
-def decide(
+def evaluate(
     permission: Any,
     request: Request | HttpRequest,
     view: APIView | None = None,
     obj: MetaBackendObject | None = None,
 ) -> bool | None:
-    """Decide one permission, composed or not.
+    """Evaluate a permission, which may be composed with ``& | ~``.
 
-    DRF asks ``has_permission`` and ``has_object_permission`` of a composed permission
-    apart from each other, and ``~`` turns each of them around: ``~IsOwner()`` would
-    refuse every request before a record is seen. Here each single permission gives one
-    answer, and the operators are applied to the answers.
+    DRF calls ``has_permission`` and ``has_object_permission`` of a composed permission in two
+    separate steps, and ``~`` negates each step: ``~IsOwner()`` would refuse every request before
+    the record is known. This function evaluates each single permission to one result, and
+    applies the operators to the results.
 
     Args:
-        permission: an instance, as DRF's ``get_permissions`` gives it.
-        request: the request, with its user: one of DRF or of Django.
-        view: the view that answers it; ``None`` outside of DRF.
-        obj: the file's record, once it is known.
+        permission: an instance, as returned by DRF's ``get_permissions``.
+        request: the request, with its user: a request of DRF or of Django.
+        view: the view that answers the request; ``None`` outside of DRF.
+        obj: the file's record, if it is known.
 
     Returns:
-        Whether the request is allowed; ``None`` where only a record can tell, and none
-        was given.
+        Whether the request is allowed; ``None`` if that depends on the record and no record was
+        passed.
 
     Raises:
-        RuleError: a permission class returned something else than ``True`` or ``False``, or
-            has a ``has_permission`` that would not be asked. The request must be refused.
+        RuleError: a permission class returned a value other than ``True`` or ``False``, or has a
+            ``has_permission`` that would never be called. The request must be refused.
     """
-    stand_in: Any = Outside()
-    return _decide(permission, get_drf_request(request), stand_in if view is None else view, obj)
-
-
-def _decide(
-    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None
-) -> bool | None:
-    composed = permission  # not narrowed: the operands are unknown to DRF's stubs
+    if isinstance(request, HttpRequest):
+        request = get_drf_request(request)
+    if view is None:
+        stand_in: Any = StandInView()
+        view = stand_in
+    composed = permission  # Not narrowed: DRF's stubs do not have the operands.
     if isinstance(permission, NOT):
-        answer = _decide(composed.op1, request, view, obj)
-        return None if answer is None else not answer
+        result = evaluate(composed.op1, request, view, obj)
+        return None if result is None else not result
     if isinstance(permission, AND | OR):
-        return _decide_both(permission, request, view, obj)
+        # The result True is sufficient for "or", and False for "and".
+        sufficient = isinstance(permission, OR)
+        first = evaluate(composed.op1, request, view, obj)
+        if first is sufficient:
+            return sufficient
+        second = evaluate(composed.op2, request, view, obj)
+        if second is sufficient:
+            return sufficient
+        return None if None in (first, second) else not sufficient
     if isinstance(permission, FilePermission):
         check_has_permission(permission)
-    elif not ask(permission, "has_permission", request, view):
+    elif not call_method(permission, "has_permission", request, view):
         return False
     if obj is not None:
-        return ask(permission, "has_object_permission", request, view, obj)
+        return call_method(permission, "has_object_permission", request, view, obj)
     if denies_all(permission):
         return False
-    return None if asks_records(permission) else True
+    return None if needs_record(permission) else True
 
 
-def ask(permission: Any, method: str, *arguments: Any) -> bool:
-    """Call a method of a permission class, and return its answer.
+#: the former name of `evaluate`
+decide = evaluate
+
+
+def call_method(permission: Any, method: str, *arguments: Any) -> bool:
+    """Call a method of a permission, and return its result.
 
     Args:
         permission: an instance.
@@ -194,68 +217,72 @@ def ask(permission: Any, method: str, *arguments: Any) -> bool:
         arguments: its arguments.
 
     Raises:
-        RuleError: the answer is neither ``True`` nor ``False``.
+        RuleError: the result is neither ``True`` nor ``False``.
     """
-    answer = getattr(permission, method)(*arguments)
-    return check_answer(answer, f"{type(permission).__qualname__}.{method}()")
+    result = getattr(permission, method)(*arguments)
+    if result is True or result is False:
+        return result
+    return check_result(result, f"{type(permission).__qualname__}.{method}()")
 
 
-def check_answer(answer: Any, where: str) -> bool:
-    """Return an answer of the project's code, if it is one.
+def check_result(result: Any, where: str) -> bool:
+    """Return the result of a method of the project, after a check that it is a bool.
 
-    The truth of another value is not the answer: a coroutine is true whatever it would return.
+    Other values are refused, since their truth can be misleading: a coroutine is always true.
 
     Args:
-        answer: the value that a method has returned.
+        result: the value that the method has returned.
         where: the method, for the error message.
 
     Raises:
-        RuleError: the answer is neither ``True`` nor ``False``.
+        RuleError: the result is neither ``True`` nor ``False``.
     """
-    if is_bool(answer):
-        return bool(answer)
-    if inspect.iscoroutine(answer):
-        answer.close()  # Otherwise Python warns that it was never awaited.
-        raise RuleError(f"{where} returned a coroutine. Rules are called synchronously: use 'def'.")
-    raise RuleError(f"{where} must return True or False, not {type(answer).__name__}.")
+    if is_bool(result):
+        return bool(result)
+    if inspect.iscoroutine(result):
+        result.close()  # Otherwise Python warns that it was never awaited.
+        raise RuleError(
+            f"{where} returned a coroutine, but permissions are called synchronously. Define it "
+            "with 'def'."
+        )
+    raise RuleError(f"{where} must return True or False, not {type(result).__name__}.")
 
 
 def is_bool(value: Any) -> bool:
-    """Tell whether a value is ``True`` or ``False`` itself.
+    """Return whether a value is the object ``True`` or ``False``.
 
-    A ``SimpleLazyObject`` has the ``__class__`` of its value, so that ``isinstance`` accepts it.
-    The operators of permissions compare by identity, and would take a lazy ``False`` for ``True``.
+    ``isinstance`` is not sufficient: it accepts a ``SimpleLazyObject`` of a bool. The operators
+    of permissions compare by identity, and would treat a lazy ``False`` as true.
     """
     return value is True or value is False
 
 
 def check_has_permission(permission: FilePermission) -> None:
-    """Check that a permission has no ``has_permission`` of its own, since it is never called.
+    """Check that a permission does not have a ``has_permission``, which would never be called.
 
-    The class is checked when it is made. A decorator, an assignment or an instance can add the
-    method later, and a base that overrides ``__init_subclass__`` can prevent the first check.
+    The class is checked when it is defined. The method can be added later by a decorator or an
+    assignment, and a base class that overrides ``__init_subclass__`` can skip the first check.
 
     Raises:
         RuleError: the permission has such a method.
     """
-    is_own = get_function(permission.has_permission) is not FilePermission.has_permission
-    if is_own or _find_base_with_has_permission(type(permission)) is not None:
+    function = getattr(permission.has_permission, "__func__", None)
+    defining = [base for base in type(permission).__mro__ if "has_permission" in vars(base)]
+    if function is not FilePermission.has_permission or defining != [
+        FilePermission,
+        BasePermission,
+    ]:
         raise RuleError(
-            f"{type(permission).__qualname__} is decided by records alone, and its own "
+            f"{type(permission).__qualname__} is evaluated for records only, and its "
             f"has_permission is never called. {_COMBINE}"
         )
 
 
-def get_function(method: Any) -> Any:
-    """Return the function of a bound method; ``None`` for anything else."""
-    return getattr(method, "__func__", None)
-
-
 def is_refusal(error: Exception) -> bool:
-    """Tell whether an error that a rule has raised refuses the requester.
+    """Return whether an error that a permission has raised refuses the request.
 
-    These are errors of Django REST framework, and of the project, with a status below 500, and
-    Django's own ``Http404`` and ``PermissionDenied``. All others are failures.
+    These are DRF's exceptions with a status below 500, and Django's ``Http404`` and
+    ``PermissionDenied``. All other exceptions are failures.
 
     Args:
         error: the error.
@@ -266,41 +293,88 @@ def is_refusal(error: Exception) -> bool:
 
 
 def get_drf_request(request: Any) -> Any:
-    """Return a request of Django REST framework, with the same user.
+    """Return a DRF request with the same user.
 
     Args:
-        request: such a request, or one of Django.
+        request: a request of DRF, which is returned unchanged, or of Django.
     """
     if not isinstance(request, HttpRequest):
         return request
     if not hasattr(request, "user"):
         return Request(request)
-    # With a user alone, DRF would authenticate again for a rule that reads request.auth.
+    # Without request.auth, DRF would authenticate again if a permission reads it.
     known: Any = ForcedAuthentication(request.user, getattr(request, "auth", None))
     return Request(request, authenticators=[known])
 
 
+def get_function(method: Any) -> Any:
+    """Return the function of a bound method; ``None`` for other values."""
+    return getattr(method, "__func__", None)
+
+
 def denies_all(permission: Any) -> bool:
-    """Tell whether a permission is one of ours that never says when it allows anything."""
+    """Return whether a permission inherits the `has_object_permission` that denies all."""
     method = getattr(permission, "has_object_permission", None)
-    return get_function(method) is FilePermission.has_object_permission
+    return getattr(method, "__func__", None) is FilePermission.has_object_permission
 
 
-def asks_records(permission: Any) -> bool:
-    """Tell whether a permission looks at records, beside the request."""
+def needs_record(permission: Any) -> bool:
+    """Return whether a permission depends on the record, and not only on the request."""
     method = getattr(permission, "has_object_permission", None)
-    return get_function(method) is not BasePermission.has_object_permission
+    return getattr(method, "__func__", None) is not BasePermission.has_object_permission
 
 
-def _decide_both(
-    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None
-) -> bool | None:
-    # True settles an "or", False an "and", whatever the other answer is
-    settling = isinstance(permission, OR)
-    first = _decide(permission.op1, request, view, obj)
-    if first is settling:
-        return settling
-    second = _decide(permission.op2, request, view, obj)
-    if second is settling:
-        return settling
-    return None if None in (first, second) else not settling
+def may_read(
+    user: AbstractBaseUser | AnonymousUser | None,
+    record: MetaBackendObject,
+    *,
+    request: Request | HttpRequest | None = None,
+    permission_classes: Sequence[Any] | None = None,
+) -> bool:
+    """Return whether a user may read a file: for views outside of DRF, and for tasks.
+
+    ::
+
+        from proxy_storage_permissions import may_read
+
+        if may_read(user, record):
+            ...
+
+    The result is the same as for a download through the endpoint. An exception that refuses the
+    request, such as ``PermissionDenied``, gives ``False``. So does a permission that cannot be
+    evaluated, which is logged as an error.
+
+    Args:
+        user: the user; ``None`` for an anonymous user.
+        record: the file's record.
+        request: a request, for permissions that use more than the user, such as
+            `HasValidSignature`. It is not changed. By default an empty ``GET`` request is used.
+        permission_classes: the permission classes, all of which have to allow it; by default
+            those of ``PROXY_STORAGE["DEFAULT_PERMISSION_CLASSES"]``.
+
+    Raises:
+        ConfigurationError: a permission class cannot be imported, or does not fit its model.
+    """
+    from django.contrib.auth.models import AnonymousUser
+
+    # A copy of a DRF request would share Django's request, and change its user.
+    original = HttpRequest() if request is None else getattr(request, "_request", request)
+    django_request: Any = copy.copy(original)
+    django_request.method = django_request.method or "GET"
+    if user is not getattr(django_request, "user", None):
+        django_request.auth = None
+    django_request.user = AnonymousUser() if user is None else user
+    classes = permission_classes or get_reading_classes()
+    try:
+        return all(evaluate(cls(), django_request, None, record) is True for cls in classes)
+    except RuleError as error:
+        logger.error(  # noqa: TRY400  (one line)
+            "Reading %r was refused, because a permission cannot be evaluated. %s",
+            record["path"],
+            error,
+        )
+        return False
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        return False

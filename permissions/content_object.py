@@ -1,4 +1,4 @@
-"""Permission by what Django, or the instance itself, says about the owner instance."""
+"""Permissions that depend on the content object of a file, or on its model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, all_of
 from proxy_storage.scopes import Scopes, get_databases
 
-from .base import FilePermission, check_answer
+from .base import FilePermission, check_result
 from .filters import (
     DENY_ALL,
     UNKNOWN,
@@ -29,24 +29,20 @@ from .filters import (
     get_overriding_methods,
     get_rule_name,
 )
-from .guardian import (
-    get_permitted,
-    has_object_permission,
-    has_other_backends,
-    has_perm,
-)
+from .guardian import get_permitted, has_object_permission, has_other_backends, has_perm
 
 DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
 
 
 class HasModelPermission(FilePermission):
-    """Allow who has a permission of Django's for the model that owns the file.
+    """Allow users who have a Django permission on the model of the content object.
+
+    The content object is not fetched, so this also allows files whose content object has been
+    deleted.
 
     Args:
-        name: what is permitted, such as ``"view"``, which means ``jobs.view_jobapply`` for
-            a file of that model; or the full name of a permission, for files of all models.
-
-    The instance is not asked for: a file whose owner has been deleted is one of its model.
+        name: an action such as ``"view"``, which stands for ``jobs.view_jobapply`` if the content
+            object is a ``JobApply``; or the full name of a permission, for files of all models.
 
     Source: https://docs.djangoproject.com/en/stable/topics/auth/default/#permissions-and-authorization
     """
@@ -57,14 +53,14 @@ class HasModelPermission(FilePermission):
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Ask ``user.has_perm`` of the model; no query, once the user's permissions are known."""
+        """Call ``user.has_perm``. Django caches the permissions of a user."""
         model = get_content_object_model(obj)
         return model is not None and self._is_permitted(request, model)
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
-        """Select the files of all models that the user has the permission for."""
+        """Select the files of all models for which the user has the permission."""
         return content_object_of([model for model in models if self._is_permitted(request, model)])
 
     def _is_permitted(self, request: Request, model: type[Model]) -> bool:
@@ -72,11 +68,11 @@ class HasModelPermission(FilePermission):
 
 
 class HasObjectPermission(FilePermission):
-    """Allow who has a permission of Django's for the instance that owns the file.
+    """Allow users who have a Django permission for the content object.
 
-    Django itself keeps no permissions for instances; django-guardian does, as do other
-    authentication backends. A list asks the database where only Django's own backends and
-    django-guardian's are in use; with any other, each record is asked.
+    Django itself does not store permissions for single objects; django-guardian and other
+    authentication backends do. A list uses a query if all authentication backends are Django's or
+    django-guardian's. With other backends, it checks each record.
 
     Args:
         name: as for `HasModelPermission`.
@@ -90,9 +86,9 @@ class HasObjectPermission(FilePermission):
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Ask ``user.has_perm`` of the instance."""
+        """Call ``user.has_perm`` with the content object."""
         model = get_content_object_model(obj)
-        # Permissions for instances name a key without its database.
+        # Object permissions refer to a primary key, but not to its database.
         if model is None or locate_content_object(obj) != router.db_for_write(model):
             return False
         instance = obj.get_content_object()
@@ -103,32 +99,32 @@ class HasObjectPermission(FilePermission):
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
-        """Select the files of all instances that the user has the permission for."""
+        """Select the files of all content objects for which the user has the permission."""
         return self.get_permission_filter(request, view, models).condition
 
     def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> PermissionFilter:
-        """Tell of each model which files are permitted, or that each of them has to be asked."""
+        """Return a filter for each model; without a query, each of its records is checked."""
         if not hasattr(request.user, "has_perm"):
             return DENY_ALL
         found = (
             (model, get_permitted(request.user, get_full_name(self.name, model), model))
             for model in models
         )
-        return reduce(or_, (_get_bounds(model, instances) for model, instances in found), DENY_ALL)
+        return reduce(or_, (_make_filter(model, instances) for model, instances in found), DENY_ALL)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Yield the name of the rule, if an authentication backend decides about instances."""
+        """Yield the name of this class, if an authentication backend is not django-guardian's."""
         if has_other_backends():
             yield get_rule_name(self)
 
 
 class CanReadFile(FilePermission):
-    """Allow whom the instance that owns the file says.
+    """Allow the users for whom a method of the content object returns ``True``.
 
-    The instance has a method for one file, and its model may have another one that finds all
-    instances for which the first says yes::
+    The method is called for one file. For lists, the model may have a second method, which
+    returns all instances for which the first one returns ``True``::
 
         class Letter(models.Model):
             def can_read_file(self, user, field):
@@ -138,14 +134,14 @@ class CanReadFile(FilePermission):
             def readable_by(cls, user, field):
                 return cls.objects.filter(reader_id=user.pk)
 
-    ``field`` is the name of the file field. A model without the first method allows
-    nobody; one without the second has each of its files asked by a list, as has one whose
-    second method returns ``None``.
+    ``field`` is the name of the file field. The files of a model without the first method are
+    denied. Without the second method, or if it returns ``None``, a list calls the first method
+    for each file.
 
     Args:
-        method: the name of the first.
-        queryset_method: the name of the second; ``"readable_by"`` if the first has its usual
-            name.
+        method: the name of the first method.
+        queryset_method: the name of the second method; by default ``"readable_by"`` if the first
+            one is ``"can_read_file"``, else there is no second method.
     """
 
     def __init__(self, method: str = DEFAULT_METHOD, queryset_method: str | None = None) -> None:
@@ -157,29 +153,29 @@ class CanReadFile(FilePermission):
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Ask the instance; files of fields that it does not have any more are nobody's."""
+        """Call the method. Files of fields that the model does not have any more are denied."""
         model, name = get_content_object_model(obj), obj.get("field")
         if model is None or name not in get_file_fields(model) or not hasattr(model, self.method):
             return False
         instance = obj.get_content_object()
         if instance is None:
             return False
-        answer = getattr(instance, self.method)(request.user, name)
-        return check_answer(answer, f"{model.__qualname__}.{self.method}()")
+        result = getattr(instance, self.method)(request.user, name)
+        return check_result(result, f"{model.__qualname__}.{self.method}()")
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
-        """Select the files of all instances that the models find."""
+        """Select the files of all instances that the second method returns."""
         return self.get_permission_filter(request, view, models).condition
 
     def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> PermissionFilter:
-        """Ask each model for its instances, for each of its file fields."""
+        """Call the second method of each model, for each of its file fields."""
         found = (
-            _get_bounds(model, self._find_readable(model, request.user, name), name)
-            | _get_unknown(model, name)
+            _make_filter(model, self._find_readable(model, request.user, name), name)
+            | _make_filter_of_other_databases(model, name)
             for model in models
             if hasattr(model, self.method)
             for name in get_file_fields(model)
@@ -187,14 +183,14 @@ class CanReadFile(FilePermission):
         return reduce(or_, found, DENY_ALL)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Yield the name of the rule for each model whose method is called for each instance."""
+        """Yield the name of this class for each model whose method is called for each file."""
         for model in models:
-            is_asked = hasattr(model, self.method) and get_file_fields(model)
-            if is_asked and not self._has_queryset_method(model):
+            is_used = hasattr(model, self.method) and get_file_fields(model)
+            if is_used and not self._has_queryset_method(model):
                 yield f"{get_rule_name(self)} for {model._meta.label}"
 
     def _has_queryset_method(self, model: type[Model]) -> bool:
-        # The first method of a child that overrides it alone is called for each instance.
+        # A child that overrides the first method only does not use the second one of its parent.
         return self.queryset_method is not None and self.queryset_method in get_overriding_methods(
             model, (self.method, self.queryset_method)
         )
@@ -207,28 +203,28 @@ class CanReadFile(FilePermission):
 
 
 def get_full_name(name: str, model: type[Model]) -> str:
-    """Return the full name of a permission for a model, as ``has_perm`` takes it."""
+    """Return the full name of a permission for a model, as ``has_perm`` requires it."""
     if "." in name:
         return name
     return f"{model._meta.app_label}.{get_permission_codename(name, model._meta)}"
 
 
-def _get_bounds(
+def _make_filter(
     model: type[Model], instances: QuerySet[Model] | None, *fields: str
 ) -> PermissionFilter:
-    """Return the bounds for files of a model, of which these instances are allowed."""
+    """Return a filter that allows the files of these instances; ``None`` means unknown."""
     if instances is None:
         return UNKNOWN & PermissionFilter.exactly(content_object_of([model], *fields))
     return PermissionFilter.exactly(content_object_in(instances, *fields, model=model))
 
 
-def _get_unknown(model: type[Model], field: str) -> PermissionFilter:
-    """Return the bounds for files of rows in other databases than the model's usual one.
+def _make_filter_of_other_databases(model: type[Model], field: str) -> PermissionFilter:
+    """Return a filter for files of instances in databases other than the model's default.
 
-    ``queryset_method`` does not find them, so that ``method`` is called for each of them.
+    ``queryset_method`` does not return these, so that ``method`` is called for each of them.
     """
-    usual = router.db_for_write(model)
-    others = [alias for alias in get_databases(model) if alias != usual]
+    default = router.db_for_write(model)
+    others = [alias for alias in get_databases(model) if alias != default]
     if not others:
         return DENY_ALL
     of_others = Q(content_object_scope__in=Scopes(model, *others))

@@ -1,4 +1,4 @@
-"""Permission by the model and field that own a file."""
+"""Permissions for each file field of a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
 
-from .base import FilePermission, decide
+from .base import FilePermission, evaluate
 from .filters import (
     DENY_ALL,
     PermissionFilter,
@@ -26,73 +26,73 @@ from .filters import (
 
 
 class FieldPermissions(FilePermission):
-    """One rule for each file field of a model.
+    """Apply a permission for each file field of a model.
 
-    Files of other models, of fields that are not named, and without owner are not
-    allowed to anybody. To speak for several models, combine subclasses with ``|``.
+    Files of other models, of other fields, and without a content object are denied. For several
+    models, combine subclasses with ``|``.
 
     Raises:
-        ConfigurationError: when it is asked, and another model declares a field.
+        ConfigurationError: on use, if the model does not define one of the fields itself.
     """
 
-    #: the model that declares the fields
+    #: the model that defines the fields
     model: type[Model]
-    #: name of a file field -> permission class, or classes combined with ``& | ~``
+    #: name of a file field -> permission class, or several combined with ``& | ~``
     permissions: Mapping[str, Any] = {}
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Apply the rule of the field that owns the file."""
+        """Evaluate the permission of the field that the file belongs to."""
         name = obj.get("field")
-        rule = self.permissions.get(name) if name is not None else None
-        if rule is None or get_content_object_model(obj) is not self._get_owner_model(name):
+        permission = self.permissions.get(name) if name is not None else None
+        if permission is None or get_content_object_model(obj) is not self._get_model(name):
             return False
-        return decide(rule(), request, view, obj) is True
+        return evaluate(permission(), request, view, obj) is True
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition | None:
-        """Apply the rules of all fields, where each of them can say what it allows."""
+        """Select the allowed files of all fields, if each permission has a filter."""
         return self.get_permission_filter(request, view, models).condition
 
     def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> PermissionFilter:
-        """Apply the rules of all fields, each to the files of the field."""
-        names_by_rule: dict[Any, list[str]] = {}
-        for name, rule in self.permissions.items():
-            if rule is not None:
-                names_by_rule.setdefault(rule, []).append(name)
-        bounds = DENY_ALL
-        for rule, names in names_by_rule.items():
-            (owner,) = {self._get_owner_model(name) for name in names}
+        """Combine the filters of all fields, each for the files of its field."""
+        names_by_permission: dict[Any, list[str]] = {}
+        for name, permission in self.permissions.items():
+            if permission is not None:
+                names_by_permission.setdefault(permission, []).append(name)
+        combined = DENY_ALL
+        for permission, names in names_by_permission.items():
+            (model,) = {self._get_model(name) for name in names}
             of_fields = PermissionFilter.exactly(
-                content_object_of([owner], *names), is_general=True
+                content_object_of([model], *names), is_general=True
             )
-            # of files of other models nothing has to be known
-            rule_bounds = get_permission_filter(rule(), request, view, [owner]).generally()
-            bounds |= of_fields & rule_bounds
-        return bounds
+            # The filter is restricted to files of this model, so that it holds for all records.
+            of_permission = get_permission_filter(permission(), request, view, [model]).generally()
+            combined |= of_fields & of_permission
+        return combined
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
-        """Yield the names of the rules that a list checks for each record."""
-        for name, rule in self.permissions.items():
-            if rule is not None:
-                yield from find_unfiltered(rule(), [self._get_owner_model(name)])
+        """Yield the names of the permission classes that a list evaluates for each record."""
+        for name, permission in self.permissions.items():
+            if permission is not None:
+                yield from find_unfiltered(permission(), [self._get_model(name)])
 
-    def _get_owner_model(self, name: Any) -> type[Model]:
-        """Return the model that files of a field name as their owner's."""
+    def _get_model(self, name: Any) -> type[Model]:
+        """Return the model of the content objects of a field."""
         try:
             declaring_model: type[Model] = self.model._meta.get_field(name).model
         except FieldDoesNotExist as error:
             raise ConfigurationError(
-                f"{type(self).__name__} is about {self.model._meta.label}, which has no field "
-                f"{name!r}."
+                f"{type(self).__name__}.permissions has {name!r}, which is not a field of "
+                f"{self.model._meta.label}."
             ) from error
         if declaring_model is not self.model._meta.concrete_model:
             raise ConfigurationError(
-                f"{type(self).__name__} is about {self.model._meta.label}, but {name!r} is "
-                f"declared by {declaring_model._meta.label}. Write the rule for that model."
+                f"{type(self).__name__}.permissions has {name!r}, which {self.model._meta.label} "
+                f"inherits from {declaring_model._meta.label}. Use that model instead."
             )
         return declaring_model

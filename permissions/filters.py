@@ -22,11 +22,11 @@ from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
     FilePermission,
-    ask,
-    asks_records,
+    call_method,
     check_has_permission,
     denies_all,
     is_bool,
+    needs_record,
 )
 
 
@@ -105,7 +105,7 @@ class Readable:
     Args:
         condition: the condition that all of them fulfil.
         is_exact: whether no other records fulfil it. Otherwise each record has to be checked with
-            `proxy_storage_permissions.decide`.
+            `proxy_storage_permissions.evaluate`.
     """
 
     condition: Condition
@@ -131,7 +131,7 @@ def get_readable(
             this package.
 
     Raises:
-        RuleError: a permission cannot decide, as in `decide`. The list must not be shown.
+        RuleError: a permission cannot decide, as in `evaluate`. The list must not be shown.
     """
     if models is None:
         models = get_content_object_models()
@@ -163,7 +163,7 @@ def get_permission_filter(
         return ~get_permission_filter(composed.op1, request, view, models)
     if isinstance(permission, AND | OR):
         first = get_permission_filter(composed.op1, request, view, models)
-        # As in `decide`, the second operand is evaluated only if the first does not decide.
+        # As in `evaluate`, the second operand is evaluated only if the first does not decide.
         if isinstance(permission, OR):
             if first.lower is True:
                 return first
@@ -173,9 +173,9 @@ def get_permission_filter(
         return first & get_permission_filter(composed.op2, request, view, models)
     if isinstance(permission, FilePermission):
         return _get_filter_of_files(permission, request, view, models)
-    if not ask(permission, "has_permission", request, view):
+    if not call_method(permission, "has_permission", request, view):
         return DENY_ALL
-    return UNKNOWN if asks_records(permission) else ALLOW_ALL
+    return UNKNOWN if needs_record(permission) else ALLOW_ALL
 
 
 def _get_filter_of_files(
@@ -231,7 +231,7 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
                 yield get_rule_name(rule)
             elif hasattr(rule, "find_unfiltered"):
                 yield from rule.find_unfiltered(models)
-        elif asks_records(rule):
+        elif needs_record(rule):
             yield get_rule_name(rule)
 
 
@@ -287,7 +287,7 @@ def content_object_in(
 
 
 #: the former name of `content_object_in`
-owned_by = content_object_in
+content_object_in = content_object_in
 
 
 def _get_declaring_model(model: type[Model], name: str) -> type[Model]:

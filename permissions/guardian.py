@@ -1,6 +1,6 @@
-"""Permissions for instances: who keeps them, and how to find all instances of a user.
+"""Object permissions of Django's authentication backends, and of django-guardian.
 
-The one module that knows of django-guardian, which it imports where it is in use only.
+django-guardian is optional: it is imported only if its backend is in use.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Any
 from django.contrib import auth
 from django.db.models import Model, QuerySet
 
-from .base import check_answer, get_function
+from .base import check_result, get_function
 
-# how a backend of Django's answers: with no for any instance
+# Backends with Django's own methods never permit anything for an instance.
 BACKEND_METHODS = (
     "has_perm",
     "get_all_permissions",
@@ -23,7 +23,7 @@ BACKEND_METHODS = (
 
 
 def has_perm(user: Any, *arguments: Any) -> bool:
-    """Return ``user.has_perm()``; false for a requester without this method, such as a device.
+    """Return ``user.has_perm()``; ``False`` for a requester without this method, such as a device.
 
     Args:
         user: the requester; ``None`` for an anonymous request if DRF's setting
@@ -31,15 +31,17 @@ def has_perm(user: Any, *arguments: Any) -> bool:
         arguments: the arguments of the method.
 
     Raises:
-        RuleError: the answer is neither ``True`` nor ``False``.
+        RuleError: the result is neither ``True`` nor ``False``.
     """
     if not hasattr(user, "has_perm"):
         return False
-    return check_answer(user.has_perm(*arguments), f"{type(user).__qualname__}.has_perm()")
+    return check_result(user.has_perm(*arguments), f"{type(user).__qualname__}.has_perm()")
 
 
 def has_object_permission(user: Any, name: str, instance: Model) -> bool:
-    """Ask ``user.has_perm``, where django-guardian refuses the permissions of other apps.
+    """Return ``user.has_perm()`` for an instance.
+
+    django-guardian raises an error for a permission of another app; the result is ``False``.
 
     Args:
         user: the user, who may be anonymous or inactive.
@@ -53,7 +55,7 @@ def has_object_permission(user: Any, name: str, instance: Model) -> bool:
 
 
 def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] | None:
-    """Return the instances of a model for which `has_object_permission` says yes.
+    """Return the instances of a model for which `has_object_permission` returns ``True``.
 
     Args:
         user: the user, who may be anonymous or inactive, with a method ``has_perm``.
@@ -61,7 +63,8 @@ def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] |
         model: the model.
 
     Returns:
-        ``None`` where only each instance can tell, since somebody else is asked.
+        ``None`` if the instances cannot be found with a query, because the user or another
+        authentication backend has a method of its own.
     """
     from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 
@@ -77,22 +80,22 @@ def get_permitted(user: Any, name: str, model: type[Model]) -> QuerySet[Model] |
 
 
 def has_other_backends() -> bool:
-    """Return whether a backend other than django-guardian's decides about instances."""
+    """Return whether a backend other than django-guardian's has object permissions."""
     return not _are_guardians(_get_backends_with_instances())
 
 
 def _get_backends_with_instances() -> list[type[Any]]:
     backends = [type(backend) for backend in auth.get_backends()]
-    return [backend for backend in backends if not _knows_no_instances(backend)]
+    return [backend for backend in backends if _has_object_permissions(backend)]
 
 
-def _knows_no_instances(backend: type[Any]) -> bool:
-    """Tell whether a backend is one of Django's, or of its kind; or has no permissions at all."""
+def _has_object_permissions(backend: type[Any]) -> bool:
+    """Return whether a backend has permissions, and not only the methods of Django's backends."""
     from django.contrib.auth.backends import BaseBackend, ModelBackend
 
     methods = [getattr(backend, name, None) for name in BACKEND_METHODS]
-    return methods[0] is None or any(
-        methods == [getattr(known, name, None) for name in BACKEND_METHODS]
+    return methods[0] is not None and all(
+        methods != [getattr(known, name, None) for name in BACKEND_METHODS]
         for known in (BaseBackend, ModelBackend)
     )
 
@@ -105,7 +108,7 @@ def _are_guardians(backends: list[type[Any]]) -> bool:
 
 
 def _get_refusals() -> tuple[type[Exception], ...]:
-    """Return what django-guardian raises for a permission of another app than the instance's."""
+    """Return the error that django-guardian raises for a permission of another app."""
     if not any(_are_guardians([type(backend)]) for backend in auth.get_backends()):
         return ()
     from guardian.exceptions import WrongAppError
@@ -114,24 +117,25 @@ def _get_refusals() -> tuple[type[Exception], ...]:
 
 
 def _get_permitted_by_guardian(user: Any, name: str, model: type[Model]) -> QuerySet[Model] | None:
-    """Find the instances of a user, as django-guardian would answer for each of them."""
+    """Return the instances for which django-guardian's ``has_perm`` returns ``True``."""
     from guardian.backends import check_user_support
     from guardian.ctypes import get_content_type
     from guardian.shortcuts import get_objects_for_user
 
-    if name.count(".") > 1:  # get_objects_for_user would read an app's name out of it again
+    if name.count(".") > 1:  # get_objects_for_user would take a part of it for an app label.
         return None
     app_label, codename = name.split(".")
-    # for who is not logged in there may be a user with permissions
-    is_supported, asked = check_user_support(user)
+    # For anonymous requests, django-guardian may have a user with permissions.
+    is_supported, guardian_user = check_user_support(user)
     app_labels = (model._meta.app_label, get_content_type(model).app_label)
-    if not is_supported or not asked.is_active or app_label not in app_labels:
+    if not is_supported or not guardian_user.is_active or app_label not in app_labels:
         return model._base_manager.none()
-    if asked.is_superuser:
+    if guardian_user.is_superuser:
         return model._base_manager.all()
-    # not of the queryset: it would be asked for as a whole. A permission for the model is none
-    # for its instances
+    # A manager is passed, because django-guardian would fetch all rows of a queryset.
+    # With accept_global_perms, a permission for the model would count for its instances, which
+    # has_perm does not do.
     found: QuerySet[Model] = get_objects_for_user(
-        asked, codename, model._base_manager, accept_global_perms=False
+        guardian_user, codename, model._base_manager, accept_global_perms=False
     )
     return found

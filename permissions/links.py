@@ -1,15 +1,15 @@
-"""Signed links: URLs that open one file for a while, to whoever has them.
+"""Signed links: URLs that give access to one file for a limited time.
 
 ::
 
-    from proxy_storage_permissions.links import get_signed_url, revoke_links
+    from proxy_storage_permissions import get_signed_url, revoke_links
 
     link = get_signed_url(record, request=request, max_age=600)
     link.url, link.expires_at
     revoke_links(record)
 
-What a link is good for stands in its query, and the signature covers that, the record and
-the key. The endpoint follows a link where `HasValidSignature` is one of its permissions.
+The query of a link has its method, disposition, user and time of expiry. The signature covers
+these and the record. The endpoint accepts links if `HasValidSignature` is one of its permissions.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from django.contrib.auth import get_user_model
 from django.core.signing import BadSignature, Signer
 from django.db.models import Model
 from django.http import HttpRequest, QueryDict
@@ -35,7 +36,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 
 from .base import FilePermission
-from .ownership import get_key, get_model_label, is_logged_in, is_user
+from .ownership import is_logged_in, is_user
 from .settings import get_link_key, get_link_max_age, get_link_rounding
 
 if TYPE_CHECKING:
@@ -43,26 +44,26 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 SALT = "proxy_storage_permissions.links"
-# the key of a record that tells its links from those of before they were revoked
+# The key of a record whose value changes when its links are revoked.
 LINK_VERSION = "link_version"
-#: what a link may be good for; one for GET is good for HEAD as well
+#: the methods that a link can be made for; a link for GET is valid for HEAD as well
 METHODS = ("GET", "HEAD", "DELETE")
-# parameters that the signature covers, each as it stands in the query; the path is the record's
+# The parameters of the query that the signature covers. The path is taken from the record.
 BOUND_PARAMETERS = ("method", "disposition", "user", "expires")
 SIGNATURE_PARAMETER = "signature"
 
-# twelve digits are enough for as long as there are years of four
+# Twelve digits are enough until the year 9999.
 _EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 _SIGNATURE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
 class SignedLink:
-    """A link, and when it ends.
+    """A signed link.
 
     Attributes:
-        url: the URL; absolute where a request was given.
-        expires_at: the first moment that it is not good for any more, in UTC.
+        url: the URL; absolute if a request was passed.
+        expires_at: the time from which the link is not valid any more, in UTC.
     """
 
     url: str
@@ -78,30 +79,30 @@ def get_signed_url(
     method: str = "GET",
     user: AbstractBaseUser | AnonymousUser | None = None,
 ) -> SignedLink:
-    """Return a link that opens a file for a while.
+    """Return a link that gives access to a file for a limited time.
 
-    Nobody is asked whether the file may be read: who calls this has decided it.
+    No permission is checked: the caller decides whether to give access to the file.
 
     Args:
         record: the file's record, as it is in the meta backend now.
-        request: the request that the answer is for; it makes the URL absolute.
-        max_age: seconds; by default, and at most, ``LINK_MAX_AGE``. The link ends up to a tenth
-            earlier: see ``LINK_ROUNDING``.
-        as_attachment: the file is to be saved, also where it could be shown in place.
+        request: the current request, which makes the URL absolute.
+        max_age: the lifetime in seconds; by default, and at most, ``LINK_MAX_AGE``. The link may
+            expire up to a tenth of it earlier: see ``LINK_ROUNDING``.
+        as_attachment: whether browsers save the file, even if they could show it.
         method: one of `METHODS`.
-        user: the only requester whom the link is good for, by any way of authentication; by
-            default it is good for everybody. It may be an instance of another model than that
-            of users, if requests are authenticated as such.
+        user: the only user for whom the link is valid, with any authentication; by default it is
+            valid for all. It may be an instance of another model than the user model, if
+            requests are authenticated as such an instance.
 
     Raises:
-        ConfigurationError: the project has no endpoint, or the settings of links are wrong.
-        ValueError: there is no such method, the age is too long, or the user has no key.
+        ConfigurationError: the project does not have an endpoint, or a setting of links is wrong.
+        ValueError: the method is unknown, the lifetime too long, or the user has no key.
     """
     url = get_file_url(record["path"], record["proxy_storage_name"], request)
     if url is None:
         raise ConfigurationError(
-            "There is no endpoint that a link could lead to. Put 'proxy_storage_api' into "
-            "INSTALLED_APPS, or set PROXY_STORAGE['FILE_URL_NAME']."
+            "A signed link needs a download endpoint. Add 'proxy_storage_api' to INSTALLED_APPS, "
+            "or set PROXY_STORAGE['FILE_URL_NAME']."
         )
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
@@ -128,9 +129,9 @@ def is_valid_link(
     method: str,
     user: AbstractBaseUser | AnonymousUser | None,
 ) -> bool:
-    """Tell whether a request comes by a link to this file that is good for it.
+    """Return whether the query of a request is a valid link to this file.
 
-    Whatever else is in the query is simply no such link, and no error.
+    A query that is not a link gives ``False``, not an error.
 
     Args:
         record: the file's record, as it is in the meta backend now.
@@ -148,9 +149,10 @@ def has_link_expired(
     method: str,
     user: AbstractBaseUser | AnonymousUser | None,
 ) -> bool:
-    """Return whether a request has a link to this file that was valid until it expired.
+    """Return whether the query is a link to this file that was valid until it expired.
 
-    Only the holder of a true link learns it. The arguments are those of `is_valid_link`.
+    A link with a wrong signature is not reported as expired. The arguments are those of
+    `is_valid_link`.
     """
     end = get_end_of_link(record, query, method, user)
     return end is not None and time() >= end
@@ -162,7 +164,7 @@ def get_end_of_link(
     method: str,
     user: AbstractBaseUser | AnonymousUser | None,
 ) -> int | None:
-    """Return the time when a link expires, in seconds since 1970, or ``None`` for a false one."""
+    """Return the time of expiry, in seconds since 1970; ``None`` if the link is not genuine."""
     parameters = _get_parameters(query)
     expires, signature = parameters.get("expires", ""), parameters.get(SIGNATURE_PARAMETER, "")
     if not (_EXPIRES.fullmatch(expires) and _SIGNATURE.fullmatch(signature)):
@@ -172,32 +174,32 @@ def get_end_of_link(
     try:
         text = _get_text(record, parameters, user)
     except (ConfigurationError, KeyError):
-        # no storage has this record, or no meta backend: no link can have been made for it
+        # The record has no storage or no meta backend, so that no link can have been made for it.
         return None
-    is_true = _is_signature_of(text, signature) and _is_for(parameters.get("user"), user)
-    return int(expires) if is_true else None
+    is_genuine = _is_signature_of(text, signature) and _is_for(parameters.get("user"), user)
+    return int(expires) if is_genuine else None
 
 
 def revoke_links(record: MetaBackendObject) -> None:
-    """Make all links to a file that there are invalid; one query.
+    """Make all existing links to a file invalid, with one query.
 
-    Links that are made of this record object from now on are good.
+    Links that are made from this record object afterwards are valid.
 
     Args:
         record: the file's record.
 
     Raises:
-        ConfigurationError: the model of the records has no field for it.
-        MetaBackendObjectDoesNotExist: the record is gone, and its links with it.
+        ConfigurationError: the model of the records does not have the field ``link_version``.
+        MetaBackendObjectDoesNotExist: the record has been deleted, so that its links are invalid.
     """
     meta_backend = record.get_proxy_storage().meta_backend
     try:
         meta_backend.check_keys([LINK_VERSION])
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"Links to {record['path']!r} cannot be revoked one by one: their record has no "
-            f"{LINK_VERSION!r}. Mix LinkVersionMixin into its model, and make a migration. To "
-            "revoke all links there are, change PROXY_STORAGE['LINK_KEY']."
+            f"The links to {record['path']!r} cannot be revoked separately, because its record "
+            f"has no {LINK_VERSION!r}. Add LinkVersionMixin to the model of the records, and make "
+            "a migration. To revoke the links to all files, change PROXY_STORAGE['LINK_KEY']."
         ) from error
     version = {LINK_VERSION: uuid4().hex}
     meta_backend.update(record["path"], version, where=meta_backend.get_identity(record))
@@ -210,42 +212,62 @@ def _check_max_age(max_age: int | None) -> int:
         return longest
     if not 1 <= max_age <= longest:
         raise ValueError(
-            f"max_age must be from 1 to {longest} seconds, which is PROXY_STORAGE"
-            f"['LINK_MAX_AGE'], not {max_age!r}."
+            f"max_age must be from 1 to {longest} seconds (PROXY_STORAGE['LINK_MAX_AGE']), not "
+            f"{max_age!r}."
         )
     return int(max_age)
 
 
 def _get_end(max_age: int) -> int:
-    """Return the time when a new link expires, in seconds since 1970.
+    """Return the time of expiry of a new link, in seconds since 1970.
 
     It is rounded down, so that a link is never valid for longer than ``max_age``. Links that
-    are made shortly after each other are the same URL, which browsers keep in their cache.
+    are made shortly after each other have the same URL, so that browsers can use their cache.
     """
     end = int(time()) + max_age
     step = min(get_link_rounding(), max_age // 10)
     return end - end % step if step else end
 
 
-def _get_user_key(user: AbstractBaseUser | AnonymousUser) -> str:
-    key = get_key(user)
-    if key is None:
-        raise ValueError(f"A link is for one user or for everybody, and {user} has no key.")
-    if not can_be_named(user):
-        raise ValueError(
-            f"A link is for a user, or an instance of another model, not {type(user).__name__}."
-        )
-    return str(key)
+def get_key(requester: Any) -> Any:
+    """Return the key of a requester; ``None`` if it has no key.
+
+    A multi-table child of the user model may have a primary key of its own, whose values can be
+    the keys of other users. So users are identified by the key of the user model.
+    """
+    key = getattr(requester, "pk", None)
+    if not is_user(requester):
+        return key
+    model: Any = get_user_model()
+    return getattr(requester, model._meta.pk.attname, key)
+
+
+def get_model_label(requester: Any) -> str | None:
+    """Return the label of the model of a requester; ``None`` for a user of the project."""
+    if not isinstance(requester, Model) or is_user(requester):
+        return None
+    model: Any = requester._meta.concrete_model
+    label: str = model._meta.label_lower
+    return label
 
 
 def can_be_named(requester: Any) -> bool:
-    """Tell whether a link can be for a requester alone: it has a key, and a model to it."""
+    """Return whether a link can be for one requester: it has a key, and a model that defines it."""
     has_model = is_user(requester) or get_model_label(requester) is not None
     return has_model and get_key(requester) is not None
 
 
-def _covers(method: str, asked: str) -> bool:
-    return asked == method or (method == "GET" and asked == "HEAD")
+def _get_user_key(user: AbstractBaseUser | AnonymousUser) -> str:
+    key = get_key(user)
+    if key is None:
+        raise ValueError(f"user must have a primary key, but {user} has no key.")
+    if not can_be_named(user):
+        raise ValueError(f"user must be an instance of a model, not {type(user).__name__}.")
+    return str(key)
+
+
+def _covers(method: str, requested: str) -> bool:
+    return requested == method or (method == "GET" and requested == "HEAD")
 
 
 def _is_for(key: str | None, user: AbstractBaseUser | AnonymousUser | None) -> bool:
@@ -255,9 +277,9 @@ def _is_for(key: str | None, user: AbstractBaseUser | AnonymousUser | None) -> b
 
 
 def _get_parameters(query: QueryDict) -> dict[str, str]:
-    """Return the parameters of a link; nothing if one of them is there twice.
+    """Return the parameters of a link; an empty dict if a parameter occurs twice.
 
-    Of two values the view could read one, and the signature cover the other.
+    Otherwise the signature could cover one of the values, and the view use the other.
     """
     parameters = {}
     for name in (*BOUND_PARAMETERS, SIGNATURE_PARAMETER):
@@ -270,9 +292,9 @@ def _get_parameters(query: QueryDict) -> dict[str, str]:
 
 
 def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: Any = None) -> str:
-    """Return the text to sign. It is JSON, so that its parts cannot run into each other.
+    """Return the text to sign, as JSON, which separates its parts.
 
-    The model of a requester that is not a user is one of them: keys of two models may be equal.
+    It has the model of a requester that is not a user, because keys of two models may be equal.
     """
     identity = record.get_proxy_storage().meta_backend.get_identity(record)
     label = get_model_label(user) if "user" in parameters else None
@@ -281,7 +303,7 @@ def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: An
         [
             record["proxy_storage_name"],
             record["path"],
-            # a file that is saved later under the same path is another one
+            # A file that is saved later under the same path has another identity.
             sorted((key, str(value)) for key, value in identity.items()),
             str(record.get(LINK_VERSION) or ""),
             *(parameters.get(name) for name in BOUND_PARAMETERS),
@@ -291,7 +313,7 @@ def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: An
 
 
 def _get_signer() -> Signer:
-    """Return Django's signer; with a key of our own those of Django do not count."""
+    """Return a signer. If ``LINK_KEY`` is set, Django's keys are not accepted."""
     key = get_link_key()
     if key is None:
         return Signer(salt=SALT)
@@ -311,38 +333,39 @@ _EXPIRED = "proxy_storage_link_has_expired"
 
 
 def is_marked_as_expired(request: Request) -> bool:
-    """Return whether `HasValidSignature` has found a link that has expired.
+    """Return whether `HasValidSignature` has found an expired link.
 
-    A rule around it may allow the request nevertheless. A refusal can give this reason.
+    The error message of a refused request can give this reason. Another permission, combined
+    with ``|``, may allow the request nevertheless.
     """
     return _EXPIRED in vars(request)
 
 
 class HasValidSignature(FilePermission):
-    """Allow who comes by a link that was made with `links.get_signed_url`.
+    """Allow requests with a valid link, as made by `get_signed_url`.
 
-    A link is good for its file, for its method, disposition and user, until it expires or
-    is revoked. It opens the file and tells nothing else of it: where the view has actions,
-    only those of `actions` follow links.
+    A link is valid for its file, method, disposition and user, until it expires or is revoked. It
+    gives access to the file, but not to its record: if the view has actions, only those in
+    `actions` accept links.
     """
 
-    #: actions that do what a link is for; ``record``, ``list`` and ``link`` do not
+    #: the actions that accept links
     actions: Collection[str] = ("authorize", "download", "remove")
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Compare the signature with one that such a link to this file would have.
+        """Check the signature, the method, the user and the time.
 
-        A view that answers for another request, as ``authorize`` does, tells the method of
-        that one by ``method_asked_for(request)``.
+        A view that is called on behalf of another request, such as ``authorize``, returns the
+        method of that request from ``method_asked_for(request)``.
         """
-        asked_view: Any = view  # an APIView has neither of these
-        if hasattr(asked_view, "action") and asked_view.action not in self.actions:
+        any_view: Any = view  # These attributes are not in DRF's stubs.
+        if hasattr(any_view, "action") and any_view.action not in self.actions:
             return False
         method = request.method
-        if hasattr(asked_view, "method_asked_for"):
-            method = asked_view.method_asked_for(request)
+        if hasattr(any_view, "method_asked_for"):
+            method = any_view.method_asked_for(request)
         end = get_end_of_link(obj, request.query_params, str(method), request.user)
         if end is None:
             return False
@@ -352,5 +375,5 @@ class HasValidSignature(FilePermission):
         return is_valid
 
     def get_filter(self, request: Request, view: APIView, models: Collection[type[Model]]) -> bool:
-        """Select nothing: a link is to one file."""
+        """Select no records, since a link is for one file."""
         return False

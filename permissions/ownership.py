@@ -1,8 +1,10 @@
-"""Permission by the user that the owner instance belongs to."""
+"""Permission for the user who owns the content object of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -22,7 +24,7 @@ from .filters import content_object_in
 
 
 def is_logged_in(requester: Any) -> bool:
-    """Return whether a requester is logged in. An object without ``is_authenticated`` is not.
+    """Return whether a requester is logged in; false for objects without ``is_authenticated``.
 
     Args:
         requester: ``request.user``; ``None`` for an anonymous request if DRF's setting
@@ -32,14 +34,14 @@ def is_logged_in(requester: Any) -> bool:
 
 
 def is_user(requester: Any) -> bool:
-    """Tell whether a requester is a logged-in user of the project.
+    """Return whether a requester is a logged-in user of the project.
 
-    An authentication may set a device, a customer or anything else as ``request.user``. Its key
-    is not the key of a user, although the two may be equal.
+    An authentication class may set a device, a customer or any other object as ``request.user``.
+    Its key is not the key of a user, although the two may be equal.
 
     Args:
-        requester: ``request.user``: an instance of the user model; or an object without a table
-            that stands for a user, as that of a token does, and has the attributes of one.
+        requester: ``request.user``: an instance of the user model, or an object without a table
+            that represents a user, such as the user of a token, and has a user's attributes.
 
     Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#specifying-a-custom-user-model
     """
@@ -52,42 +54,19 @@ def is_user(requester: Any) -> bool:
     return hasattr(requester, "get_username") or hasattr(requester, model.USERNAME_FIELD)
 
 
-def get_key(requester: Any) -> Any:
-    """Return the key of a requester; ``None`` where it has none.
-
-    A multi-table child of the user model may have a primary key of its own, whose values are
-    the keys of other users. A user is known by the key of the user model.
-    """
-    key = getattr(requester, "pk", None)
-    if not is_user(requester):
-        return key
-    model: Any = get_user_model()
-    return getattr(requester, model._meta.pk.attname, key)
-
-
-def get_model_label(requester: Any) -> str | None:
-    """Return the label of the model of a requester; ``None`` for a user of the project."""
-    if not isinstance(requester, Model) or is_user(requester):
-        return None
-    model: Any = requester._meta.concrete_model
-    label: str = model._meta.label_lower
-    return label
-
-
 class IsOwner(FilePermission):
-    """Allow the user that the owner instance names, or the users.
+    """Allow the owner of the content object: the user, or one of the users, that it refers to.
 
-    A requester that is an instance of another model is not a user, whatever its key.
+    A requester that is an instance of another model is not a user, even if its key is that of a
+    user. A file without a content object, or whose content object refers to no user, has no owner.
 
     Args:
-        user_field: the foreign key to the user on the model that owns the file; or a path
-            to users with dots, through any relations: ``"application.user"``,
+        user_field: the name of the foreign key to the user on the model of the content object; or
+            a path to users over any relations, with dots: ``"application.user"``,
             ``"team.members"``.
 
-    A file without owner, or whose owner names no user, belongs to nobody.
-
     Raises:
-        ConfigurationError: when it is asked, and the path leads to no user.
+        ConfigurationError: on use, if the path does not lead to the user model.
     """
 
     def __init__(self, user_field: str = "user") -> None:
@@ -96,22 +75,22 @@ class IsOwner(FilePermission):
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
-        """Compare keys; one query, by which no user is fetched."""
+        """Compare the keys of the two users. The owner is not fetched."""
         user, model = request.user, get_content_object_model(obj)
         if model is None or not is_user(user):
             return False
-        relation = self._get_relation(model)
-        if "." not in self.user_field and _is_foreign_key(relation):
-            # remembered: others that are asked, and who serves the file, may need it as well
-            instance, key = obj.get_content_object(), _get_user_key(user, relation)
-            return None not in (instance, key) and getattr(instance, relation.attname) == key
+        path = self._get_path(model)
+        if path.foreign_key is not None:
+            # The record keeps the instance: other permissions and the server may use it as well.
+            instance, key = obj.get_content_object(), path.get_value(user)
+            return None not in (instance, key) and getattr(instance, path.foreign_key) == key
         try:
             key = model._meta.pk.to_python(obj["object_id"])
-        except (ValidationError, ValueError, TypeError):  # no key of this model
+        except (ValidationError, ValueError, TypeError):  # It is not a key of this model.
             return False
         using = locate_content_object(obj)
-        instances = self._get_instances(user, model, using) if is_storable(key) else None
-        # a database may compare keys without case
+        instances = path.get_instances(user, using) if is_storable(key) else None
+        # The keys are compared here, since a database may ignore case.
         return instances is not None and key in instances.filter(pk=key).values_list(
             "pk", flat=True
         )
@@ -119,12 +98,12 @@ class IsOwner(FilePermission):
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
-        """Select the files of all instances that name the user."""
+        """Select the files of all content objects that the user owns."""
         user = request.user
         if not is_user(user):
             return False
         found = [
-            self._get_instances(user, model, using)
+            self._get_path(model).get_instances(user, using)
             for model in models
             for using in get_databases(model)
         ]
@@ -132,56 +111,74 @@ class IsOwner(FilePermission):
             *(content_object_in(some, model=some.model) for some in found if some is not None)
         )
 
-    def _get_instances(
-        self, user: Any, model: type[Model], using: str | None
-    ) -> QuerySet[Model] | None:
-        """Return the instances that name a user; ``None`` where nothing can name this one."""
-        relation = self._get_relation(model)
-        key = _get_user_key(user, relation)
-        if key is None:
-            return None
-        path = "__".join([*self.user_field.split("."), _get_user_field(relation).name])
-        return model._base_manager.using(using).filter(**{path: key})
-
-    def _get_relation(self, model: type[Model]) -> Any:
-        """Return the last relation of the path, the one that leads to users."""
-        reached: Any = model
-        relation: Any = None
-        for name in self.user_field.split("."):
-            try:
-                relation = reached._meta.get_field(name)
-            except FieldDoesNotExist:
-                relation = None
-            if relation is None or relation.related_model is None:
-                raise ConfigurationError(
-                    f"{self}: {reached._meta.label} has no relation {name!r} to another model."
-                )
-            reached = relation.related_model
-        # one to another model has the same numbers in it
-        if reached._meta.concrete_model is not get_user_model()._meta.concrete_model:
-            raise ConfigurationError(
-                f"{self}: on {model._meta.label} this leads to {reached._meta.label}, which is "
-                "not the model of users."
-            )
-        return relation
+    def _get_path(self, model: type[Model]) -> _PathToUsers:
+        user_model: Any = get_user_model()
+        return _find_path(type(self).__name__, model, self.user_field, user_model)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.user_field!r})"
 
 
-def _is_foreign_key(relation: Any) -> bool:
-    return bool(relation.concrete and (relation.many_to_one or relation.one_to_one))
+@dataclass(frozen=True)
+class _PathToUsers:
+    """The relations from a model to its users.
+
+    Args:
+        model: the model.
+        lookup: the path to the referenced field of users, as a lookup.
+        field: the field of users whose values the last relation has.
+        foreign_key: the attribute with the value, if the path is one foreign key of the model.
+    """
+
+    model: type[Model]
+    lookup: str
+    field: Any
+    foreign_key: str | None
+
+    def get_value(self, user: Any) -> Any:
+        """Return the user's value of the field; ``None`` if it is not valid for the field."""
+        try:
+            return self.field.to_python(getattr(user, self.field.attname, None))
+        except ValidationError:
+            return None
+
+    def get_instances(self, user: Any, using: str | None) -> QuerySet[Model] | None:
+        """Return the instances that refer to a user; ``None`` if the user has no valid value."""
+        value = self.get_value(user)
+        if value is None:
+            return None
+        return self.model._base_manager.using(using).filter(**{self.lookup: value})
 
 
-def _get_user_field(relation: Any) -> Any:
-    """Return the field of users that the relation has the values of."""
-    return relation.target_field if _is_foreign_key(relation) else get_user_model()._meta.pk
-
-
-def _get_user_key(user: Any, relation: Any) -> Any:
-    """Return this user's value; ``None`` where it is none, so that it is equal to nothing."""
-    field = _get_user_field(relation)
-    try:
-        return field.to_python(getattr(user, field.attname, None))
-    except ValidationError:
-        return None
+@lru_cache(maxsize=256)
+def _find_path(
+    permission: str, model: type[Model], user_field: str, user_model: type[Model]
+) -> _PathToUsers:
+    reached: Any = model
+    relation: Any = None
+    where = f"{permission}({user_field!r})"
+    for name in user_field.split("."):
+        try:
+            relation = reached._meta.get_field(name)
+        except FieldDoesNotExist:
+            relation = None
+        if relation is None or relation.related_model is None:
+            raise ConfigurationError(
+                f"{where}: {reached._meta.label} has no relation {name!r}. Use the name of a "
+                "foreign key to the user, or a path of relations such as 'team.members'."
+            )
+        reached = relation.related_model
+    # The keys of another model can be equal to those of users.
+    if reached._meta.concrete_model is not user_model._meta.concrete_model:
+        raise ConfigurationError(
+            f"{where}: on {model._meta.label} this leads to {reached._meta.label}, which is not "
+            f"the user model {user_model._meta.label}."
+        )
+    is_foreign_key = relation.concrete and (relation.many_to_one or relation.one_to_one)
+    field = relation.target_field if is_foreign_key else user_model._meta.pk
+    return _PathToUsers(
+        model=model,
+        lookup="__".join([*user_field.split("."), field.name]),
+        field=field,
+        foreign_key=relation.attname if is_foreign_key and "." not in user_field else None,
+    )

@@ -1,4 +1,4 @@
-"""Settings of rules and of signed links, in the dict ``PROXY_STORAGE`` of the project."""
+"""Settings of permissions and of signed links, in the dict ``PROXY_STORAGE`` of the project."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from proxy_storage.settings import SETTING, ProxyStorageSettings
 # The setting with the permission classes for reading files.
 READING = "DEFAULT_PERMISSION_CLASSES"
 
+# Each comment has the type and the meaning; the default follows.
 DEFAULTS: dict[str, Any] = {
-    # Without this setting only staff may read files.
+    # List of dotted paths. The permission classes for reading files. An empty list has the effect
+    # of the default: only staff may read files.
     READING: ["rest_framework.permissions.IsAdminUser"],
-    # what links are signed with; None: Django's SECRET_KEY, and SECRET_KEY_FALLBACKS count
+    # str, bytes or None. The key that links are signed with. None: Django's SECRET_KEY; links
+    # signed with one of SECRET_KEY_FALLBACKS are accepted as well.
     "LINK_KEY": None,
-    # seconds that a link is good for unless it says less; no link is good for longer
+    # int, in seconds. Default and maximum lifetime of a signed link.
     "LINK_MAX_AGE": 3600,
-    # Seconds within which links to a file are the same, so that browsers keep pictures. They end
-    # earlier by less than this, and by less than a tenth of their lifetime. 0: never the same.
+    # int, in seconds. Times of expiry are rounded down to a multiple of this, so that links made
+    # shortly after each other are equal and browsers can use their cache. A link expires earlier
+    # by less than this, and by less than a tenth of its lifetime. 0: no rounding.
     "LINK_ROUNDING": 300,
 }
 
@@ -29,7 +33,7 @@ link_settings = ProxyStorageSettings(DEFAULTS)
 
 
 def get_reading_classes() -> list[Any]:
-    """Return the permission classes that all have to agree before a file is read.
+    """Return the permission classes for reading files. All of them have to allow a request.
 
     Raises:
         ConfigurationError: a class cannot be imported, or the setting is not a list.
@@ -38,7 +42,7 @@ def get_reading_classes() -> list[Any]:
 
 
 def import_classes(key: str, paths: Any) -> list[Any]:
-    """Return the classes that a setting names.
+    """Return the classes in a setting.
 
     Args:
         key: the setting, for error messages.
@@ -53,39 +57,39 @@ def import_classes(key: str, paths: Any) -> list[Any]:
     try:
         return [import_string(path) if isinstance(path, str) else path for path in paths]
     except ImportError as error:
-        raise ConfigurationError(f"{where} cannot be imported: {error}") from error
+        raise ConfigurationError(f"{where} has a class that cannot be imported: {error}") from error
 
 
 def get_link_key() -> str | bytes | None:
-    """Return what links are signed with, if it is not Django's ``SECRET_KEY``.
+    """Return the key that links are signed with; ``None`` for Django's ``SECRET_KEY``.
 
     Raises:
-        ConfigurationError: it is no text, or an empty one.
+        ConfigurationError: the setting is not a str or bytes, or it is empty.
     """
     key: Any = link_settings.LINK_KEY
     if key is None or (isinstance(key, str | bytes) and key):
         return key
-    # what is wrong with it is said without it: messages end up in logs
+    # The message does not contain the key, because messages are written to logs.
     raise ConfigurationError(
-        f"{SETTING}['LINK_KEY'] must be a text that is hard to guess, or None for Django's "
-        f"SECRET_KEY, and not {'empty' if isinstance(key, str | bytes) else type(key).__name__}."
+        f"{SETTING}['LINK_KEY'] must be a str that is hard to guess, or None for Django's "
+        f"SECRET_KEY, not {'empty' if isinstance(key, str | bytes) else type(key).__name__}."
     )
 
 
 def get_link_max_age() -> int:
-    """Return the seconds that a link is good for unless it says less.
+    """Return the default and maximum lifetime of a link, in seconds.
 
     Raises:
-        ConfigurationError: it is no whole number, or less than 1.
+        ConfigurationError: the setting is not an int, or less than 1.
     """
     return _get_seconds("LINK_MAX_AGE", 1)
 
 
 def get_link_rounding() -> int:
-    """Return the seconds within which links to a file may be the same.
+    """Return the step to which times of expiry are rounded, in seconds.
 
     Raises:
-        ConfigurationError: it is not a whole number, or less than 0.
+        ConfigurationError: the setting is not an int, or less than 0.
     """
     return _get_seconds("LINK_ROUNDING", 0)
 
@@ -94,6 +98,6 @@ def _get_seconds(key: str, least: int) -> int:
     seconds: Any = getattr(link_settings, key)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < least:
         raise ConfigurationError(
-            f"{SETTING}[{key!r}] must be a whole number of seconds, not {seconds!r}."
+            f"{SETTING}[{key!r}] must be an int of at least {least}, in seconds, not {seconds!r}."
         )
     return seconds

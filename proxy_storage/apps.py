@@ -1,18 +1,18 @@
-"""The Django app: it has no models, but registers the system checks."""
+"""The Django app. It has no models; it registers system checks and signal receivers."""
 
 from django.apps import AppConfig, apps
 
 
 class ProxyStorageConfig(AppConfig):
-    """Put ``"proxy_storage"`` into ``INSTALLED_APPS`` to have the settings checked."""
+    """The app ``"proxy_storage"`` for ``INSTALLED_APPS``."""
 
     name = "proxy_storage"
     verbose_name = "Proxy storage"
 
     def ready(self) -> None:
-        """Register the system checks, and the receivers of models with files or records.
+        """Register the system checks, and the receivers for models with file fields.
 
-        By now, models have the fields and relations that were added to their finished classes.
+        This is done here because all fields and relations have been added to the models.
         """
         from proxy_storage import checks  # noqa: F401  (registers on import)
         from proxy_storage.db import operations, signals  # noqa: F401  (registers checks)

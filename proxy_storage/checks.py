@@ -1,9 +1,9 @@
-"""System checks of the setting ``PROXY_STORAGE`` and of the proxy storages it names."""
+"""System checks of the setting ``PROXY_STORAGE``, and of the registered proxy storages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -37,40 +37,38 @@ from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 
 @checks.register()
 def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find what cannot work, and what can be read around the permissions."""
+    """Check the settings of this package and the proxy storages, for errors and public files."""
     try:
         keys = ProxyStorageSettings.user_settings()
     except ConfigurationError as error:
-        hint = "See the page about settings in the documentation."
+        hint = "Set it to a dict, as described in the documentation of the settings."
         return [checks.Error(str(error), hint=hint, id="proxy_storage.E001")]
     return [
         *_check_keys(keys),
-        *_check_types(),
-        *_check_content_objects(),
-        *_check_urls(),
-        *_check_headers(),
+        *_check_values(),
         *_check_storages(),
-        *_check_servers(),
+        *_check_entries(),
+        *_check_shared_caches(),
     ]
 
 
 @checks.register(deploy=True)
 def check_front(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find servers whose answers are empty for a client that gets around the web server."""
+    """Check that files are offloaded only to a web server that supports it."""
     try:
         servers = get_servers()
         is_required = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
     except ConfigurationError:
-        return []  # reported by the other check
-    handing_over = sorted(key for key, server in servers.items() if server.offloads)
-    if is_required or not handing_over:
+        return []  # check_settings reports it.
+    offloading = sorted(key for key, server in servers.items() if server.offloads)
+    if is_required or not offloading:
         return []
     return [
         checks.Warning(
-            f"{SETTING}['SERVERS'] hands over the files of {', '.join(handing_over)} whether or "
-            "not a web server is there to take them. Without one, answers are empty.",
-            hint=f"Have the web server send {SENDFILE_TYPE}, as proxystorage serverconf says, and "
-            f"set {SETTING}['REQUIRE_SENDFILE_TYPE'] to True.",
+            f"{SETTING}['SERVERS'] offloads the files of {', '.join(offloading)} even if a request "
+            "does not pass through the web server. Such responses are empty.",
+            hint=f"Configure the web server to send {SENDFILE_TYPE}, as in the output of "
+            f"proxystorage serverconf, and set {SETTING}['REQUIRE_SENDFILE_TYPE'] to True.",
             id="proxy_storage.W005",
         )
     ]
@@ -82,88 +80,119 @@ def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
         if key not in ProxyStorageSettings.known_keys:
             yield checks.Warning(
                 f"{SETTING} has no setting {key!r}.",
-                hint=f"Known are {known}. Some need proxy_storage_api in INSTALLED_APPS.",
+                hint=f"The settings are {known}. Some need proxy_storage_api in INSTALLED_APPS.",
                 id="proxy_storage.W001",
             )
 
 
-def _check_types() -> Iterator[checks.CheckMessage]:
-    types = proxy_storage_settings.INLINE_CONTENT_TYPES
-    # in a text, a part of a type would be one as well
-    if isinstance(types, str) or not isinstance(types, Collection):
-        yield checks.Error(
-            f"{SETTING}['INLINE_CONTENT_TYPES'] must be a list of content types, not {types!r}.",
-            hint="Give a list such as ['image/png'].",
-            id="proxy_storage.E007",
+def _check_classes() -> None:
+    classes = proxy_storage_settings.get_dict("PROXY_STORAGE_CLASSES")
+    for name in classes:
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError(
+                f"{SETTING}['PROXY_STORAGE_CLASSES'] has the key {name!r}, which is not a name."
+            )
+
+
+def _check_url_name() -> None:
+    name = proxy_storage_settings.FILE_URL_NAME
+    if name is not None and not (isinstance(name, str) and name):
+        raise ConfigurationError(
+            f"{SETTING}['FILE_URL_NAME'] must be the name of a URL or None, not {name!r}."
         )
-    yield from _check_mime_types()
 
 
-def _check_content_objects() -> Iterator[checks.CheckMessage]:
+def _check_databases() -> None:
     databases = proxy_storage_settings.CONTENT_OBJECT_DATABASES
     is_list = isinstance(databases, Collection) and not isinstance(databases, str)
     if not is_list or any(alias not in list(settings.DATABASES) for alias in databases):
-        yield checks.Error(
-            f"{SETTING}['CONTENT_OBJECT_DATABASES'] must be a list of aliases of DATABASES, not "
-            f"{databases!r}.",
-            hint=f"Known are {', '.join(settings.DATABASES)}.",
-            id="proxy_storage.E010",
+        raise ConfigurationError(
+            f"{SETTING}['CONTENT_OBJECT_DATABASES'] must be a list of aliases in DATABASES, not "
+            f"{databases!r}. The aliases are {', '.join(settings.DATABASES)}."
         )
-    try:
-        get_tenant_function()
-    except ConfigurationError as error:
-        hint = "Give the dotted path of a function that takes a model and a database alias."
-        yield checks.Error(str(error), hint=hint, id="proxy_storage.E011")
 
 
-def _check_urls() -> Iterator[checks.CheckMessage]:
-    try:
-        load_url_kwargs()
-    except ConfigurationError as error:
-        hint = "Give a dict such as {'version': 'v1'}, or the dotted path of a function."
-        yield checks.Error(str(error), hint=hint, id="proxy_storage.E014")
+def _check_require_sendfile_type() -> None:
+    value = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
+    if not isinstance(value, bool):
+        raise ConfigurationError(
+            f"{SETTING}['REQUIRE_SENDFILE_TYPE'] must be True or False, not {value!r}."
+        )
 
 
-def _check_headers() -> Iterator[checks.CheckMessage]:
-    try:
-        entries = get_cache_controls()
-    except ConfigurationError as error:
-        hint = "Give a dict with the keys of SERVERS, such as {'avatars': 'private, max-age=300'}."
-        yield checks.Error(str(error), hint=hint, id="proxy_storage.E012")
-    else:
-        yield from _check_entry_keys("CACHE_CONTROL", entries)
-        for key, value in entries.items():
-            if may_be_shared(value):
-                yield checks.Warning(
-                    f"{SETTING}['CACHE_CONTROL'][{key!r}] is {value!r}: shared caches may store "
-                    "these files, and give them to users who are not permitted to read them.",
-                    hint="Add private, or silence this check if everyone may read all of them.",
-                    id="proxy_storage.W007",
-                )
-    try:
-        get_framing()
-    except ConfigurationError as error:
-        hint = "Give a list such as [\"'self'\", 'https://app.example.com']."
-        yield checks.Error(str(error), hint=hint, id="proxy_storage.E013")
-
-
-def _check_mime_types() -> Iterator[checks.CheckMessage]:
-    types = proxy_storage_settings.MIME_TYPES
-    is_dict = isinstance(types, Mapping)
-    wrong = [] if is_dict else [types]
-    for extension, content_type in types.items() if is_dict else ():
+def _check_mime_types() -> None:
+    for extension, mime_type in proxy_storage_settings.get_dict("MIME_TYPES").items():
         is_extension = isinstance(extension, str) and re.fullmatch(r"\.[^./A-Z]+", extension)
-        if not is_extension or not is_valid_content_type(content_type):
-            wrong.append((extension, content_type))
-    for value in wrong:
-        yield checks.Error(
-            f"{SETTING}['MIME_TYPES'] must be a dict of extensions and MIME types, not {value!r}.",
-            hint="Give a dict such as {'.step': 'model/step'}; extensions are in lower case.",
-            id="proxy_storage.E015",
+        if not is_extension or not is_valid_content_type(mime_type):
+            raise ConfigurationError(
+                f"{SETTING}['MIME_TYPES'] must be a dict of extensions in lower case and MIME "
+                f"types, but it has {extension!r}: {mime_type!r}."
+            )
+
+
+def _check_inline_types() -> None:
+    types = proxy_storage_settings.INLINE_CONTENT_TYPES
+    # A str is refused, because a part of a MIME type would be found in it as well.
+    is_list = isinstance(types, Collection) and not isinstance(types, str)
+    if not is_list or not all(map(is_valid_content_type, types)):
+        raise ConfigurationError(
+            f"{SETTING}['INLINE_CONTENT_TYPES'] must be a list of MIME types, not {types!r}."
         )
+
+
+# Id of the check, function that raises ConfigurationError for a wrong value, hint.
+_VALUES: list[tuple[str, Callable[[], object], str]] = [
+    ("proxy_storage.E003", get_servers, "An entry is {'BACKEND': dotted path, 'OPTIONS': {...}}."),
+    ("proxy_storage.E007", _check_inline_types, "Set it to a list such as ['image/png']."),
+    ("proxy_storage.E010", _check_databases, "Set it to a list such as ['archive']."),
+    (
+        "proxy_storage.E011",
+        get_tenant_function,
+        "Set it to the dotted path of a function with the arguments model and using.",
+    ),
+    (
+        "proxy_storage.E012",
+        get_cache_controls,
+        "Set it to a dict with the keys of SERVERS, such as {'avatars': 'private, max-age=300'}.",
+    ),
+    (
+        "proxy_storage.E013",
+        get_framing,
+        "Set it to a list such as [\"'self'\", 'https://app.example.com'].",
+    ),
+    (
+        "proxy_storage.E014",
+        load_url_kwargs,
+        "Set it to a dict such as {'version': 'v1'}, or to the dotted path of a function.",
+    ),
+    ("proxy_storage.E015", _check_mime_types, "Set it to a dict such as {'.step': 'model/step'}."),
+    (
+        "proxy_storage.E016",
+        _check_classes,
+        "Set it to a dict such as {'letters': 'app.storages.LetterStorage'}.",
+    ),
+    ("proxy_storage.E017", _check_url_name, "Set it to a name such as 'my-files', or remove it."),
+    (
+        "proxy_storage.E018",
+        _check_require_sendfile_type,
+        "Set it to True or False, without quotation marks.",
+    ),
+]
+
+
+def _check_values() -> Iterator[checks.CheckMessage]:
+    for check_id, check, hint in _VALUES:
+        try:
+            check()
+        except ConfigurationError as error:
+            yield checks.Error(str(error), hint=hint, id=check_id)
 
 
 def _check_storages() -> Iterator[checks.CheckMessage]:
+    try:
+        _check_classes()
+    except ConfigurationError:
+        return  # _check_values reports it.
     try:
         names = registry.get_proxy_storage_names()
     except ConfigurationError as error:
@@ -189,14 +218,14 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
 
 def _get_storage_error(error: ConfigurationError) -> checks.CheckMessage:
     if isinstance(error, DuplicateRegistrationError):
-        hint = "Give each proxy storage one name, in one of the two settings."
+        hint = "Each proxy storage must have one name, in one of the two settings."
         return checks.Error(str(error), hint=hint, id="proxy_storage.E004")
     hint = f"Correct the class, or its entry in {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
     return checks.Error(str(error), hint=hint, id="proxy_storage.E002")
 
 
 def _get_original_storages(storage: ProxyStorageBase) -> dict[str | None, tuple[str, Any]]:
-    """Return the original storages by name, with words that a reader finds them by."""
+    """Return the original storages by name, each with a description for messages."""
     cls = type(storage).__qualname__
     if isinstance(storage, MultipleOriginalStoragesMixin):
         originals = storage.get_original_storages()
@@ -212,7 +241,7 @@ def _check_records(
         storage.meta_backend.check_keys(storage.get_record_keys())
     except ConfigurationError as error:
         yield checks.Error(
-            f"The records of {name!r} cannot hold what it writes. {error}",
+            f"The records of {name!r} cannot store all values that it writes. {error}",
             hint="Change the model of the records, and make a migration.",
             id="proxy_storage.E005",
         )
@@ -226,8 +255,9 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
     reason = get_public_address(original)
     if reason is not None:
         yield checks.Warning(
-            f"Files of {where} can be read by a URL that asks no permission: {reason}.",
-            hint="Keep them where no web server looks, or silence this check if all may be read.",
+            f"Files of {where} can be read through a URL without a permission check: {reason}.",
+            hint="Move them to a location that no web server serves, or silence this check if all "
+            "users may read all of them.",
             id="proxy_storage.W002",
         )
 
@@ -235,18 +265,18 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
 def _check_names(
     name: str, storage: ProxyStorageBase, where: str, original: Any
 ) -> Iterator[checks.CheckMessage]:
-    """Find original storages for which each name gets a token that users see in the path."""
+    """Check whether each path gets a random token, which users see."""
     if lookup.get_path_kind(storage) == lookup.RELATIVE or supports_exclusive_create(original):
         return
-    hint = f"Set paths = 'relative' on {name!r}: then the path is the name that was asked for."
+    hint = f"Set paths = 'relative' on {name!r}, so that the path is the requested name."
     if may_save_exclusively(original):
         cls = type(original).__qualname__
         hint += (
-            f" Or set supports_exclusive_create = True on {cls}, if it never writes into an existing "
-            "file, also not when two saves run at once."
+            f" Or set supports_exclusive_create = True on {cls}, if it never overwrites an "
+            "existing file, even if two files are saved at the same time."
         )
     yield checks.Warning(
-        f"Each path of {name!r} gets a random part of {UNIQUE_TOKEN_LENGTH} characters, because "
+        f"Each path of {name!r} gets a random token of {UNIQUE_TOKEN_LENGTH} characters, because "
         f"{where} ({type(original).__name__}) does not declare that it creates files exclusively.",
         hint=hint,
         id="proxy_storage.W006",
@@ -259,13 +289,13 @@ def _check_delivery(
     try:
         server = get_configured_server(name, original_name)
     except ConfigurationError:
-        return  # reported once, for all of them
+        return  # _check_values reports it.
     problem = None if server is None else server.get_problem(original)
     if problem is not None:
         key = name if original_name is None else f"{name}/{original_name}"
         yield checks.Error(
             f"{type(server).__name__} cannot deliver the files of {key!r}. {problem}",
-            hint=f"Set {SETTING}['SERVERS'][{key!r}] to a server that can: StreamingServer does.",
+            hint=f"Set {SETTING}['SERVERS'][{key!r}] to another server, such as StreamingServer.",
             id="proxy_storage.E006",
         )
 
@@ -276,37 +306,44 @@ def _check_fallback(
     for where, original in list(originals.values())[:-1]:
         if not getattr(original, "fallback_exceptions", ()):
             yield checks.Warning(
-                f"{name!r} never gets beyond {where}, which names no fallback_exceptions.",
-                hint="Mix OriginalStorageFallbackMixin into it, and set fallback_exceptions.",
+                f"{name!r} never falls back from {where}, which has no fallback_exceptions.",
+                hint="Add OriginalStorageFallbackMixin to its class, and set fallback_exceptions.",
                 id="proxy_storage.W004",
             )
 
 
-def _check_servers() -> Iterator[checks.CheckMessage]:
-    try:
-        servers = get_servers()
-    except ConfigurationError as error:
-        hint = "An entry is {'BACKEND': dotted path, 'OPTIONS': {...}}."
-        yield checks.Error(str(error), hint=hint, id="proxy_storage.E003")
-        return
-    yield from _check_entry_keys("SERVERS", servers)
+def _check_entries() -> Iterator[checks.CheckMessage]:
+    """Check the keys of the settings that have an entry for each proxy storage."""
+    for check_id, setting, get_entries in (
+        ("proxy_storage.W003", "SERVERS", get_servers),
+        ("proxy_storage.W008", "CACHE_CONTROL", get_cache_controls),
+    ):
+        with suppress(ConfigurationError):  # Another check reports it.
+            _check_classes()
+            known = sorted(_get_entry_keys())
+            for key in get_entries():
+                if key not in known:
+                    yield checks.Warning(
+                        f"The key {key!r} in {SETTING}[{setting!r}] is not the name of a proxy "
+                        "storage.",
+                        hint=f"The keys are {', '.join(known)}.",
+                        id=check_id,
+                    )
 
 
-def _check_entry_keys(setting: str, entries: Collection[str]) -> Iterator[checks.CheckMessage]:
-    """Check the keys of a setting that has an entry for each proxy storage."""
-    with suppress(ConfigurationError):  # of a storage, and reported as such
-        known = sorted(_get_server_keys())
-        for key in entries:
-            if key not in known:
+def _check_shared_caches() -> Iterator[checks.CheckMessage]:
+    with suppress(ConfigurationError):  # _check_values reports it.
+        for key, value in get_cache_controls().items():
+            if may_be_shared(value):
                 yield checks.Warning(
-                    f"The key {key!r} in {SETTING}[{setting!r}] is not the name of a proxy "
-                    "storage.",
-                    hint=f"Known are {', '.join(known)}.",
-                    id="proxy_storage.W003",
+                    f"{SETTING}['CACHE_CONTROL'][{key!r}] is {value!r}. Shared caches may store "
+                    "these files, and send them to users who are not permitted to read them.",
+                    hint="Add private, or silence this check if all users may read these files.",
+                    id="proxy_storage.W007",
                 )
 
 
-def _get_server_keys() -> Iterator[str]:
+def _get_entry_keys() -> Iterator[str]:
     yield "default"
     for name in registry.get_proxy_storage_names():
         yield name

@@ -1,4 +1,4 @@
-"""The URL that leads to a file: the download endpoint, asked for the path."""
+"""URLs of files, at the download endpoint."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ API_URL_NAME = "proxy_storage_api:files"
 
 @dataclass(frozen=True)
 class RequestedEndpoint:
-    """The endpoint that the request being answered has come to.
+    """The endpoint that handles the current request.
 
     Attributes:
-        name: its full URL name, with namespaces.
-        kwargs: the arguments in the URL of the request.
-        args: those of groups without a name.
+        name: the full URL name, with namespaces.
+        kwargs: the named arguments of the URL.
+        args: the positional arguments of the URL.
     """
 
     name: str
@@ -40,7 +40,7 @@ _requested: ContextVar[RequestedEndpoint | None] = ContextVar("requested", defau
 
 @contextmanager
 def remember_endpoint(endpoint: RequestedEndpoint | None) -> Iterator[None]:
-    """Make URLs of the arguments of a request while it is answered."""
+    """Use the arguments of the current endpoint for URLs that are made within this context."""
     token = _requested.set(endpoint)
     try:
         yield
@@ -49,24 +49,24 @@ def remember_endpoint(endpoint: RequestedEndpoint | None) -> Iterator[None]:
 
 
 def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str | None:
-    """Return the endpoint's URL for a path.
+    """Return the URL of a file at the download endpoint.
 
-    Where the URL of the endpoint has arguments, such as a version or a tenant, they are those of
-    the request, and else those of ``FILE_URL_KWARGS``.
+    If the URL of the endpoint has arguments, such as a version or a tenant, they are taken from
+    the current request, or else from ``FILE_URL_KWARGS``.
 
     Args:
-        path: the path of a record; with an empty one the URL has no query.
-        proxy_storage_name: the storage it is a path of. It becomes a part of the URL where
-            records are in more than one meta backend, since a path is unique within one.
-        request: the request whose answer has the URL, if that is not a request of the endpoint.
+        path: the path of a record; if it is empty, the URL has no query.
+        proxy_storage_name: the name of the proxy storage. It is a part of the URL if there are
+            several meta backends, because a path is unique in one meta backend only.
+        request: the current request, if it is not handled by the endpoint.
 
     Returns:
-        ``None`` where the project has no endpoint: ``FILE_URL_NAME`` is not set and
-        proxy_storage_api is not installed.
+        The URL; ``None`` if the project does not have an endpoint, since ``FILE_URL_NAME`` is not
+        set and proxy_storage_api is not installed.
 
     Raises:
-        ConfigurationError: there should be an endpoint, but no URL leads to it. Giving
-            out the original's own URL instead could go around every permission.
+        ConfigurationError: the endpoint has no URL. The URL of the original storage is not
+            returned instead, because it could bypass the permissions.
     """
     url_name = proxy_storage_settings.FILE_URL_NAME
     if url_name is None:
@@ -87,22 +87,22 @@ def _get_endpoint_url(url_name: str, request: Any) -> str:
     first_error: NoReverseMatch | None = None
     for name, kwargs, args in _get_candidates(url_name, request):
         try:
-            # Django takes one of the two, and gives no others where there are names.
+            # Django accepts one of the two. It returns no positional arguments if there are named.
             return reverse(name, kwargs=dict(kwargs), args=() if kwargs else args)
         except NoReverseMatch as error:
             first_error = first_error or error
     raise ConfigurationError(
-        f"No URL is named {url_name!r} that can be made without further arguments. Add "
+        f"No URL with the name {url_name!r} can be reversed. Add "
         f"path('files/', include('proxy_storage_api.urls')) to the project's URLs, or set "
         f"{SETTING}['FILE_URL_NAME']. If the URL has arguments, such as <version>, set "
-        f"{SETTING}['FILE_URL_KWARGS'] to them. {first_error}"
+        f"{SETTING}['FILE_URL_KWARGS']. {first_error}"
     ) from first_error
 
 
 def _get_candidates(
     url_name: str, request: Any
 ) -> Iterator[tuple[str, Mapping[str, Any], Sequence[Any]]]:
-    """Give out URL names with arguments, the most exact first."""
+    """Yield URL names with arguments to try, in the order of preference."""
     requested = _requested.get()
     match: ResolverMatch | None = getattr(request, "resolver_match", None)
     for known in (requested, match):
@@ -117,11 +117,10 @@ def _get_candidates(
 
 
 def get_url_kwargs() -> Mapping[str, Any]:
-    """Return the arguments of the endpoint's URL that the project has set.
+    """Return the arguments of the endpoint's URL from ``FILE_URL_KWARGS``.
 
     Raises:
-        ConfigurationError: as `load_url_kwargs`, or the callable returned something else than
-            a dict.
+        ConfigurationError: as `load_url_kwargs`, or the callable does not return a dict.
     """
     value = load_url_kwargs()
     if callable(value):
@@ -132,10 +131,10 @@ def get_url_kwargs() -> Mapping[str, Any]:
 
 
 def load_url_kwargs() -> Mapping[str, Any] | Callable[[], Any]:
-    """Return the value of ``FILE_URL_KWARGS``, with a callable imported and not called.
+    """Return the value of ``FILE_URL_KWARGS``: a dict, or the callable, which is not called.
 
     Raises:
-        ConfigurationError: it is neither a dict nor the dotted path of a callable.
+        ConfigurationError: the value is neither a dict nor the dotted path of a callable.
     """
     value: Any = proxy_storage_settings.FILE_URL_KWARGS
     where = f"{SETTING}['FILE_URL_KWARGS']"
@@ -146,4 +145,4 @@ def load_url_kwargs() -> Mapping[str, Any] | Callable[[], Any]:
             f"{where} must be a dict, or the dotted path of a callable that returns one, not "
             f"{value!r}."
         )
-    return value  # type: ignore[no-any-return]  # The project's own.
+    return value  # type: ignore[no-any-return]  # The callable is not typed.

@@ -1,15 +1,15 @@
-"""The errors of django-proxy-storage.
+"""The exceptions of django-proxy-storage.
 
 ::
 
     ProxyStorageError
-      ConfigurationError                 also django's ImproperlyConfigured
+      ConfigurationError                 also Django's ImproperlyConfigured
         DuplicateRegistrationError
         RuleError
       ContentError                       also ValueError
-      InvalidNameError                   also django's SuspiciousFileOperation
+      InvalidNameError                   also Django's SuspiciousFileOperation
       MetaBackendError
-        MetaBackendObjectDoesNotExist    also django's ObjectDoesNotExist
+        MetaBackendObjectDoesNotExist    also Django's ObjectDoesNotExist
         MetaBackendObjectAlreadyExists
         MetaBackendSchemaError
         MetaBackendUnavailable
@@ -19,8 +19,7 @@
       ServingError
         UnsafePathError
 
-The built-in parents are there so that code written for Django's own storages
-catches the right thing without knowing this package.
+Some exceptions have a second parent, so that code for Django's own storages catches them.
 """
 
 from typing import Any
@@ -33,35 +32,35 @@ from django.core.exceptions import (
 
 
 class ProxyStorageError(Exception):
-    """Root of all errors that this package raises on its own account."""
+    """The base class of all exceptions of this package."""
 
 
 class ConfigurationError(ProxyStorageError, ImproperlyConfigured):
-    """Settings, models or classes do not fit together; the message says what to change."""
+    """Settings, models or classes are wrong or incompatible."""
 
 
 class DuplicateRegistrationError(ConfigurationError):
-    """Two proxy storages have one name, or one has two."""
+    """Two proxy storages have the same name, or one proxy storage has two names."""
 
 
 class RuleError(ConfigurationError):
-    """A permission class cannot decide about files. The request is refused.
+    """A permission class cannot be evaluated for files. The request is refused.
 
-    It returns a value other than ``True`` or ``False``, or it needs the model of a queryset,
-    which records do not have.
+    For example, it returns a value other than ``True`` or ``False``, or it needs the queryset of
+    a view.
     """
 
 
 class ContentError(ProxyStorageError, ValueError):
-    """Content that cannot be read: closed before it came, no file, or text that is not UTF-8."""
+    """Content cannot be read: it is closed, is not a file, or is a str that is not valid UTF-8."""
 
 
 class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):
-    """A name that no file may be saved under.
+    """A file cannot be saved with this name.
 
     Args:
-        message: what is wrong with the name.
-        name: the refused name, kept as ``error.name``.
+        message: the error message.
+        name: the name, which is kept as ``error.name``.
     """
 
     def __init__(self, message: str, *, name: object = None) -> None:
@@ -70,13 +69,13 @@ class InvalidNameError(ProxyStorageError, SuspiciousFileOperation):
 
 
 class MetaBackendError(ProxyStorageError):
-    """A meta backend could not do what it was asked to do.
+    """An operation of a meta backend failed.
 
     Args:
-        message: what failed.
-        path: the path in question, kept as ``error.path``.
-        nothing_written: whether it is sure that nothing was written, kept as
-            ``error.nothing_written``. After a connection that broke it is not.
+        message: the error message.
+        path: the path of the record, which is kept as ``error.path``.
+        nothing_written: whether it is certain that nothing was written, which is kept as
+            ``error.nothing_written``. It is not certain if the connection was lost.
     """
 
     def __init__(self, message: str, *, path: Any = None, nothing_written: bool = False) -> None:
@@ -86,11 +85,11 @@ class MetaBackendError(ProxyStorageError):
 
 
 class MetaBackendObjectDoesNotExist(MetaBackendError, ObjectDoesNotExist):
-    """No record has this path."""
+    """There is no record with this path."""
 
 
 class MetaBackendObjectAlreadyExists(MetaBackendError):
-    """Another record has this path already."""
+    """There is already a record with this path."""
 
 
 class MetaBackendSchemaError(MetaBackendError):
@@ -101,15 +100,15 @@ class MetaBackendSchemaError(MetaBackendError):
 
 
 class MetaBackendUnavailable(MetaBackendError):
-    """The database of the meta backend did not answer, or refused to work now."""
+    """The database of the meta backend cannot be reached, or cannot process the query now."""
 
 
 class ContentObjectError(ProxyStorageError):
-    """An instance cannot be the owner of a file.
+    """An instance cannot be the content object of a file.
 
     Args:
-        message: why not.
-        path: the file's path, kept as ``error.path``.
+        message: the error message.
+        path: the path of the file, which is kept as ``error.path``.
     """
 
     def __init__(self, message: str, *, path: Any = None) -> None:
@@ -118,11 +117,11 @@ class ContentObjectError(ProxyStorageError):
 
 
 class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):
-    """No such file: there is no record of this path, or its bytes are gone.
+    """A file does not exist: there is no record with this path, or its original file is missing.
 
     Args:
-        message: which of the two it is.
-        path: the path that was asked for, kept as ``error.path``.
+        message: the error message.
+        path: the path, which is kept as ``error.path``.
     """
 
     def __init__(self, message: str, *, path: Any = None) -> None:
@@ -131,19 +130,19 @@ class ProxyFileNotFoundError(ProxyStorageError, FileNotFoundError):
 
 
 class LocalPathError(ProxyFileNotFoundError, NotImplementedError):
-    """The path has no record, and the file would not be on the local disk.
+    """There is no record with this path, and the original storage is not on the local disk.
 
-    Code that calls ``path()`` to check whether the files of a storage are local expects
-    ``NotImplementedError``.
+    It is also a ``NotImplementedError``, which code expects that calls ``path()`` to find out
+    whether the files of a storage are local.
     """
 
 
 class ServingError(ProxyStorageError):
-    """A server was asked to deliver a file that it has no way to deliver."""
+    """A server cannot deliver a file."""
 
 
 class UnsafePathError(ServingError):
-    """The path of a record, or a symbolic link, leads out of the original storage."""
+    """The path of a record, or a symbolic link, points outside the original storage."""
 
 
 #: the former name of `ContentObjectError`

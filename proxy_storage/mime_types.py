@@ -1,7 +1,7 @@
-"""The MIME type of a file, by its name.
+"""The MIME type of a file by the extension of its name, and the detection of UTF-8.
 
-The table is the package's own. Python's ``mimetypes`` reads ``/etc/mime.types``, which differs from
-machine to machine and is missing in many containers.
+The package has its own table of MIME types, because Python's ``mimetypes`` reads
+``/etc/mime.types``, which differs between machines and is missing in many containers.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from proxy_storage.settings import proxy_storage_settings
+from proxy_storage.settings import cached, proxy_storage_settings
 
-# Says nothing about the content; nosniff keeps browsers from guessing.
+# For unknown content. The header X-Content-Type-Options: nosniff prevents browsers from guessing.
 DEFAULT_MIME_TYPE = "application/octet-stream"
 
 
 # MIME type -> extensions.
-# Source: the registry of IANA, and for types without registration those of Debian and of Python.
+# Source: the IANA registry; for unregistered types, the tables of Debian and Python.
 _EXTENSIONS = {
     "application/atom+xml": "atom",
     "application/dicom": "dcm",
@@ -217,46 +217,50 @@ _EXTENSIONS = {
     "video/x-sgi-movie": "movie",
 }
 _TYPES = {
-    f".{extension}": content_type
-    for content_type, extensions in _EXTENSIONS.items()
+    f".{extension}": mime_type
+    for mime_type, extensions in _EXTENSIONS.items()
     for extension in extensions.split()
 }
 
 
 def guess_mime_type(name: str) -> str:
-    """Return the MIME type that the extension of a name stands for.
+    """Return the MIME type for the extension of a name.
 
-    The type that the uploading browser names is not used: it is the uploader's claim. A
-    compressed file has the type of its compression, as in Django's ``FileResponse``: a browser
-    that unpacked ``notes.txt.gz`` would save another file.
+    The type that a browser sends with an upload is not used, because the uploader could choose
+    it. A compressed file has the type of its compression, as in Django's ``FileResponse``:
+    otherwise a browser would unpack ``notes.txt.gz``, and save a different file.
 
     Args:
-        name: a name or a path, in any case.
+        name: a name or a path. The case of the extension does not matter.
 
     Returns:
-        The type in the setting ``MIME_TYPES``, or else in the table of this module;
-        `DEFAULT_MIME_TYPE` for other extensions.
+        The type in the setting ``MIME_TYPES``, else the type in the table of this module, else
+        `DEFAULT_MIME_TYPE`.
 
     >>> guess_mime_type("cv.pdf"), guess_mime_type("letters.tar.gz")
     ('application/pdf', 'application/gzip')
     """
     extension = posixpath.splitext(name)[1].lower()
-    own_types: Mapping[str, str] = proxy_storage_settings.get_dict("MIME_TYPES")
-    return own_types.get(extension) or _TYPES.get(extension, DEFAULT_MIME_TYPE)
+    return _get_project_types().get(extension) or _TYPES.get(extension, DEFAULT_MIME_TYPE)
 
 
-# The only charset that records name. Records of other content do not name one.
+@cached
+def _get_project_types() -> Mapping[str, str]:
+    return proxy_storage_settings.get_dict("MIME_TYPES")
+
+
+# The only charset that is stored in records. It is not stored for other content.
 UTF_8 = "utf-8"
 
 
 class Utf8Check:
-    """Finds out whether bytes that pass by in pieces are text in UTF-8.
+    """Check whether bytes, which are passed in several parts, are text in UTF-8.
 
-    Text in UTF-16 without a byte order mark, and in ISO-2022-JP and its kin, is valid UTF-8 as
-    well. So NUL and the escape sequences of these do not count as UTF-8.
+    Text in UTF-16 without a byte order mark, or in an encoding such as ISO-2022-JP, is also valid
+    UTF-8. So data with NUL or with the escape sequences of these encodings is not accepted.
     """
 
-    # Characters of four bytes each would take four times as much memory as the piece.
+    # The limit saves memory: a decoded piece can take four times as much memory as its bytes.
     PIECE = 64 * 1024
     _OTHER = re.compile(rb"\0|\x1b[$(]")
 
@@ -266,7 +270,7 @@ class Utf8Check:
         self._last = b""
 
     def update(self, data: bytes) -> None:
-        """Take in the next bytes; nothing more is looked at after the first wrong one."""
+        """Check the next bytes. After the first invalid byte, the data is ignored."""
         for start in range(0, len(data), self.PIECE):
             if not self.is_valid:
                 return
@@ -279,5 +283,5 @@ class Utf8Check:
             self._last = piece[-1:]
 
     def finish(self) -> bool:
-        """Return whether all was UTF-8, up to the last character."""
+        """Return whether all data is UTF-8, and its last character is complete."""
         return self.is_valid and self._decoder.getstate()[0] == b""

@@ -1,4 +1,4 @@
-"""Names, paths and what makes them acceptable: pure functions."""
+"""Names of files and paths of records: validation, normalization and length limits."""
 
 import os
 import pathlib
@@ -16,37 +16,37 @@ from django.utils.crypto import get_random_string
 
 from proxy_storage.exceptions import InvalidNameError
 
-# 62 ** 16 values: a collision among files of one name is out of reach
+# There are 62 ** 16 tokens, so that two files with the same name never get the same token.
 UNIQUE_TOKEN_LENGTH = 16
-# as in the names that Django finds
+# The length of the tokens in Django's get_alternative_name.
 SHORT_TOKEN_LENGTH = 7
 
-# The column of records, in characters of four bytes: the longest that fits into a unique index of
-# PostgreSQL, MySQL and SQLite. It is a limit on every meta backend, so that a name is accepted on
-# one database as it is on another.
+# The length of the column in characters, which may have four bytes each. It is the maximum for a
+# unique index of PostgreSQL, MySQL and SQLite. The limit is the same for all meta backends.
 MAX_PATH_LENGTH = 500
-# The column of the name of an uploaded file, in characters; Django cuts these names to it.
+# The length of the column for the name of an uploaded file, in characters. Django truncates the
+# names of uploaded files to the same length.
 MAX_NAME_LENGTH = 255
-# File systems take 255 bytes for each part of a path, and object stores 1,024 for a whole key.
+# File systems accept 255 bytes for each part of a path, and object stores 1,024 for a key.
 MAX_PART_BYTES = 255
 MAX_KEY_BYTES = 1024
-# A longer suffix is not an extension: it is a sentence after a dot.
+# A longer suffix is not regarded as an extension, but as text that contains a dot.
 MAX_EXTENSION_BYTES = 64
 
 
 def get_text(name: Any) -> Any:
-    """Return the text of a name that is given as ``os.PathLike``; any other value unchanged."""
+    """Convert a name from ``os.PathLike`` to str. Other values are returned unchanged."""
     if isinstance(name, os.PathLike):
-        with suppress(TypeError):  # The path is bytes, which is refused as a name.
+        with suppress(TypeError):  # The path is bytes, which validate_name refuses.
             return os.fspath(name)
     return name
 
 
 def is_literal_path(path: Any) -> TypeGuard[str]:
-    """Tell whether a value can be the path of a record at all.
+    """Return whether a value can be the path of a record.
 
-    A path is text that every database can hold: no object with query operators, no
-    bytes, no NUL, no half of a surrogate pair.
+    A path is a str that all databases can store, without NUL and without lone surrogates. Other
+    values, such as a dict with query operators, are refused.
     """
     if not isinstance(path, str) or "\0" in path:
         return False
@@ -58,28 +58,32 @@ def is_literal_path(path: Any) -> TypeGuard[str]:
 
 
 def validate_name(name: Any) -> str:
-    """Check a name that a file is to be saved under.
+    """Validate the name for a new file.
 
     Args:
-        name: a relative path, as text or ``os.PathLike``.
+        name: a relative path, as a str or ``os.PathLike``.
 
     Returns:
-        The name as text, with forward slashes only.
+        The name as a str, with forward slashes only.
 
     Raises:
-        InvalidNameError: the name is empty, absolute, climbs with ``..``, has control
-            characters, or is no text.
+        InvalidNameError: the name is empty, absolute or not a str, or contains ``..`` or control
+            characters.
 
-    Source: Django's ``Storage.save`` validates the name that it is given, the name that
-    it finds and the name that it returns; a storage that overrides ``save`` has to
-    repeat this (CVE-2024-39330).
+    Source: Django's ``Storage.save`` validates the name that is passed, the available name, and
+    the name that is returned. A storage that overrides ``save`` has to do the same
+    (CVE-2024-39330).
     """
     name = get_text(name)
     if not is_literal_path(name):
-        raise InvalidNameError(f"A file name must be text without NUL, not {name!r}.", name=name)
+        raise InvalidNameError(
+            f"A file name must be a str without NUL and surrogates, not {name!r}.", name=name
+        )
     if strip_control_characters(name) != name:
-        raise InvalidNameError(f"The file name {name!r} has control characters.", name=name)
-    name = name.replace("\\", "/")  # as Django's storages do later on
+        raise InvalidNameError(
+            f"The file name {name!r} has control characters. Remove them.", name=name
+        )
+    name = name.replace("\\", "/")  # Django's storages do the same later.
     try:
         return str(validate_file_name(name, allow_relative_path=True))
     except SuspiciousFileOperation as error:
@@ -87,23 +91,23 @@ def validate_name(name: Any) -> str:
 
 
 def _get_problem(name: str) -> str:
-    """Say what is wrong with a name, and what to use instead."""
+    """Return an error message for a name that Django refuses."""
     last = posixpath.basename(name)
     if name.startswith("/") and last not in ("", ".", ".."):
         return (
-            f"The file name {name!r} must be relative: it is not a name that a registered proxy "
-            f"storage has returned. Use its last part, {last!r}."
+            f"The file name {name!r} must be relative, unless it was returned by a registered "
+            f"proxy storage. Use its last part, {last!r}."
         )
     return f"The file name {name!r} must be relative, not empty and without '..'."
 
 
 def validate_original_storage_path(path: Any) -> str:
-    """Check the path of an object that lies in an original storage already.
+    """Validate the path of a file that already exists in an original storage.
 
-    Unlike a name for `validate_name` it may start with a slash, as object stores allow.
+    Other than a name for `validate_name`, it may start with a slash, as in object stores.
 
     Raises:
-        InvalidNameError: as `validate_name`.
+        InvalidNameError: as in `validate_name`.
     """
     path = get_text(path)
     validate_name(path.lstrip("/") if isinstance(path, str) else path)
@@ -111,14 +115,14 @@ def validate_original_storage_path(path: Any) -> str:
 
 
 def strip_control_characters(text: str) -> str:
-    """Return a text without its control characters, which no header may hold."""
+    """Return a text without control characters, which are not allowed in headers."""
     return "".join(character for character in text if unicodedata.category(character) != "Cc")
 
 
 def clean_path(full_path: str) -> str:
-    """Return a full path of an original storage in the form that records use.
+    """Return a full path of an original storage in the normal form of records.
 
-    Always absolute, forward slashes only, no empty or dot segments.
+    The result is absolute, with forward slashes only, and without empty or dot segments.
 
     >>> clean_path("letters//2024/./cv.pdf")
     '/letters/2024/cv.pdf'
@@ -127,7 +131,7 @@ def clean_path(full_path: str) -> str:
 
 
 def normalize_name(name: str) -> str:
-    """Return a relative name in the form that records of relative paths use.
+    """Return a relative name in the normal form of records with relative paths.
 
     >>> normalize_name("./letters//2024/cv.pdf")
     'letters/2024/cv.pdf'
@@ -141,17 +145,17 @@ def unique_name(
     token_length: int = UNIQUE_TOKEN_LENGTH,
     max_bytes: int | None = None,
 ) -> str:
-    """Return a name with a random token before the extension, which no other call returns.
+    """Return a name with a random token before the extension.
 
     Args:
-        name: the wanted name.
-        max_length: how many characters the result may have; the stem is cut to fit.
-        token_length: characters of the token. A short one is for names that are looked for
-            before they are used.
-        max_bytes: how many bytes the result may have in UTF-8.
+        name: the requested name.
+        max_length: the maximum number of characters of the result; the stem is truncated.
+        token_length: the number of characters of the token. A short token is sufficient if the
+            caller checks that the name is not in use.
+        max_bytes: the maximum number of bytes of the result in UTF-8.
 
     Raises:
-        InvalidNameError: no stem is left within the limits.
+        InvalidNameError: the limits leave no room for a stem.
     """
     return fit_name(name, max_length, max_bytes, token=get_random_string(token_length))
 
@@ -162,19 +166,19 @@ def fit_name(
     max_bytes: int | None = None,
     token: str = "",
 ) -> str:
-    """Return a name that file systems and object stores accept, with its extension.
+    """Truncate a name so that file systems and object stores accept it, and keep its extension.
 
-    No part of the result has more than `MAX_PART_BYTES` in UTF-8. The stem of the last part
-    is cut at the end of a character; a folder is cut likewise.
+    No part of the result has more than `MAX_PART_BYTES` in UTF-8. Folders and the stem of the last
+    part are truncated after a whole character.
 
     Args:
-        name: the wanted name.
-        max_length: how many characters the result may have.
-        max_bytes: how many bytes the result may have.
-        token: text to put before the extension, after an underscore.
+        name: the requested name.
+        max_length: the maximum number of characters of the result.
+        max_bytes: the maximum number of bytes of the result.
+        token: text to insert before the extension, after an underscore.
 
     Raises:
-        InvalidNameError: no stem is left within the limits.
+        InvalidNameError: the limits leave no room for a stem.
     """
     folder, file_name = posixpath.split(name)
     folder = "/".join(cut_text(part, MAX_PART_BYTES) for part in folder.split("/"))
@@ -191,7 +195,7 @@ def fit_name(
             return posixpath.join(folder, f"{stem}{ending}")
     raise InvalidNameError(
         f"The file name {name!r} leaves no room for a unique name within "
-        f"{_get_limits(max_length, max_bytes)}. Use a shorter name, or allow the field a larger "
+        f"{_get_limits(max_length, max_bytes)}. Use a shorter name, or a field with a larger "
         "max_length.",
         name=name,
     )
@@ -205,7 +209,7 @@ def _get_limits(max_length: int | None, max_bytes: int | None) -> str:
 
 
 def _get_extensions(file_name: str) -> Iterator[str]:
-    """Return the extensions to keep: all suffixes, or else the last one, or else none."""
+    """Yield the extensions to try to keep: all suffixes, the last one, and no extension."""
     suffixes = pathlib.PurePosixPath(file_name).suffixes
     yield "".join(suffixes)
     if len(suffixes) > 1:
@@ -215,17 +219,17 @@ def _get_extensions(file_name: str) -> Iterator[str]:
 
 
 def has_long_part(name: str) -> bool:
-    """Tell whether a part of a name has more than `MAX_PART_BYTES`."""
+    """Return whether a part of a name has more than `MAX_PART_BYTES`."""
     return any(count_bytes(part) > MAX_PART_BYTES for part in name.split("/"))
 
 
 def count_bytes(text: str) -> int:
-    """Return how many bytes a text has in UTF-8."""
+    """Return the number of bytes of a text in UTF-8."""
     return len(text.encode(errors="surrogatepass"))
 
 
 def cut_text(text: str, max_bytes: int) -> str:
-    """Return the beginning of a text that has so many bytes in UTF-8, in whole characters."""
+    """Truncate a text to a number of bytes in UTF-8, after a whole character."""
     encoded = text.encode(errors="surrogatepass")
     if len(encoded) <= max_bytes:
         return text

@@ -1,9 +1,8 @@
-"""Name <-> proxy storage, resolved from settings on first use.
+"""The names of proxy storages, from the settings.
 
-Every record carries the name of its proxy storage. A name is a key of
-``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``, or else an alias in ``STORAGES`` whose class is
-a proxy storage. Classes are imported when they are first asked for, never when this module
-is.
+Each record contains the name of its proxy storage. A name is a key of
+``PROXY_STORAGE["PROXY_STORAGE_CLASSES"]``, or an alias in ``STORAGES`` whose class is a proxy
+storage. Classes are imported on first use.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @cached
 def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
-    """Return the classes of ``PROXY_STORAGE_CLASSES`` by name.
+    """Return the classes in ``PROXY_STORAGE_CLASSES`` by name.
 
     Raises:
         ConfigurationError: a class cannot be imported, or has two names.
@@ -35,19 +34,22 @@ def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
         if not _is_proxy_storage_class(cls):
             raise ConfigurationError(f"{where} is {cls!r}, not a subclass of ProxyStorageBase.")
         if cls in classes.values():
-            raise DuplicateRegistrationError(f"{where}: {cls.__qualname__} is registered twice.")
+            raise DuplicateRegistrationError(
+                f"{where}: {cls.__qualname__} is registered twice. Remove one of its names."
+            )
         classes[name] = cls
     return classes
 
 
 @cached
 def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
-    """Return what ``STORAGES`` says of its proxy storages, by alias.
+    """Return the entries of ``STORAGES`` that are proxy storages, by alias.
 
-    A class that has a name of its own in ``PROXY_STORAGE_CLASSES`` keeps that name.
+    Classes that are in ``PROXY_STORAGE_CLASSES`` are left out: they have the name given there.
 
     Raises:
-        ConfigurationError: two aliases mean the same, or an alias is a name already.
+        ConfigurationError: two aliases have equal entries, or an alias is also a name in
+            ``PROXY_STORAGE_CLASSES``.
     """
     classes = get_proxy_storage_classes()
     aliases: dict[str, dict[str, Any]] = {}
@@ -57,12 +59,13 @@ def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
             continue
         if alias in classes:
             raise DuplicateRegistrationError(
-                f"STORAGES[{alias!r}] has a name that {SETTING}['PROXY_STORAGE_CLASSES'] gives to "
-                f"{classes[alias].__qualname__}. A record could be of either."
+                f"The alias {alias!r} in STORAGES is also the name of "
+                f"{classes[alias].__qualname__} in {SETTING}['PROXY_STORAGE_CLASSES']. Rename one "
+                "of them."
             )
         if options in aliases.values():
             raise DuplicateRegistrationError(
-                f"STORAGES[{alias!r}] is the same proxy storage as another alias."
+                f"STORAGES[{alias!r}] is the same proxy storage as another alias. Remove one."
             )
         aliases[alias] = options
     return aliases
@@ -92,68 +95,62 @@ def get_proxy_storage_names() -> tuple[str, ...]:
 
 
 def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
-    """Return the name that a proxy storage is registered under.
+    """Return the registered name of a proxy storage.
 
     Raises:
-        ConfigurationError: it is not registered.
+        ConfigurationError: the proxy storage is not registered.
     """
     cls = type(proxy_storage)
+    arguments = getattr(proxy_storage, "_constructor_args", None)  # Set by deconstructible.
     for name, registered in get_proxy_storage_classes().items():
         if cls is registered:
             return name
     for alias, options in get_proxy_storage_aliases().items():
-        # nothing is built for this: other storages may need servers or modules of their own.
-        # A migration makes a storage from the same options, which is the same storage.
-        arguments = ((), options.get("OPTIONS", {}))
-        if _get_alias_class(alias) is cls and _get_arguments(proxy_storage) == arguments:
+        # The arguments are compared, so that storages are not built, which may need a server. A
+        # migration builds an equal storage from the same options.
+        if _get_alias_class(alias) is cls and arguments == ((), options.get("OPTIONS", {})):
             return alias
     raise ConfigurationError(
         f"{cls.__qualname__} is not registered. Add "
         f"'a_name': '{cls.__module__}.{cls.__qualname__}' to "
-        f"{SETTING}['PROXY_STORAGE_CLASSES'] in settings, or name it in STORAGES and take it "
-        "from django.core.files.storage.storages."
+        f"{SETTING}['PROXY_STORAGE_CLASSES'], or add it to STORAGES and get it from "
+        "django.core.files.storage.storages."
     )
-
-
-def _get_arguments(proxy_storage: Any) -> Any:
-    """Return what a storage was made with, as ``deconstruct`` keeps it."""
-    return getattr(proxy_storage, "_constructor_args", None)
 
 
 @cached
 def get_proxy_storage(name: str) -> ProxyStorageBase:
-    """Return the proxy storage that is registered under a name; one instance a process.
+    """Return the proxy storage with a registered name. A process has one instance of each.
 
     Raises:
-        ConfigurationError: none is registered under this name, or it cannot be built.
+        ConfigurationError: the name is not registered, or the proxy storage cannot be built.
     """
-    storage: ProxyStorageBase = _make(name)
+    classes = get_proxy_storage_classes()
+    if name not in classes and name not in get_proxy_storage_aliases():
+        raise ConfigurationError(
+            f"No proxy storage is registered as {name!r}. "
+            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
+        )
+    storage: Any
+    try:
+        storage = classes[name]() if name in classes else storages[name]
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The proxy storage {name!r} cannot be built: {error}. The constructor of a class in "
+            "PROXY_STORAGE_CLASSES must not require arguments."
+        ) from error
     try:
         storage.get_original_storage(), storage.meta_backend
     except AttributeError as error:
-        raise ConfigurationError(f"The proxy storage {name!r} is incomplete: {error}") from error
-    return storage
-
-
-def _make(name: str) -> Any:
-    try:
-        if name in get_proxy_storage_classes():
-            return get_proxy_storage_classes()[name]()
-        if name in get_proxy_storage_aliases():
-            return storages[name]
-    except TypeError as error:
         raise ConfigurationError(
-            f"The proxy storage {name!r} cannot be built: {error}. A class in "
-            "PROXY_STORAGE_CLASSES needs a constructor without arguments."
+            f"The proxy storage {name!r} is incomplete: {error}. Set original_storage and "
+            "meta_backend on its class."
         ) from error
-    raise ConfigurationError(
-        f"No proxy storage is registered as {name!r}. "
-        f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES in settings."
-    )
+    return storage  # type: ignore[no-any-return]  # The class is registered.
 
 
 @cached
 def get_meta_backends() -> tuple[MetaBackendBase, ...]:
-    """Return the meta backends of all registered proxy storages, each one once."""
+    """Return the meta backends of all registered proxy storages, without duplicates."""
     backends = (get_proxy_storage(name).meta_backend for name in get_proxy_storage_names())
     return tuple(dict.fromkeys(backends))

@@ -1,7 +1,7 @@
-"""The package's settings: the one dict ``PROXY_STORAGE`` of the project.
+"""The settings of the package, in the dict ``PROXY_STORAGE`` of the project.
 
-Read through `proxy_storage_settings`, on each use, so that nothing is fixed at import
-and tests may override it::
+They are read through `proxy_storage_settings` when they are used, not at import. A change by
+``override_settings`` takes effect at once::
 
     from proxy_storage.settings import proxy_storage_settings
 
@@ -25,33 +25,38 @@ SETTING = "PROXY_STORAGE"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Entry = TypeVar("_Entry")
 
+# Each comment has the type and the meaning; the default follows.
 DEFAULTS: dict[str, Any] = {
-    # name of a proxy storage -> dotted path of its class
+    # Dict: name of a proxy storage -> dotted path of its class. Each record contains the name.
     "PROXY_STORAGE_CLASSES": {},
-    # "<proxy>/<original>", "<proxy>" or "default" -> {"BACKEND": ..., "OPTIONS": {...}}
+    # Dict: "<proxy storage>/<original storage>", "<proxy storage>" or "default" ->
+    # {"BACKEND": dotted path, "OPTIONS": {...}}. The server that delivers the files.
     "SERVERS": {},
-    # URL name of the download endpoint; None: the one of proxy_storage_api, if installed
+    # str or None. The URL name of the download endpoint. None: the endpoint of proxy_storage_api,
+    # if that is installed.
     "FILE_URL_NAME": None,
-    # arguments of that URL, such as {"version": "v1"}, if there is no request; or the dotted
-    # path of a callable that returns them
+    # Dict, or the dotted path of a callable that returns one. The arguments of the endpoint's URL,
+    # such as {"version": "v1"}, if there is no request to take them from.
     "FILE_URL_KWARGS": {},
-    # dotted path of a callable (model, using) -> name of the tenant whose rows these are, or
-    # None; None: the schema of django-tenants, where a connection has one
+    # Dotted path of a callable (model, using) -> str or None; or None. It returns the name of the
+    # current tenant. None: the schema of django-tenants, if the connection has one.
     "GET_TENANT": None,
-    # aliases of the databases, beside the default one and those of the routers, in which
-    # content objects are looked up
+    # List of database aliases. Content objects are looked up in these, in the default database,
+    # and in those of the database routers.
     "CONTENT_OBJECT_DATABASES": (),
-    # whether to hand files over only to a web server that says what it understands
+    # bool. Whether to offload a file only if the web server declares support with the header
+    # X-Sendfile-Type.
     "REQUIRE_SENDFILE_TYPE": False,
-    # "<proxy>/<original>", "<proxy>" or "default" -> the Cache-Control of file answers, for
-    # projects that let browsers use a copy without a request; by default they always ask
+    # Dict with the keys of SERVERS -> str. The header Cache-Control of responses with a file. By
+    # default it is "private, no-cache", so that browsers revalidate each copy.
     "CACHE_CONTROL": {},
-    # sources of the pages that may embed a file in a frame, as in "frame-ancestors" of a
-    # Content-Security-Policy
+    # List of sources, as in the directive frame-ancestors of a Content-Security-Policy. The pages
+    # that may embed a file in a frame.
     "FRAME_ANCESTORS": ("'self'",),
-    # Extension -> MIME type, such as {".step": "model/step"}; wins over the package's own table.
+    # Dict: extension -> MIME type, such as {".step": "model/step"}. It takes precedence over the
+    # table in proxy_storage.mime_types.
     "MIME_TYPES": {},
-    # types that a browser may show in place; everything else is sent as attachment
+    # List of MIME types that browsers may display. Files of other types are sent as attachments.
     "INLINE_CONTENT_TYPES": (
         "application/pdf",
         "audio/flac",
@@ -76,7 +81,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def import_setting(where: str, path: str) -> Any:
-    """Return the object that a setting names by its dotted path.
+    """Import the object with the dotted path in a setting.
 
     Args:
         where: the setting, for the error message.
@@ -94,11 +99,10 @@ def import_setting(where: str, path: str) -> Any:
 
 
 class ImportedClasses(Mapping[str, type[Any]]):
-    """The classes that a setting names by their dotted paths.
+    """A mapping from names to the classes whose dotted paths are in a setting.
 
-    A class is imported at its first use: modules of the project import settings, and
-    settings must not import them. The mapping is equal to the dict of the setting as well as to
-    a dict of the classes.
+    A class is imported when it is accessed, because the modules of a project import settings. The
+    mapping is equal to the dict of the setting, and to a dict of the classes.
 
     Args:
         key: the setting, for error messages.
@@ -110,12 +114,11 @@ class ImportedClasses(Mapping[str, type[Any]]):
         self._paths = paths
 
     def __getitem__(self, name: str) -> type[Any]:
-        """Return the class of a name.
+        """Return the class with a name.
 
         Raises:
             KeyError: the setting does not have the name.
-            ConfigurationError: the class cannot be imported; the message has the path and where
-                it is in the settings.
+            ConfigurationError: the class cannot be imported.
         """
         path = self._paths[name]
         where = f"{SETTING}[{self._key!r}][{name!r}]"
@@ -141,7 +144,7 @@ class ImportedClasses(Mapping[str, type[Any]]):
             for name, value in other.items()
         )
 
-    # As that of a dict, which it stands for.
+    # Unhashable, like a dict.
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -149,14 +152,15 @@ class ImportedClasses(Mapping[str, type[Any]]):
 
 
 class ProxyStorageSettings:
-    """Attribute access to ``settings.PROXY_STORAGE`` with defaults.
+    """The keys of ``settings.PROXY_STORAGE`` as attributes, with default values.
+
+    A value is kept from its first use until Django sends ``setting_changed``.
 
     Args:
-        defaults: every key that may be asked for, with the value it has when the
-            project does not set it. Packages on top of this one make an object of
-            their own with their own keys; all share the one dict.
-        class_keys: the keys whose value is a dict of dotted paths; their attribute has the
-            classes, as `ImportedClasses`.
+        defaults: the known keys with their default values. Each package has an object of this
+            class with its own keys; all of them read the same dict.
+        class_keys: the keys whose value is a dict of dotted paths. Their attribute is an
+            `ImportedClasses`.
     """
 
     known_keys: frozenset[str] = frozenset()
@@ -165,34 +169,41 @@ class ProxyStorageSettings:
         self.defaults = dict(defaults)
         self.class_keys = frozenset(class_keys)
         ProxyStorageSettings.known_keys |= self.defaults.keys()
+        setting_changed.connect(self._forget)
 
     def __getattr__(self, key: str) -> Any:
         if key not in self.defaults:
             raise AttributeError(f"{SETTING} has no setting {key!r}.")
+        value: Any
         if key in self.class_keys:
-            return ImportedClasses(key, self.get_dict(key))
-        return self._get(key)
+            value = ImportedClasses(key, self.get_dict(key))
+        else:
+            value = self.user_settings().get(key, self.defaults[key])
+        vars(self)[key] = value  # The next access does not call this method.
+        return value
 
-    def _get(self, key: str) -> Any:
-        return self.user_settings().get(key, self.defaults[key])
+    def _forget(self, *, setting: str, **kwargs: Any) -> None:
+        if setting == SETTING:
+            for key in self.defaults:
+                vars(self).pop(key, None)
 
     def get_dict(self, key: str) -> Mapping[str, Any]:
-        """Return a setting that has to be a mapping, as the project has written it.
+        """Return a setting whose value must be a dict, as written in the project's settings.
 
         Raises:
-            ConfigurationError: it is something else.
+            ConfigurationError: the value is not a mapping.
         """
-        value = self._get(key)
+        value = self.user_settings().get(key, self.defaults[key])
         if not isinstance(value, Mapping):
             raise ConfigurationError(f"{SETTING}[{key!r}] must be a dict, not {value!r}.")
         return value
 
     @staticmethod
     def user_settings() -> Mapping[str, Any]:
-        """Return what the project has set, unchecked but for being a mapping.
+        """Return ``settings.PROXY_STORAGE``, without default values.
 
         Raises:
-            ConfigurationError: the setting is something other than a mapping.
+            ConfigurationError: the setting is not a mapping.
         """
         value = getattr(settings, SETTING, {})
         if not isinstance(value, Mapping):
@@ -208,13 +219,13 @@ proxy_storage_settings = ProxyStorageSettings(DEFAULTS, class_keys=["PROXY_STORA
 def get_for_storage(
     entries: Mapping[str, _Entry], proxy_storage_name: str, original_storage_name: str | None
 ) -> _Entry | None:
-    """Return the entry for the files of an original storage, if there is one.
+    """Return the most specific entry for the files of an original storage, or ``None``.
 
     Args:
         entries: a setting with the keys ``<proxy storage>/<original storage>``,
-            ``<proxy storage>`` and ``default``; the most exact key counts.
-        proxy_storage_name: name of the proxy storage.
-        original_storage_name: name of the original storage where there are several.
+            ``<proxy storage>`` and ``default``.
+        proxy_storage_name: the name of the proxy storage.
+        original_storage_name: the name of the original storage, if there are several.
     """
     for key in (f"{proxy_storage_name}/{original_storage_name}", proxy_storage_name, "default"):
         if key in entries:
@@ -223,39 +234,45 @@ def get_for_storage(
 
 
 def cached(function: _Function) -> _Function:
-    """Remember what a function makes of the settings, until a test changes them.
+    """Cache the results of a function that depends on settings, until these are changed.
 
-    No lock is held during the call: two threads may do the work twice, but none waits for
-    a module that the other one imports.
+    No lock is held during the call, because the function may import modules of the project, which
+    could lead to a deadlock. Two threads may call it at the same time.
     """
-    remembering: Any = cache(function)
+    cached_function: Any = cache(function)
 
     def forget(*, setting: str, **kwargs: Any) -> None:
         if setting in (SETTING, "STORAGES"):
-            remembering.cache_clear()
+            cached_function.cache_clear()
 
     setting_changed.connect(forget, weak=False)
-    return cast("_Function", remembering)
+    return cast("_Function", cached_function)
 
 
-def build(where: str, entry: Any, base: type[Any]) -> Any:
-    """Return the object that an entry of the settings describes.
+def build_backend(where: str, entry: Any, base: type[Any]) -> Any:
+    """Return the instance that an entry of the settings describes.
 
     Args:
-        where: the place of the entry, for error messages.
+        where: the setting and the key of the entry, for error messages.
         entry: ``{"BACKEND": dotted path of a class, "OPTIONS": its keyword arguments}``,
-            or the object itself.
-        base: what the object has to be an instance of.
+            or an instance.
+        base: the required base class.
 
     Raises:
-        ConfigurationError: the class cannot be imported or built, or is of another kind.
+        ConfigurationError: the class cannot be imported or instantiated, or is not a subclass of
+            the base class.
     """
     backend = entry
     if not isinstance(entry, base):
         try:
             backend = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
         except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"{where} cannot be built: {error!r}") from error
+            raise ConfigurationError(
+                f"{where} cannot be built: {error!r}. It must be {{'BACKEND': dotted path of a "
+                f"{base.__name__}, 'OPTIONS': {{...}}}}."
+            ) from error
     if not isinstance(backend, base):
-        raise ConfigurationError(f"{where} is a {type(backend).__name__}, not a {base.__name__}.")
+        raise ConfigurationError(
+            f"{where} must be a {base.__name__}, not {type(backend).__name__}."
+        )
     return backend

@@ -46,7 +46,7 @@ from proxy_storage_api.hidden import count_queries, run_queries_of_refusal
 from proxy_storage_api.negotiation import FileContentNegotiation, ShallowParser
 from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.transactions import RequestTransactionMixin
-from proxy_storage_permissions import DenyAll, decide
+from proxy_storage_permissions import DenyAll, evaluate
 from proxy_storage_permissions.base import is_refusal
 from proxy_storage_permissions.links import is_marked_as_expired
 
@@ -214,7 +214,7 @@ class FileAccess(RequestTransactionMixin):
         self, permission: Any, request: Request, obj: MetaBackendObject | None = None
     ) -> bool | None:
         with self._deciding():
-            return decide(permission, request, self, obj)
+            return evaluate(permission, request, self, obj)
 
     @contextmanager
     def _deciding(self) -> Iterator[None]:

@@ -62,7 +62,7 @@ from proxy_storage_api.settings import (
 from proxy_storage_api.signals import file_served
 from proxy_storage_api.uploads import UploadMixin
 from proxy_storage_permissions import get_signed_url
-from proxy_storage_permissions.base import Outside, asks_records, get_drf_request, get_function
+from proxy_storage_permissions.base import StandInView, get_drf_request, get_function, needs_record
 from proxy_storage_permissions.filters import (
     find_unfiltered,
     get_readable,
@@ -516,7 +516,7 @@ class RecordsMixin(DownloadMixin):
                 "narrow down super().get_queryset() by filter()."
             )
         if self._is_deciding:
-            Outside().get_queryset()
+            StandInView().get_queryset()
         if self.asks_for_one_file:
             return self._get_sought_records()
         with self._deciding():
@@ -577,7 +577,7 @@ class RecordsMixin(DownloadMixin):
         permissions, models = self.get_permissions(), get_content_object_models()
         names = [name for one in permissions for name in find_unfiltered(one, models)]
         rules = [rule for one in permissions for rule in get_single_rules(one)]
-        return names or [get_rule_name(rule) for rule in rules if asks_records(rule)]
+        return names or [get_rule_name(rule) for rule in rules if needs_record(rule)]
 
     def _get_all(self, records: Any) -> Any:
         """Return all records, for a list without pages.

@@ -1,18 +1,18 @@
 """Settings of the example project.
 
-What differs between runs comes from environment variables:
+They can be changed with environment variables:
 
 ========================  ==================================================================
-``EXAMPLE_SERVER``        who delivers avatars: ``stream`` (Python, the default),
-                          ``x-accel`` (nginx, set up as in ``deploy/nginx.conf``),
-                          ``x-sendfile`` (Apache, set up as in ``deploy/apache2.conf``) or
-                          ``lighttpd`` (set up as in ``deploy/lighttpd.conf``)
+``EXAMPLE_SERVER``        the server for avatars: ``stream`` (Django, the default),
+                          ``x-accel`` (nginx, configured as in ``deploy/nginx.conf``),
+                          ``x-sendfile`` (Apache, configured as in ``deploy/apache2.conf``)
+                          or ``lighttpd`` (configured as in ``deploy/lighttpd.conf``)
 ``DATABASE_URL``          the database; by default SQLite in the data folder
-``MONGODB_URI``           the MongoDB that has the records and the resumes
-``EXAMPLE_MONGODB_NAME``  a database there; by default the one that the URI names
-``EXAMPLE_DATA_DIR``      the data folder; by default ``var`` beside this project's code
+``MONGODB_URI``           the MongoDB server for the records and the resumes
+``EXAMPLE_MONGODB_NAME``  the database on this server; by default the one in the URI
+``EXAMPLE_DATA_DIR``      the data folder; by default ``var`` in the folder of this project
 ``EXAMPLE_DEBUG``         ``1`` for Django's debug pages
-``EXAMPLE_SECRET_KEY``    the secret key; the default is known to everybody
+``EXAMPLE_SECRET_KEY``    the secret key; the default is public
 ========================  ==================================================================
 """
 
@@ -91,11 +91,11 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 USE_TZ = True
 
-# what the endpoint can be asked, as OpenAPI: see schema/
+# The OpenAPI document of the endpoint is at schema/.
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 SPECTACULAR_SETTINGS = {"TITLE": "Job applications", "SERVE_INCLUDE_SCHEMA": False}
 
-# errors go to standard error, where the web server keeps its log
+# Errors are written to standard error.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -108,9 +108,9 @@ LOGGING = {
 
 # -- files ------------------------------------------------------------------------------
 
-# avatars lie here; a web server that delivers them has to be able to read the folder
+# The folder of the avatars. A web server that delivers them must be able to read it.
 FILES_ROOT = DATA_DIR / "files"
-# names of files are relative, as in Django; the bytes lie under names of their own
+# The paths of files are relative, as in Django.
 FILE_PATHS = "relative"
 
 STREAM = {"BACKEND": "proxy_storage.serving.StreamingServer"}
@@ -121,7 +121,7 @@ AVATAR_SERVERS = {
         "OPTIONS": {"location": "/serve-from-fs/"},
     },
     "x-sendfile": {"BACKEND": "proxy_storage.serving.XSendfileServer"},
-    # which decodes the path that mod_xsendfile takes as it is
+    # lighttpd decodes the path in the header; mod_xsendfile does not.
     "lighttpd": {
         "BACKEND": "proxy_storage.serving.XSendfileServer",
         "OPTIONS": {"escape": True},
@@ -131,7 +131,7 @@ AVATAR_SERVERS = {
 EXAMPLE_SERVER = os.environ.get("EXAMPLE_SERVER", "stream")
 if EXAMPLE_SERVER not in AVATAR_SERVERS:
     raise ImproperlyConfigured(
-        f"EXAMPLE_SERVER is {EXAMPLE_SERVER!r}; it can be one of {', '.join(AVATAR_SERVERS)}."
+        f"EXAMPLE_SERVER must be one of {', '.join(AVATAR_SERVERS)}, not {EXAMPLE_SERVER!r}."
     )
 
 PROXY_STORAGE = {
@@ -143,7 +143,7 @@ PROXY_STORAGE = {
         "file_system_proxy_storage": AVATAR_SERVERS[EXAMPLE_SERVER],
         "gridfs_proxy_storage": STREAM,
     },
-    # each configuration in deploy/ says which server it is for
+    # Each configuration in deploy/ sets the header X-Sendfile-Type.
     "REQUIRE_SENDFILE_TYPE": True,
     "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.JobApplyFiles"],
 }

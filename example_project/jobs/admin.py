@@ -7,6 +7,6 @@ from jobs.models import JobApply
 
 @admin.register(JobApply)
 class JobApplyAdmin(admin.ModelAdmin):
-    """All fields; the file links lead to the download endpoint."""
+    """All fields. The links to files lead to the download endpoint."""
 
     list_display = ["user", "what_you_want", "resume", "avatar"]

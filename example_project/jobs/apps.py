@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class JobsConfig(AppConfig):
-    """Applications for a job, with a resume and an avatar each."""
+    """Job applications, each with a resume and an avatar."""
 
     name = "jobs"
     default_auto_field = "django.db.models.BigAutoField"

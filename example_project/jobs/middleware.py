@@ -1,4 +1,4 @@
-"""Says who delivered an answer, so that the demo can show it. A real site has no need of it."""
+"""A response header for the demo, which shows whether Django delivered a file."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ OFFLOADING_HEADERS = ("X-Accel-Redirect", "X-Sendfile")
 def delivered_by_python(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Mark all answers but those that leave the bytes to the web server."""
+    """Add X-Delivered-By to all responses, except those that offload a file."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

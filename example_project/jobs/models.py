@@ -1,4 +1,4 @@
-"""The one model of the example project."""
+"""The model of the example project."""
 
 from django.conf import settings
 from django.db import models

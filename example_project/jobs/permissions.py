@@ -1,4 +1,4 @@
-"""Who may read which file."""
+"""Permissions for the files of job applications."""
 
 from rest_framework.permissions import AllowAny, IsAdminUser
 
@@ -7,9 +7,7 @@ from proxy_storage_permissions import FieldPermissions, HasValidSignature, IsOwn
 
 
 class JobApplyFiles(FieldPermissions):
-    """Avatars are for everybody, a resume is for its owner, for staff, and for those who were
-    given a link.
-    """
+    """All users may read avatars. Resumes are for their owner, staff, and signed links."""
 
     model = JobApply
     permissions = {

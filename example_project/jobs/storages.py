@@ -1,4 +1,4 @@
-"""Two proxy storages on one meta backend: avatars on disk, resumes in GridFS."""
+"""Two proxy storages with one meta backend: avatars on disk, resumes in GridFS."""
 
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ from proxy_storage.storages.gridfs import GridFSStorage
 
 @cache
 def get_mongo_db() -> Database[dict[str, Any]]:
-    """Return the database that the settings name; one client a process."""
+    """Return the database in the settings. A process has one client."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         settings.MONGODB_URI, serverSelectionTimeoutMS=5000
     )
@@ -25,13 +25,13 @@ def get_mongo_db() -> Database[dict[str, Any]]:
 
 
 class ApplicationStorage(ProxyStorageBase):
-    """What both storages have in common."""
+    """Base class of both storages."""
 
     meta_backend = MongoMetaBackend(database=get_mongo_db, collection="meta_backend_collection")
     paths = settings.FILE_PATHS
 
     def get_valid_name(self, name: str) -> str:
-        """Keep the name that people gave their file; saving it checks that it is safe."""
+        """Keep the name of the uploaded file, which is validated when the file is saved."""
         return name
 
 

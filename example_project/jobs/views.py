@@ -12,8 +12,9 @@ from jobs.models import JobApply
 
 
 class HomeView(ListView):
-    """All applications, with links to their files. The links are no secret: each
-    request for a file asks the permissions anew.
+    """All applications, with links to their files.
+
+    All users see the links, since permissions are checked for each request for a file.
     """
 
     queryset = JobApply.objects.select_related("user").order_by("pk")
@@ -21,7 +22,7 @@ class HomeView(ListView):
 
 
 class ApplyView(LoginRequiredMixin, CreateView):
-    """A form for an application of one's own."""
+    """A form for a new application."""
 
     model = JobApply
     fields = ["what_you_want", "resume", "avatar"]
@@ -29,7 +30,7 @@ class ApplyView(LoginRequiredMixin, CreateView):
     success_url = reverse_lazy("home")
 
     def form_valid(self, form: ModelForm) -> HttpResponse:
-        """Save the application for whoever is logged in."""
+        """Save the application for the current user."""
         user: Any = self.request.user
         form.instance.user = user
         return super().form_valid(form)

@@ -10,7 +10,13 @@ from proxy_storage.serving.base import ServerBase, get_for_record
 from proxy_storage.serving.headers import get_file_headers
 from proxy_storage.serving.sendfile import SENDFILE, is_below_sendfile_root
 from proxy_storage.serving.streaming import STREAMING
-from proxy_storage.settings import SETTING, build, cached, get_for_storage, proxy_storage_settings
+from proxy_storage.settings import (
+    SETTING,
+    build_backend,
+    cached,
+    get_for_storage,
+    proxy_storage_settings,
+)
 
 
 def serve(
@@ -81,6 +87,6 @@ def get_servers() -> dict[str, ServerBase]:
     """
     configured = proxy_storage_settings.get_dict("SERVERS")
     return {
-        key: build(f"{SETTING}['SERVERS'][{key!r}]", entry, ServerBase)
+        key: build_backend(f"{SETTING}['SERVERS'][{key!r}]", entry, ServerBase)
         for key, entry in configured.items()
     }

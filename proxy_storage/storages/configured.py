@@ -12,7 +12,7 @@ from django.utils.deconstruct import deconstructible
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.settings import build
+from proxy_storage.settings import build_backend
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 
@@ -79,7 +79,7 @@ class ProxyStorage(ProxyStorageBase):
             self.original_storage = self._get_storage("original_storage", original_storage)
         if meta_backend is not None:
             where = f"Option 'meta_backend' of {type(self).__qualname__}"
-            self.meta_backend = build(where, meta_backend, MetaBackendBase)
+            self.meta_backend = build_backend(where, meta_backend, MetaBackendBase)
         if path_prefix is not None:
             self.path_prefix = path_prefix
         if original_storages is not None:

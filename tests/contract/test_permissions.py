@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage_permissions import decide, get_readable
+from proxy_storage_permissions import evaluate, get_readable
 from tests.contract.permission_matrix import (
     BACKENDS,
     MODELS,
@@ -18,7 +18,7 @@ from tests.contract.permission_matrix import (
 from tests.safety.name_strategies import EXAMPLES
 
 # The view of a list that evaluates each record if necessary.
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def get_listed(data, permissions, user):
     readable = get_readable(made, request, VIEW, MODELS)
 
     def check(record):
-        return all(decide(one, request, VIEW, record) is True for one in made)
+        return all(evaluate(one, request, VIEW, record) is True for one in made)
 
     records = RecordSet(
         [data.backend], readable.condition, check=None if readable.is_exact else check
@@ -51,7 +51,7 @@ def get_allowed(data, permissions, user, files):
     return {
         file.path
         for file in files
-        if all(decide(one, request, VIEW, data.records[file.path]) is True for one in made)
+        if all(evaluate(one, request, VIEW, data.records[file.path]) is True for one in made)
     }
 
 

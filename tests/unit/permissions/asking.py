@@ -1,13 +1,13 @@
-"""What tests of permissions ask."""
+"""Permissions, requests and records for the tests of permissions."""
 
 from types import SimpleNamespace
 
 from proxy_storage.content_objects import get_content_object_data
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage_permissions import FilePermission, decide, get_readable, owned_by
+from proxy_storage_permissions import FilePermission, evaluate, get_readable, owned_by
 from tests.testapp.models import Document
 
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 EVERYBODY = {"anonymous", "stranger", "owner", "staff"}
 
 
@@ -32,31 +32,31 @@ class ToldEverything(Told):
 
 
 def ask(user):
-    """The request of a user, as permissions see it."""
+    """Return a request of a user, with the attributes that permissions use."""
     return SimpleNamespace(user=user, method="GET")
 
 
 def own(instance, name, /, **changes):
-    """The record of a file that an instance owns by a field."""
+    """Return the record of a file whose content object is an instance."""
     data = get_content_object_data(instance, instance._meta.get_field(name))
     return MetaBackendObject({"path": "/x", **data, **changes})
 
 
 def is_allowed(permission, user, record):
-    """Whether a user gets the file."""
+    """Return whether a user may read the file."""
     instance, request = permission(), ask(user)
-    early, answer = decide(instance, request, VIEW), decide(instance, request, VIEW, record)
+    early, answer = evaluate(instance, request, VIEW), evaluate(instance, request, VIEW, record)
     assert isinstance(answer, bool)
-    # what is said without a record holds with it
+    # A result without the record also applies to the record.
     assert early in (None, answer)
     return answer
 
 
 def allowed(permission, people, record):
-    """Who gets the file."""
+    """Return the names of the users who may read the file."""
     return {who for who, user in people.items() if is_allowed(permission, user, record)}
 
 
 def get_list(user, *permissions, models=None):
-    """What a list may show a user."""
+    """Return the filter of a user's list."""
     return get_readable([permission() for permission in permissions], ask(user), VIEW, models)

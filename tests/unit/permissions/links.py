@@ -1,4 +1,4 @@
-"""What tests of links ask of files and links."""
+"""Files and links for the tests of signed links."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ from django.http import QueryDict
 from proxy_storage_permissions.links import is_valid_link
 
 NOW = 1_800_000_000
-EVERYBODY = AnonymousUser()
+ANONYMOUS = AnonymousUser()
 
 
 def save(storage, name="a.txt"):
@@ -17,7 +17,7 @@ def save(storage, name="a.txt"):
 
 
 def save_again(storage, record):
-    """Another file under the path of a record."""
+    """Replace a file by another one with the same path."""
     storage.meta_backend.delete(record["path"])
     identity = storage.meta_backend.get_identity(record)
     data = {key: value for key, value in record.items() if key not in identity}
@@ -25,7 +25,7 @@ def save_again(storage, record):
 
 
 def get_query(link, **changes):
-    """The query of a link; None takes a parameter out of it, and a list repeats it."""
+    """Return the query of a link. The value None removes a parameter, and a list repeats it."""
     query = QueryDict(urlsplit(link.url).query, mutable=True)
     for name, value in changes.items():
         values = [value] if isinstance(value, str) else value or []
@@ -33,6 +33,6 @@ def get_query(link, **changes):
     return query
 
 
-def is_good(link, record, asked="GET", by=EVERYBODY, **changes):
-    """Ask by a link, with a method and by a user, once parameters of its query have changed."""
+def is_valid(link, record, asked="GET", by=ANONYMOUS, **changes):
+    """Return whether a link is valid for a method and a user, after changes of its query."""
     return is_valid_link(record, get_query(link, **changes), asked, by)

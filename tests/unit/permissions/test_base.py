@@ -1,4 +1,4 @@
-"""One answer of each permission, to which the operators are applied."""
+"""Each permission is evaluated to one result, to which the operators are applied."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ from proxy_storage_permissions import (
     HasModelPermission,
     HasObjectPermission,
     IsOwner,
-    decide,
+    evaluate,
 )
 from tests.unit.permissions.asking import EVERYBODY, VIEW, allowed, ask
 
@@ -50,7 +50,7 @@ class Rules(FieldPermissions):
         (~AllowAny, set()),
     ],
 )
-def test_truth_table(permission, expected, people, resume):
+def test_operators_are_applied_to_results(permission, expected, people, resume):
     assert allowed(permission, people, resume) == expected
 
 
@@ -73,19 +73,24 @@ def test_truth_table(permission, expected, people, resume):
         (AllowAny, True),
     ],
 )
-def test_without_a_record(people, permission, expected):
-    assert decide(permission(), ask(people["owner"]), SimpleNamespace()) is expected
+def test_result_without_a_record(people, permission, expected):
+    assert evaluate(permission(), ask(people["owner"]), SimpleNamespace()) is expected
 
 
 @pytest.mark.parametrize("permission", [IsOwner("user"), Rules(), IsOwner("user") | Rules])
-def test_other_views_may_never_ask_the_record_so_nothing_is_allowed(people, permission):
-    for view in (SimpleNamespace(), SimpleNamespace(asks_for_one_file=False)):
+def test_views_that_do_not_check_records_are_denied(people, permission):
+    for view in (SimpleNamespace(), SimpleNamespace(checks_record=False)):
         for user in people.values():
             assert not permission().has_permission(ask(user), view)
     assert permission().has_permission(ask(people["owner"]), VIEW)
 
 
-def test_question_that_nobody_would_ask_is_an_error():
+def test_former_name_of_checks_record_works(people):
+    view = SimpleNamespace(asks_for_one_file=True)
+    assert IsOwner().has_permission(ask(people["owner"]), view)
+
+
+def test_class_with_has_permission_is_refused():
     with pytest.raises(ConfigurationError, match=r"IsPaying.* never be called.*'&'"):
 
         class IsPaying(FilePermission):
@@ -98,7 +103,7 @@ def test_question_that_nobody_would_ask_is_an_error():
             pass
 
 
-def test_equal_permissions_are_of_one_class_with_the_same_arguments():
+def test_permissions_of_the_same_class_and_arguments_are_equal():
     assert IsOwner("user") == IsOwner("user")
     assert hash(IsOwner("user")) == hash(IsOwner("user"))
     assert IsOwner("user") != IsOwner("author")
@@ -107,6 +112,6 @@ def test_equal_permissions_are_of_one_class_with_the_same_arguments():
     assert IsOwner("user") | IsAdminUser != IsOwner("author") | IsAdminUser
 
 
-def test_view_is_not_asked_for_more_than_it_says(people):
+def test_view_needs_no_attributes(people):
     record = MetaBackendObject(path="/x")
-    assert decide(AllowAny(), ask(people["anonymous"]), SimpleNamespace(), record) is True
+    assert evaluate(AllowAny(), ask(people["anonymous"]), SimpleNamespace(), record) is True

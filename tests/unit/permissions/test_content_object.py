@@ -1,4 +1,4 @@
-"""What Django's permissions and instances themselves say."""
+"""Permissions that depend on the content object or its model."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -38,11 +38,11 @@ class Readable(models.Model):
 
 def permit(user, *codenames):
     user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
-    return User.objects.get(pk=user.pk)  # Django remembers what a user may
+    return User.objects.get(pk=user.pk)  # Django caches the permissions of a user.
 
 
 class TestModelPermission:
-    def test_is_that_of_the_model_that_declares_the_field(self, people):
+    def test_is_checked_on_the_model_that_defines_the_field(self, people):
         people["owner"] = permit(people["owner"], "view_document")
         people["staff"] = permit(people["staff"], "view_keyeddocument", "view_scanneddocument")
         document = own(Document.objects.create(), "orm_file")
@@ -53,67 +53,67 @@ class TestModelPermission:
         assert allowed(HasModelPermission, people, keyed) == {"staff"}
         assert allowed(HasModelPermission, people, UNBOUND) == set()
 
-    def test_may_be_another_one(self, people):
+    def test_action_is_an_argument(self, people):
         people["owner"] = permit(people["owner"], "change_document")
         record = own(Document.objects.create(), "orm_file")
         assert allowed(HasModelPermission("change"), people, record) == {"owner"}
         assert allowed(HasModelPermission("view"), people, record) == set()
 
-    def test_may_be_one_for_files_of_all_models(self, people):
+    def test_full_name_applies_to_files_of_all_models(self, people):
         people["owner"] = permit(people["owner"], "change_document")
         permission = HasModelPermission("testapp.change_document")
         keyed = own(KeyedDocument.objects.create(), "orm_file")
         assert allowed(permission, people, keyed) == {"owner"}
         assert allowed(permission, people, UNBOUND) == set()
 
-    def test_asks_once_what_the_user_may(self, people, django_assert_num_queries):
+    def test_permissions_of_a_user_are_fetched_once(self, people, django_assert_num_queries):
         user = permit(people["owner"], "view_document")
         records = [own(Document.objects.create(), "orm_file") for _ in range(3)]
-        with django_assert_num_queries(2):  # of the user, and of the user's groups
+        with django_assert_num_queries(2):  # The permissions of the user, and of the user's groups.
             assert all(is_allowed(HasModelPermission, user, record) for record in records)
 
-    def test_without_user_is_nobodys(self):
+    def test_request_without_a_user_is_denied(self):
         record = own(Document.objects.create(), "orm_file")
         for permission in (HasModelPermission, HasObjectPermission):
             assert not is_allowed(permission, None, record)
             assert get_readable([permission()], ask(None), VIEW).condition is False
 
 
-class TestInstance:
+class TestCanReadFile:
     @pytest.fixture
     def record(self):
         return own(Document.objects.create(title="orm_file for owner"), "orm_file")
 
-    def test_decides(self, people, record):
+    def test_result_of_the_method_is_used(self, people, record):
         assert allowed(CanReadFile, people, record) == {"owner"}
         assert allowed(CanReadFile(), people, record) == {"owner"}
 
-    def test_is_told_the_field(self, people, record):
+    def test_method_gets_the_name_of_the_field(self, people, record):
         record["field"] = "mongo_file"
         assert allowed(CanReadFile, people, record) == set()
         other = own(Document.objects.create(title="mongo_file for staff"), "mongo_file")
         assert allowed(CanReadFile, people, other) == {"staff"}
 
     @pytest.mark.parametrize("field", [None, "a_field_of_once", "title", "user"])
-    def test_is_not_asked_for_fields_that_have_no_files(self, people, field):
+    def test_other_fields_are_denied(self, people, field):
         document = Document.objects.create(title=f"{field} for owner")
         record = own(document, "orm_file", field=field)
         assert document.can_read_file(people["owner"], field)
         assert allowed(CanReadFile, people, record) == set()
         assert allowed(~CanReadFile, people, record) == set(people)
 
-    def test_is_not_there(self, people, record):
+    def test_missing_content_object_is_denied(self, people, record):
         Document.objects.all().delete()
         assert allowed(CanReadFile, people, MetaBackendObject(record)) == set()
         assert allowed(CanReadFile, people, UNBOUND) == set()
 
-    def test_has_no_such_method(self, people):
+    def test_model_without_the_method_is_denied(self, people):
         record = own(DiskDocument.objects.create(), "orm_file")
         assert allowed(CanReadFile, people, record) == set()
         assert allowed(CanReadFile("can_be_read_by"), people, record) == set()
 
 
-class TestListByInstances:
+class TestLists:
     @pytest.fixture
     def records(self, people):
         documents = [Document.objects.create(title=f"orm_file for {who}") for who in people]
@@ -124,7 +124,7 @@ class TestListByInstances:
         test = get_test(readable.condition)
         return readable.is_exact, [record for record in records if test(record)]
 
-    def test_has_what_each_model_finds(self, people, records):
+    def test_list_has_the_files_of_the_returned_instances(self, people, records):
         for user in people.values():
             truth = [record for record in records if is_allowed(CanReadFile, user, record)]
             assert self.get_listed(CanReadFile, user, records) == (True, truth)
@@ -132,20 +132,20 @@ class TestListByInstances:
             assert self.get_listed(~CanReadFile, user, records) == (True, others)
             assert len(truth) == (user is not people["anonymous"])
 
-    def test_asks_each_file_of_a_model_that_cannot_tell(self, people, records):
+    def test_model_without_the_second_method_is_checked_for_each_file(self, people, records):
         permission = CanReadFile("can_read_file", "no_such_method")
         assert permission.get_filter(ask(people["owner"]), VIEW, [Document]) is None
         assert self.get_listed(permission, people["owner"], records) == (False, records[:-1])
 
-    def test_knows_no_method_that_goes_with_one_of_another_name(self, people, records):
+    def test_method_with_another_name_has_no_second_method(self, people, records):
         listed = self.get_listed(CanReadFile("has_changed"), people["owner"], records)
         assert listed == (True, [])
-        # a method that every model has
+        # Each model has this method.
         listed = self.get_listed(CanReadFile("validate_unique"), people["owner"], records, Document)
         assert listed == (False, records[:-1])
 
     @isolate_apps("tests.testapp")
-    def test_asks_each_file_where_a_child_decides_otherwise(self, people):
+    def test_child_with_its_own_first_method_is_checked_for_each_file(self, people):
         class Note(Readable):
             class Meta:
                 app_label = "testapp"
@@ -164,7 +164,7 @@ class TestListByInstances:
         assert self.get_listed(permission, people["owner"], [letter], Letter) == (False, [letter])
 
     @isolate_apps("tests.testapp")
-    def test_asks_each_file_of_a_field_where_the_model_has_no_answer(self, people):
+    def test_field_for_which_the_model_returns_none_is_checked_for_each_file(self, people):
         class Letter(Readable):
             class Meta:
                 app_label = "testapp"
@@ -178,7 +178,7 @@ class TestListByInstances:
         assert listed == (False, records[:1])
 
     @isolate_apps("tests.testapp")
-    def test_is_not_made_of_another_model(self, people):
+    def test_queryset_of_another_model_is_an_error(self, people):
         class Letter(Readable):
             class Meta:
                 app_label = "testapp"

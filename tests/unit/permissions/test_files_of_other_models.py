@@ -1,4 +1,4 @@
-"""Filters speak about models that are known to own files; who says `~` means these."""
+"""Filters apply to models with file fields. Files of other models are not listed, even with `~`."""
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -38,25 +38,25 @@ def strange(people):
     "permission",
     [Told, ~Told, ToldEverything, ~Told | Asked, ~(Told & Asked), ~Told & AllowAny],
 )
-def test_are_not_shown_by_what_filters_say(people, strange, permission):
+def test_filters_do_not_select_them(people, strange, permission):
     test = get_test(get_list(people["owner"], permission).condition)
     assert not any(map(test, strange))
 
 
-def test_are_shown_to_who_may_see_everything(people, strange):
+def test_permissions_without_filter_select_them(people, strange):
     for permission in (AllowAny, Told | IsAdminUser, Asked, ~DenyAll):
         test = get_test(get_list(people["staff"], permission).condition)
         assert all(map(test, strange))
 
 
-def test_are_not_shown_since_somebody_is_not_logged_in(people, strange):
+def test_negation_for_anonymous_requests_does_not_select_them(people, strange):
     test = get_test(get_list(people["anonymous"], ~IsOwner).condition)
     assert not any(map(test, strange))
     assert test(UNBOUND)
     assert test(own(Document.objects.create(), "orm_file"))
 
 
-def test_are_those_of_models_that_are_not_named(people):
+def test_models_that_are_not_passed_are_other_models(people):
     document = own(Document.objects.create(), "orm_file")
     keyed = own(KeyedDocument.objects.create(), "orm_file")
     condition = get_list(people["anonymous"], ~IsOwner, models=[Document]).condition
@@ -73,6 +73,6 @@ def test_are_those_of_models_that_are_not_named(people):
     ]
 
 
-def test_are_all_but_those_that_declare_a_field_for_files():
+def test_models_that_define_a_file_field_are_known():
     assert {Document, KeyedDocument, Picture} <= set(get_content_object_models())
     assert not {ScannedDocument, ProxyDocument, Team} & set(get_content_object_models())

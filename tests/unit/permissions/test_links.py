@@ -1,4 +1,4 @@
-"""What a signed link is good for."""
+"""Signed links: their URL, lifetime, method, user, file and key."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage_permissions import links
 from proxy_storage_permissions.links import get_signed_url
-from tests.unit.permissions.links import EVERYBODY, NOW, get_query, is_good, save, save_again
+from tests.unit.permissions.links import ANONYMOUS, NOW, get_query, is_valid, save, save_again
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """The time, in one place, which a test may set."""
+    """The current time, which a test can set."""
     clock = {"now": NOW + 0.5}
     monkeypatch.setattr(links, "time", lambda: clock["now"])
     return clock
@@ -42,7 +42,7 @@ def user():
 
 
 class TestURL:
-    def test_has_what_the_link_is_good_for(self, record, user):
+    def test_query_has_the_parameters(self, record, user):
         plain = dict(parse_qsl(urlsplit(get_signed_url(record).url).query))
         assert plain.pop("path") == record["path"]
         assert plain.pop("storage") == record["proxy_storage_name"]
@@ -59,56 +59,58 @@ class TestURL:
             "user": str(user.pk),
         }
 
-    def test_leads_to_the_endpoint(self, record):
+    def test_path_is_that_of_the_endpoint(self, record):
         url = urlsplit(get_signed_url(record).url)
         assert (url.netloc, url.path) == ("", "/files/")
 
     @pytest.mark.parametrize("make", [lambda request: request, Request])
-    def test_is_absolute_where_the_request_is_known(self, record, make):
+    def test_url_is_absolute_with_a_request(self, record, make):
         request = make(RequestFactory().get("/elsewhere/", headers={"host": "testserver"}))
         link = get_signed_url(record, request=request)
         assert link.url.startswith("http://testserver/files/?path=")
-        assert is_good(link, record)
+        assert is_valid(link, record)
 
-    def test_needs_an_endpoint(self, record, settings):
+    def test_missing_endpoint_is_an_error(self, record, settings):
         settings.INSTALLED_APPS = [
             app for app in settings.INSTALLED_APPS if app != "proxy_storage_api"
         ]
-        with pytest.raises(ConfigurationError, match="no endpoint"):
+        with pytest.raises(ConfigurationError, match="needs a download endpoint"):
             get_signed_url(record)
 
 
 class TestTime:
-    def test_ends_after_the_longest_time_by_default(self, record, settings):
+    def test_default_lifetime_is_the_maximum(self, record, settings):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_MAX_AGE": 10}
         link = get_signed_url(record)
         assert link.expires_at == datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=10)
 
     @pytest.mark.parametrize(("passed", "expected"), [(59.9, True), (60, False), (1e6, False)])
-    def test_ends_at_that_moment(self, record, clock, passed, expected):
+    def test_link_expires_after_max_age(self, record, clock, passed, expected):
         link = get_signed_url(record, max_age=60)
         assert link.expires_at == datetime.fromtimestamp(NOW + 60, UTC)
         clock["now"] = NOW + passed
-        assert is_good(link, record) is expected
+        assert is_valid(link, record) is expected
 
     @pytest.mark.parametrize("max_age", [0, -1, 3601, 10**30, float("nan")])
-    def test_has_limits(self, record, max_age):
+    def test_max_age_has_limits(self, record, max_age):
         with pytest.raises(ValueError, match="max_age must be from 1 to 3600 seconds"):
             get_signed_url(record, max_age=max_age)
 
     @pytest.mark.parametrize("max_age", [1, 3600])
-    def test_may_be_as_short_and_as_long_as_that(self, record, max_age):
-        assert is_good(get_signed_url(record, max_age=max_age), record)
+    def test_max_age_may_be_equal_to_a_limit(self, record, max_age):
+        assert is_valid(get_signed_url(record, max_age=max_age), record)
 
     @pytest.mark.parametrize("value", [0, -1, 1.5, "3600", True, None])
-    def test_setting_is_a_number_of_seconds(self, record, settings, value):
+    def test_setting_must_be_a_number_of_seconds(self, record, settings, value):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_MAX_AGE": value}
-        with pytest.raises(ConfigurationError, match=r"\['LINK_MAX_AGE'\] must be a whole number"):
+        with pytest.raises(
+            ConfigurationError, match=r"\['LINK_MAX_AGE'\] must be an int of at least 1,"
+        ):
             get_signed_url(record)
 
 
 class TestRounding:
-    """Links that are made shortly after each other are equal, so that browsers keep pictures."""
+    """Links that are made shortly after each other are equal, so that browsers can cache them."""
 
     def get_urls(self, record, clock, seconds, **options):
         urls = []
@@ -117,35 +119,37 @@ class TestRounding:
             urls.append(get_signed_url(record, **options).url)
         return urls
 
-    def test_links_are_equal_for_a_while(self, record, clock):
+    def test_links_are_equal_within_the_step(self, record, clock):
         urls = self.get_urls(record, clock, 600)
         assert len(urls) == 60
         assert [urls.count(url) for url in dict.fromkeys(urls)] == [30, 30]
 
-    def test_other_links_are_others(self, record, user):
+    def test_links_with_other_parameters_differ(self, record, user):
         options = [{}, {"as_attachment": True}, {"user": user}, {"max_age": 1800}]
         assert len({get_signed_url(record, **one).url for one in options}) == 4
 
     @pytest.mark.parametrize("max_age", [1, 9, 10, 11, 59, 60, 600, 3599, 3600])
     @pytest.mark.parametrize("start", [0, 1, 7, 299])
-    def test_they_end_a_tenth_earlier_at_most(self, record, clock, max_age, start):
+    def test_links_expire_at_most_a_tenth_earlier(self, record, clock, max_age, start):
         clock["now"] = now = NOW + start
         link = get_signed_url(record, max_age=max_age)
         lifetime = link.expires_at.timestamp() - now
         assert max_age * 0.9 <= lifetime <= max_age
-        assert is_good(link, record)
+        assert is_valid(link, record)
         clock["now"] = now + max_age
-        assert not is_good(link, record)
+        assert not is_valid(link, record)
 
     @pytest.mark.parametrize(("value", "count"), [(0, 60), (60, 10), (10_000, 2)])
-    def test_setting(self, record, clock, settings, value, count):
+    def test_setting_changes_the_step(self, record, clock, settings, value, count):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_ROUNDING": value}
         assert len(set(self.get_urls(record, clock, 600))) == count
 
     @pytest.mark.parametrize("value", [-1, 1.5, "300", True, None])
-    def test_setting_is_a_number_of_seconds(self, record, settings, value):
+    def test_setting_must_be_a_number_of_seconds(self, record, settings, value):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_ROUNDING": value}
-        with pytest.raises(ConfigurationError, match=r"\['LINK_ROUNDING'\] must be a whole number"):
+        with pytest.raises(
+            ConfigurationError, match=r"\['LINK_ROUNDING'\] must be an int of at least 0,"
+        ):
             get_signed_url(record)
 
 
@@ -160,9 +164,9 @@ class TestExpired:
     def has_expired(self, link, record, by, asked="GET", **changes):
         return links.has_link_expired(record, get_query(link, **changes), asked, by)
 
-    def test_is_told_to_the_holder_of_a_true_link(self, link, record, user):
+    def test_expired_link_is_recognized(self, link, record, user):
         assert self.has_expired(link, record, user)
-        assert not is_good(link, record, by=user)
+        assert not is_valid(link, record, by=user)
 
     @pytest.mark.parametrize(
         "changes",
@@ -175,126 +179,128 @@ class TestExpired:
             {"user": None},
         ],
     )
-    def test_is_told_to_nobody_else(self, link, record, user, changes):
+    def test_changed_link_is_not_reported_as_expired(self, link, record, user, changes):
         assert not self.has_expired(link, record, user, **changes)
 
-    def test_is_about_this_file_user_and_method(self, storage, link, record, user):
-        assert not self.has_expired(link, record, EVERYBODY)
+    def test_link_for_another_file_user_or_method_is_not_reported_as_expired(
+        self, storage, link, record, user
+    ):
+        assert not self.has_expired(link, record, ANONYMOUS)
         assert not self.has_expired(link, record, user, asked="DELETE")
         assert not self.has_expired(link, save(storage, "b.txt"), user)
 
 
 class TestMethod:
     @pytest.mark.parametrize(
-        ("method", "good_for"),
+        ("method", "expected"),
         [("GET", {"GET", "HEAD"}), ("HEAD", {"HEAD"}), ("DELETE", {"DELETE"})],
     )
-    def test_is_the_only_one(self, record, method, good_for):
+    def test_link_is_valid_for_its_method_only(self, record, method, expected):
         link = get_signed_url(record, method=method)
         methods = ["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH", "OPTIONS", "get", ""]
-        assert {asked for asked in methods if is_good(link, record, asked)} == good_for
+        assert {asked for asked in methods if is_valid(link, record, asked)} == expected
 
     @pytest.mark.parametrize("method", ["POST", "OPTIONS", "get", ""])
-    def test_is_one_that_is_about_a_file(self, record, method):
+    def test_other_methods_are_an_error(self, record, method):
         with pytest.raises(ValueError, match="method must be one of GET, HEAD, DELETE"):
             get_signed_url(record, method=method)
 
 
 class TestUser:
-    def test_is_the_only_one(self, record, user):
+    def test_link_is_valid_for_its_user_only(self, record, user):
         link = get_signed_url(record, user=user)
         stranger = User.objects.create(username="ronaldo")
-        assert is_good(link, record, by=user)
-        assert is_good(link, record, by=User.objects.get(pk=user.pk))
+        assert is_valid(link, record, by=user)
+        assert is_valid(link, record, by=User.objects.get(pk=user.pk))
         logged_out = SimpleNamespace(pk=user.pk, is_authenticated=False)
-        for other in (stranger, EVERYBODY, User(), logged_out, None):
-            assert not is_good(link, record, by=other)
+        for other in (stranger, ANONYMOUS, User(), logged_out, None):
+            assert not is_valid(link, record, by=other)
 
-    def test_is_everybody_by_default(self, record, user):
+    def test_link_is_valid_for_all_users_by_default(self, record, user):
         link = get_signed_url(record)
-        assert all(is_good(link, record, by=one) for one in (user, EVERYBODY, None))
+        assert all(is_valid(link, record, by=one) for one in (user, ANONYMOUS, None))
 
-    def test_has_a_key(self, record):
+    def test_user_without_a_key_is_an_error(self, record):
         with pytest.raises(ValueError, match="AnonymousUser has no key"):
-            get_signed_url(record, user=EVERYBODY)
+            get_signed_url(record, user=ANONYMOUS)
 
-    def test_that_has_no_key_is_not_the_one_whose_key_is_none(self, record):
+    def test_user_without_a_key_is_not_the_user_with_the_key_none(self, record):
         link = get_signed_url(record, user=User(pk="None"))
-        assert is_good(link, record, by=User(pk="None"))
-        assert not is_good(link, record, by=User(pk=None))
+        assert is_valid(link, record, by=User(pk="None"))
+        assert not is_valid(link, record, by=User(pk=None))
 
 
 class TestFile:
-    def test_is_the_only_one(self, storage, record):
+    def test_link_is_valid_for_its_file_only(self, storage, record):
         other = save(storage, "b.txt")
-        assert not is_good(get_signed_url(record), other)
+        assert not is_valid(get_signed_url(record), other)
 
     @pytest.mark.parametrize("key", ["path", "proxy_storage_name", "link_version"])
-    def test_is_known_by(self, record, key):
+    def test_signature_covers_the_record(self, record, key):
         other_name = {"proxy_storage_name": record["proxy_storage_name"].replace("memory", "disk")}
         other = MetaBackendObject({**record, key: other_name.get(key, "other")})
         link = get_signed_url(record)
-        assert is_good(link, record)
-        assert not is_good(link, other)
-        assert is_good(get_signed_url(other), other)
+        assert is_valid(link, record)
+        assert not is_valid(link, other)
+        assert is_valid(get_signed_url(other), other)
 
-    def test_is_another_one_when_saved_again_under_the_same_path(self, storage, record):
+    def test_link_is_not_valid_for_a_new_file_with_the_same_path(self, storage, record):
         link = get_signed_url(record)
         again = save_again(storage, record)
         assert again["path"] == record["path"]
-        assert is_good(get_signed_url(again), again)
-        assert not is_good(link, again)
+        assert is_valid(get_signed_url(again), again)
+        assert not is_valid(link, again)
 
-    def test_of_a_storage_that_is_not_there_has_no_links(self, record):
+    def test_link_to_an_unknown_storage_is_not_valid(self, record):
         lost = MetaBackendObject({**record, "proxy_storage_name": "nowhere"})
-        assert not is_good(get_signed_url(record), lost)
+        assert not is_valid(get_signed_url(record), lost)
 
-    def test_without_identity_has_no_links(self, storage, record):
+    def test_link_to_a_record_without_identity_is_not_valid(self, storage, record):
         data = {key: record[key] for key in ("path", "proxy_storage_name")}
-        assert not is_good(get_signed_url(record), MetaBackendObject(data))
+        assert not is_valid(get_signed_url(record), MetaBackendObject(data))
 
 
 class TestKey:
     def set(self, settings, **changes):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, **changes}
 
-    def test_is_that_of_django(self, record, settings):
+    def test_default_is_the_key_of_django(self, record, settings):
         link = get_signed_url(record)
         settings.SECRET_KEY = "another"
-        assert not is_good(link, record)
+        assert not is_valid(link, record)
         settings.SECRET_KEY_FALLBACKS = ["tests"]
-        assert is_good(link, record)
+        assert is_valid(link, record)
 
     @pytest.mark.parametrize("key", ["ours", b"ours"])
-    def test_of_links_replaces_it(self, record, settings, key):
+    def test_link_key_replaces_it(self, record, settings, key):
         before = get_signed_url(record)
         self.set(settings, LINK_KEY=key)
         link = get_signed_url(record)
-        assert is_good(link, record)
-        assert not is_good(before, record)
-        # links that may last for years need not end with those of Django
+        assert is_valid(link, record)
+        assert not is_valid(before, record)
+        # The links stay valid if Django's key is changed.
         settings.SECRET_KEY = "another"
-        assert is_good(link, record)
+        assert is_valid(link, record)
 
-    def test_that_was_changed_is_good_no_more(self, record, settings):
+    def test_links_are_not_valid_after_a_change(self, record, settings):
         self.set(settings, LINK_KEY="ours")
         link = get_signed_url(record)
         settings.SECRET_KEY_FALLBACKS = ["ours"]
         self.set(settings, LINK_KEY="new")
-        assert not is_good(link, record)
+        assert not is_valid(link, record)
 
     @pytest.mark.parametrize("key", [None, "ours"])
-    def test_signs_links_only(self, record, settings, key):
-        """What else is signed with it is no link, even the same text."""
+    def test_key_has_a_salt(self, record, settings, key):
+        """Other signatures with the same key are not valid for links, even of the same text."""
         self.set(settings, LINK_KEY=key)
         link = get_signed_url(record)
         text = links._get_text(record, {"expires": get_query(link)["expires"]})
         for_links, for_others = Signer(key=key, salt=links.SALT), Signer(key=key)
-        assert is_good(link, record, signature=for_links.signature(text))
-        assert not is_good(link, record, signature=for_others.signature(text))
+        assert is_valid(link, record, signature=for_links.signature(text))
+        assert not is_valid(link, record, signature=for_others.signature(text))
 
     @pytest.mark.parametrize(("key", "problem"), [("", "empty"), (b"", "empty"), (7, "int")])
-    def test_is_a_text(self, record, settings, key, problem):
+    def test_key_must_be_a_str_or_bytes(self, record, settings, key, problem):
         self.set(settings, LINK_KEY=key)
-        with pytest.raises(ConfigurationError, match=rf"LINK_KEY.*and not {problem}"):
+        with pytest.raises(ConfigurationError, match=rf"LINK_KEY.*, not {problem}"):
             get_signed_url(record)

@@ -1,4 +1,4 @@
-"""The users that an owner instance names."""
+"""IsOwner: the users that a content object refers to."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def is_listed(permission, user, record, *models):
 
 
 def get_owners(permission, people, record, *models):
-    """Who gets the file, by itself and in a list."""
+    """Return the users who may read the file, and whose list has it."""
     who = allowed(permission, people, record)
     assert who == {
         name for name, user in people.items() if is_listed(permission, user, record, *models)
@@ -41,13 +41,13 @@ def get_owners(permission, people, record, *models):
     return who
 
 
-def test_nobody_owns_a_file_without_owner(people):
+def test_file_without_content_object_has_no_owner(people):
     record = MetaBackendObject(path="/x")
     assert get_owners(IsOwner("user"), people, record, Document) == set()
     assert get_owners(IsOwner("teams.members"), people, record, Document) == set()
 
 
-def test_nobody_owns_a_file_whose_owner_names_no_user(people):
+def test_content_object_without_user_has_no_owner(people):
     record = own(Document.objects.create(user=None), "orm_file")
     assert get_owners(IsOwner("user"), people, record, Document) == set()
     assert get_owners(IsOwner(), people, record, Document) == set()
@@ -55,9 +55,7 @@ def test_nobody_owns_a_file_whose_owner_names_no_user(people):
 
 
 @pytest.mark.parametrize("path", ["user", "teams.members"])
-def test_no_more_than_one_query_is_made_and_none_for_who_is_not_logged_in(
-    people, django_assert_num_queries, path
-):
+def test_number_of_queries(people, django_assert_num_queries, path):
     document = Document.objects.create(user=people["owner"])
     document.teams.create().members.add(people["owner"])
     ContentType.objects.get_for_model(Document)
@@ -72,7 +70,7 @@ def test_no_more_than_one_query_is_made_and_none_for_who_is_not_logged_in(
 
 class TestPath:
     @pytest.mark.parametrize("model", [Document, KeyedDocument, NamedDocument])
-    def test_through_a_table_between(self, people, model):
+    def test_many_to_many_relation_over_another_model(self, people, model):
         instance = model.objects.create(user=people["stranger"])
         instance.teams.create().members.add(people["owner"], people["staff"])
         instance.teams.create().members.add(people["owner"])
@@ -83,7 +81,7 @@ class TestPath:
             "stranger",
         }
 
-    def test_to_another_field_than_the_key(self, people):
+    def test_foreign_key_to_another_field(self, people):
         document = Document.objects.create()
         team = document.teams.create(lead=people["owner"])
         record = own(document, "orm_file")
@@ -91,32 +89,32 @@ class TestPath:
         record = own(team, "id")
         assert get_owners(IsOwner("lead"), people, record, Team) == {"owner"}
 
-    def test_from_a_child_says_nothing_of_its_parent(self, people):
+    def test_filter_for_a_child_does_not_select_files_of_its_parent(self, people):
         scanned = ScannedDocument.objects.create(user=people["owner"])
         condition = IsOwner().get_filter(ask(people["owner"]), VIEW, [ScannedDocument])
         assert matches(condition, own(scanned, "pages"))
         assert not matches(condition, own(scanned, "orm_file"))
 
-    def test_backwards(self, people):
+    def test_reverse_relation(self, people):
         team = Team.objects.create()
         Document.objects.create(user=people["owner"]).teams.add(team)
         record = own(team, "id")
         assert get_owners(IsOwner("document.user"), people, record, Team) == {"owner"}
 
-    def test_to_many_at_once(self, people):
+    def test_many_to_many_relation(self, people):
         team = Team.objects.create()
         team.members.add(people["owner"], people["staff"])
         record = own(team, "id")
         assert get_owners(IsOwner("members"), people, record, Team) == {"owner", "staff"}
 
     @pytest.mark.parametrize("key", [4711, "no such key", "", "\x00", "\ud800", 2**70])
-    def test_from_an_instance_that_is_not_there(self, people, key):
+    def test_missing_content_object_has_no_owner(self, people, key):
         for model in (Document, KeyedDocument, NamedDocument):
             record = own(model(pk=1), "orm_file", object_id=key)
             assert get_owners(IsOwner("teams.members"), people, record, model) == set()
             assert get_owners(IsOwner("user"), people, record, model) == set()
 
-    def test_from_an_instance_whose_key_is_alike(self, people):
+    def test_key_that_differs_in_case_has_no_owner(self, people):
         document = NamedDocument.objects.create(code="cv", user=people["owner"])
         document.teams.create().members.add(people["owner"])
         record = own(document, "orm_file", object_id="CV")
@@ -134,7 +132,7 @@ class TestUser:
         return own(document, "orm_file"), own(nobodys, "orm_file")
 
     @pytest.mark.parametrize("path", ["user", "teams.members", "teams.lead"])
-    def test_of_a_token_has_the_key_as_text(self, people, records, path):
+    def test_key_of_a_token_user_may_be_a_str(self, people, records, path):
         user = SimpleNamespace(
             is_authenticated=True, id=str(people["owner"].pk), username=people["owner"].username
         )
@@ -144,7 +142,7 @@ class TestUser:
 
     @pytest.mark.parametrize("path", ["user", "teams.members", "teams.lead"])
     @pytest.mark.parametrize("key", [None, "nobody"])
-    def test_without_key_owns_nothing(self, records, path, key):
+    def test_user_without_a_key_is_not_an_owner(self, records, path, key):
         unknown = SimpleNamespace(is_authenticated=True, id=key, username=None)
         without = SimpleNamespace(is_authenticated=True)
         for user in (unknown, without):
@@ -152,12 +150,12 @@ class TestUser:
                 assert not is_allowed(IsOwner(path), user, record)
                 assert not is_listed(IsOwner(path), user, record, Document)
 
-    def test_that_was_not_saved_owns_nothing(self, records):
+    def test_unsaved_user_is_not_an_owner(self, records):
         for record in records:
             assert not is_allowed(IsOwner("teams.members"), User(), record)
             assert not is_listed(IsOwner("teams.members"), User(), record, Document)
 
-    def test_may_be_lazy_as_that_of_a_session(self, people, records):
+    def test_user_may_be_a_lazy_object(self, people, records):
         user = SimpleLazyObject(lambda: people["owner"])
         for path in ("user", "teams.members"):
             assert is_allowed(IsOwner(path), user, records[0])
@@ -166,15 +164,15 @@ class TestUser:
 
 class TestWrongConfiguration:
     @pytest.mark.parametrize("path", ["usr", "what_you_want", "id", "user.", "", "user.password"])
-    def test_no_such_relation(self, people, resume, path):
+    def test_unknown_relation_is_an_error(self, people, resume, path):
         with pytest.raises(ConfigurationError, match="no relation"):
             allowed(IsOwner(path), people, resume)
 
-    def test_relation_to_whatever_is_none_to_users(self, people):
+    def test_generic_foreign_key_is_an_error(self, people):
         with pytest.raises(ConfigurationError, match="no relation 'content_object'"):
             IsOwner("content_object").get_filter(ask(people["owner"]), VIEW, [StoredFile])
 
-    def test_key_of_another_model_has_the_same_numbers(self, people):
+    def test_relation_to_another_model_is_an_error(self, people):
         content_type, _ = ContentType.objects.get_or_create(
             pk=people["owner"].pk, defaults={"app_label": "some", "model": "thing"}
         )
@@ -183,10 +181,10 @@ class TestWrongConfiguration:
         )
         record = own(entry, "id")
         assert allowed(IsOwner("user"), people, record) == {"staff"}
-        with pytest.raises(ConfigurationError, match="not the model of users"):
+        with pytest.raises(ConfigurationError, match="not the user model auth"):
             allowed(IsOwner("content_type"), people, record)
 
-    def test_list_of_files_of_a_model_without_such_a_relation(self, people):
+    def test_model_without_the_relation_is_an_error(self, people):
         picture = own(Picture.objects.create(), "orm_image")
         with pytest.raises(ConfigurationError, match=r"IsOwner\('user'\): testapp\.Picture"):
             allowed(IsOwner("user"), people, picture)

@@ -1,4 +1,4 @@
-"""The guide "who may read what": each recipe as it is written, for one file and in a list."""
+"""The recipes in docs/who-may-read.md, for one file and in a list."""
 
 import re
 import sys
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 GUIDE = Path(__file__).parents[3] / "docs" / "who-may-read.md"
 EVERYBODY = {"nobody", "stranger", "owner", "member", "staff", "viewer"}
-# recipe -> who may read the scan, and the cover
+# Recipe -> the users who may read the scan, and the cover.
 READERS = {
     1: ({"owner", "staff"}, EVERYBODY),
     2: ({"member"}, EVERYBODY),
@@ -33,7 +33,7 @@ READERS = {
 
 
 def get_recipe(number, monkeypatch):
-    """Run what stands in the guide; its model is one of the tests."""
+    """Run the code of a recipe with a model of the tests."""
     text = re.search(rf"\n## {number}\. .*?(?=\n## |\Z)", GUIDE.read_text(), re.DOTALL)[0]
     code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     library, models = ModuleType("library"), ModuleType("library.models")
@@ -59,7 +59,7 @@ def people():
 
 @pytest.fixture
 def document(people):
-    # what the document itself says is for whom it names here
+    # can_read_file returns True for the user in the title.
     document = Document(user=people["owner"], title="orm_file for member")
     document.orm_file.save("scan.txt", ContentFile(b"scan"))
     document.mongo_file.save("cover.txt", ContentFile(b"cover"))
@@ -70,7 +70,7 @@ def document(people):
 
 
 @pytest.mark.parametrize("number", READERS)
-def test_recipe(people, document, monkeypatch, number):
+def test_recipe_allows_the_described_users(people, document, monkeypatch, number):
     permission = get_recipe(number, monkeypatch)
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[permission])
 
@@ -92,18 +92,18 @@ def test_recipe(people, document, monkeypatch, number):
 
 
 def list_paths(response):
-    # where no record could help, the list as a whole is refused
+    # A list is refused if no record can be allowed.
     return [record["path"] for record in response.data.get("results", [])]
 
 
 @pytest.mark.parametrize("number", READERS)
-def test_only_one_of_them_accepts_links(people, document, monkeypatch, number):
+def test_only_recipe_5_accepts_links(people, document, monkeypatch, number):
     permission = get_recipe(number, monkeypatch)
     record = Document._meta.get_field("orm_file").storage.get_meta_backend_obj(
         document.orm_file.name
     )
     request = Request(APIRequestFactory().get(get_signed_url(record).url))
-    view = SimpleNamespace(action="download", asks_for_one_file=True)
+    view = SimpleNamespace(action="download", checks_record=True)
     is_open = permission().has_permission(request, view)
     is_open = is_open and permission().has_object_permission(request, view, record)
     assert is_open is (number == 5)

@@ -1,4 +1,4 @@
-"""Permissions for the files of rows in several databases, and of several tenants."""
+"""Permissions with content objects in several databases, and of several tenants."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -38,7 +38,7 @@ class PublicFiles(FieldPermissions):
 
 
 class FilesOfTheInstance(CanReadFile):
-    """Asks the instance, each one of a list as well."""
+    """Calls the method for each record of a list."""
 
     def __init__(self):
         super().__init__(queryset_method=None, method="can_read_file")
@@ -85,7 +85,7 @@ def records(people, backend):
 
 
 def get_readers(permission, people, records):
-    """Return who may read which file, and make sure that lists show the same files."""
+    """Return the files that each user may read, and check that lists have the same files."""
     readers = {}
     for who, user in people.items():
         readable = get_list(user, permission, models=[ShardDocument])
@@ -105,12 +105,12 @@ def get_readers(permission, people, records):
 
 @pytest.mark.parametrize("name", PERMISSIONS)
 class TestOwner:
-    def test_row_of_another_database_is_no_one_elses(self, name, people, records):
-        """The row of the same key in the default database is not asked in its place."""
+    def test_row_of_another_database_is_not_looked_up(self, name, people, records):
+        """The row with the same key in the default database is not used instead."""
         readers = get_readers(PERMISSIONS[name], people, records)
         assert readers == {"anna": {"anna"}, "bert": set()}
 
-    def test_row_of_a_database_of_the_setting(self, name, people, records, settings):
+    def test_row_of_a_database_in_the_setting_is_looked_up(self, name, people, records, settings):
         settings.PROXY_STORAGE = {
             **settings.PROXY_STORAGE,
             "CONTENT_OBJECT_DATABASES": ["other"],
@@ -118,8 +118,8 @@ class TestOwner:
         readers = get_readers(PERMISSIONS[name], people, records)
         assert readers == {"anna": {"anna"}, "bert": {"bert"}}
 
-    def test_row_of_another_tenant(self, name, people, records, settings):
-        """Records from before there were tenants belong to none of them."""
+    def test_row_of_another_tenant_is_not_looked_up(self, name, people, records, settings):
+        """Records without a tenant do not belong to the current tenant."""
         settings.PROXY_STORAGE = {
             **settings.PROXY_STORAGE,
             "GET_TENANT": lambda model, using: "one" if model is ShardDocument else None,
@@ -129,7 +129,7 @@ class TestOwner:
 
 
 @pytest.mark.parametrize("permission", [HasModelPermission("view"), PublicFiles()])
-def test_files_of_another_tenant_are_not_of_this_model(permission, people, records, settings):
+def test_files_of_another_tenant_are_denied(permission, people, records, settings):
     view = Permission.objects.get(codename="view_sharddocument")
     people["bert"].user_permissions.add(view)
     people["bert"] = User.objects.get(pk=people["bert"].pk)
@@ -140,7 +140,7 @@ def test_files_of_another_tenant_are_not_of_this_model(permission, people, recor
     assert get_readers(permission, people, records)["bert"] == expected
 
 
-def test_permission_for_an_instance_counts_in_the_usual_database(people, records, settings):
+def test_object_permission_applies_to_the_default_database(people, records, settings):
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
         "guardian.backends.ObjectPermissionBackend",
@@ -151,8 +151,8 @@ def test_permission_for_an_instance_counts_in_the_usual_database(people, records
     assert readers == {"anna": set(), "bert": {"anna"}}
 
 
-def test_record_on_its_own_is_of_the_default_database(people):
-    """A record that comes from no meta backend."""
+def test_record_without_meta_backend_uses_the_default_database(people):
+    """The record was not returned by a meta backend."""
     row = ShardDocument.objects.create(user=people["anna"])
     type_id = ContentType.objects.get_for_model(ShardDocument).pk
     record = MetaBackendObject(path="/x", content_type_id=type_id, object_id=row.pk, field="f")

@@ -1,4 +1,4 @@
-"""The page about thumbnails: its permissions, as they are written there."""
+"""The permissions in docs/thumbnails.md."""
 
 import re
 import sys
@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "thumbnails.md"
 
 @pytest.fixture
 def page(monkeypatch):
-    """Run what stands on the page; its model is one of the tests."""
+    """Run the code of the page with a model of the tests."""
     gallery, models = ModuleType("gallery"), ModuleType("gallery.models")
     models.Picture = Document
     monkeypatch.setitem(sys.modules, "gallery", gallery)
@@ -60,15 +60,15 @@ def save(storage, path):
     return storage.meta_backend.get(path)
 
 
-def test_thumbnail_is_as_private_as_its_picture(page, people, storage, picture):
+def test_thumbnail_has_the_permission_of_its_picture(page, people, storage, picture):
     rule = page["GalleryFiles"]
     thumbnail = save(storage, "thumbs/pics/cat.png.100x100_q85_crop.png")
     assert allowed(rule, people, picture) == {"owner"}
     assert allowed(rule, people, thumbnail) == {"owner"}
 
 
-def test_list_asks_each_record(page, people, storage, picture):
-    """A thumbnail has no content object, so no condition of the picture's permission meets it."""
+def test_list_checks_each_record(page, people, storage, picture):
+    """The filter of the picture's permission cannot select thumbnails."""
     thumbnail = save(storage, "thumbs/pics/cat.png.100x100_q85.png")
     found = get_list(people["owner"], page["GalleryFiles"])
     assert not found.is_exact
@@ -80,14 +80,14 @@ def test_list_asks_each_record(page, people, storage, picture):
 @pytest.mark.parametrize(
     "path",
     [
-        "thumbs/pics/dog.png.100x100_q85.png",  # a picture that is not there
+        "thumbs/pics/dog.png.100x100_q85.png",  # The picture does not exist.
         "thumbs/pics/cat.png",
         "other/pics/cat.png.100x100_q85.png",
         "thumbs/pics/cat.png.100x100_q85/x.png",
         "thumbs/.100x100_q85.png",
     ],
 )
-def test_other_files_without_content_object_stay_closed(page, people, storage, picture, path):
+def test_other_files_without_content_object_are_denied(page, people, storage, picture, path):
     assert allowed(page["GalleryFiles"], people, save(storage, path)) == set()
 
 

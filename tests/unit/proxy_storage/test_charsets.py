@@ -1,4 +1,4 @@
-"""Whether bytes are text in UTF-8, in whichever pieces they come."""
+"""The detection of UTF-8, with data in parts of several sizes."""
 
 import pytest
 
@@ -36,11 +36,11 @@ def is_utf8(data, size):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 65_536, 10**7])
 @pytest.mark.parametrize("data", UTF_8, ids=range(len(UTF_8)))
-def test_utf8(data, size):
+def test_utf_8_is_accepted(data, size):
     assert is_utf8(data, size)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 65_536, 10**7])
 @pytest.mark.parametrize("data", OTHERS, ids=range(len(OTHERS)))
-def test_others(data, size):
+def test_other_encodings_are_refused(data, size):
     assert not is_utf8(data, size)

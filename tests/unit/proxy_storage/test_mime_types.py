@@ -1,4 +1,4 @@
-"""The MIME type that a name stands for, which is the same on every machine."""
+"""The MIME type by the extension of a name, which does not depend on the machine."""
 
 import mimetypes
 
@@ -40,12 +40,13 @@ TYPES = [
 
 
 @pytest.mark.parametrize(("name", "expected"), TYPES)
-def test_type(name, expected):
+def test_guess_mime_type(name, expected):
     assert guess_mime_type(name) == expected
     assert is_valid_content_type(expected)
 
 
-def test_tables_of_the_machine_are_not_read(monkeypatch):
+def test_tables_of_the_machine_are_not_used(monkeypatch):
+    mimetypes.init()  # The first call of guess_type would replace the tables.
     for name in ("a.docx", "a.flac", "a.unheard-of"):
         monkeypatch.setitem(mimetypes.types_map, name[1:], "text/html")
     assert mimetypes.guess_type("a.flac")[0] == "text/html"
@@ -53,7 +54,7 @@ def test_tables_of_the_machine_are_not_read(monkeypatch):
     assert guess_mime_type("a.unheard-of") == "application/octet-stream"
 
 
-def test_types_of_the_project(settings):
+def test_setting_takes_precedence(settings):
     settings.PROXY_STORAGE = {"MIME_TYPES": {".step": "model/step", ".txt": "text/x-note"}}
     assert "proxy_storage.E015" not in {message.id for message in check_settings(None)}
     assert guess_mime_type("A.STEP") == "model/step"
@@ -74,9 +75,9 @@ def test_types_of_the_project(settings):
         {".step": "text/plain\r\nX: y"},
     ],
 )
-def test_check(settings, value):
+def test_wrong_types_of_the_project_give_an_error(settings, value):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "MIME_TYPES": value}
     errors = [message for message in check_settings(None) if message.id == "proxy_storage.E015"]
     (error,) = errors
-    assert "must be a dict of extensions" in error.msg
+    assert "MIME_TYPES'] must be a dict" in error.msg
     assert error.hint

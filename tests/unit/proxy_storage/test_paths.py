@@ -29,13 +29,13 @@ def test_clean_path(full_path, path):
     assert clean_path(full_path) == path
 
 
-def test_literal_paths():
+def test_is_literal_path():
     assert is_literal_path("/日本 %_.*")
     for value in (b"/a", None, 1, ["/a"], {"$ne": ""}, "a\0b", "\ud800"):
         assert not is_literal_path(value)
 
 
-def test_validate_name_takes_pathlib():
+def test_validate_name_accepts_pathlib():
     assert validate_name(pathlib.PurePosixPath("a/b.txt")) == "a/b.txt"
     assert validate_original_storage_path(pathlib.PurePosixPath("/a/b.txt")) == "/a/b.txt"
 
@@ -55,19 +55,19 @@ def test_unique_name_keeps_folder_and_extension(name):
     assert unique_name(name) != unique_name(name)
 
 
-def test_unique_name_cuts_the_stem():
+def test_unique_name_truncates_the_stem():
     unique = unique_name("folder/" + "n" * 50 + ".txt", max_length=40)
     assert len(unique) == 40
     assert unique.startswith("folder/nnn")
     assert unique.endswith(".txt")
 
 
-def test_unique_name_without_room():
+def test_unique_name_without_room_is_an_error():
     with pytest.raises(InvalidNameError, match="larger max_length"):
         unique_name("hello.txt", max_length=20)
 
 
-def test_error_names_the_limits():
+def test_error_message_has_the_limits():
     with pytest.raises(InvalidNameError, match="within 4 bytes\\. Use a shorter name"):
         fit_name("a.txt", max_bytes=4)
     with pytest.raises(InvalidNameError, match="within 3 characters and 255 bytes"):

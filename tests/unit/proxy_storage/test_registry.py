@@ -29,7 +29,7 @@ def configure(backend="proxy_storage.storages.ProxyStorage", **options):
     }
 
 
-def test_name_and_storage(settings):
+def test_storage_by_name_and_name_by_storage(settings):
     register(settings, disk="tests.testapp.storages.OrmDiskStorage")
     storage = registry.get_proxy_storage("disk")
     assert isinstance(storage, OrmDiskStorage)
@@ -37,13 +37,13 @@ def test_name_and_storage(settings):
     assert registry.get_proxy_storage_name(OrmDiskStorage()) == "disk"
 
 
-def test_unknown_name(settings):
+def test_unknown_name_is_an_error(settings):
     register(settings)
     with pytest.raises(ConfigurationError, match="No proxy storage is registered as 'disk'"):
         registry.get_proxy_storage("disk")
 
 
-def test_class_that_is_not_registered():
+def test_unregistered_class_is_an_error():
     with pytest.raises(ConfigurationError, match="UnregisteredStorage is not registered"):
         UnregisteredStorage().save("a.txt", None)
 
@@ -57,13 +57,13 @@ def test_class_that_is_not_registered():
         (dict.fromkeys("ab", "tests.testapp.storages.OrmDiskStorage"), "registered twice"),
     ],
 )
-def test_classes_that_cannot_be_used(settings, classes, message):
+def test_wrong_classes_are_an_error(settings, classes, message):
     register(settings, **classes)
     with pytest.raises(ConfigurationError, match=message):
         registry.get_proxy_storage_classes()
 
 
-def test_each_meta_backend_once(settings):
+def test_meta_backends_have_no_duplicates(settings):
     register(
         settings,
         a="tests.testapp.storages.OrmDiskStorage",
@@ -73,14 +73,14 @@ def test_each_meta_backend_once(settings):
     assert registry.get_meta_backends() == (OrmStorage.meta_backend, MongoStorage.meta_backend)
 
 
-def test_other_settings_leave_it_alone(settings):
+def test_storage_is_kept_if_another_setting_changes(settings):
     storage = registry.get_proxy_storage("orm_disk")
     settings.USE_TZ = False
     assert registry.get_proxy_storage("orm_disk") is storage
 
 
 class TestStorages:
-    """Proxy storages that the setting STORAGES describes."""
+    """Proxy storages in the setting STORAGES."""
 
     def test_alias_is_the_name(self, settings):
         settings.STORAGES = {"default": configure(), "plain": DISK}
@@ -90,14 +90,14 @@ class TestStorages:
         assert default_storage.get_original_storage() is storage.get_original_storage()
         assert "plain" not in registry.get_proxy_storage_names()
 
-    def test_a_storage_of_the_same_options_has_the_same_name(self, settings):
+    def test_storage_with_equal_options_has_the_same_name(self, settings):
         settings.STORAGES = {"a": configure(), "b": configure(path_prefix="/b/")}
         text, _ = MigrationWriter.serialize(storages["b"])
         assert text.startswith("proxy_storage.storages.ProxyStorage(")
         again = ProxyStorage(**configure(path_prefix="/b/")["OPTIONS"])
         assert registry.get_proxy_storage_name(again) == "b"
 
-    def test_other_options_are_another_storage(self, settings):
+    def test_storage_with_other_options_is_not_registered(self, settings):
         settings.STORAGES = {"a": configure()}
         with pytest.raises(ConfigurationError, match="ProxyStorage is not registered"):
             registry.get_proxy_storage_name(ProxyStorage(**configure(path_prefix="/b/")["OPTIONS"]))
@@ -108,22 +108,22 @@ class TestStorages:
         assert registry.get_proxy_storage_name(storages["default"]) == "orm_disk"
         assert "default" not in registry.get_proxy_storage_names()
 
-    def test_subclass_without_a_name_gets_the_alias(self, settings):
+    def test_unregistered_subclass_has_the_alias(self, settings):
         dotted_path = "tests.testapp.storages.UnregisteredStorage"
         settings.STORAGES = {"default": {"BACKEND": dotted_path}}
         assert registry.get_proxy_storage_name(UnregisteredStorage()) == "default"
 
-    def test_two_aliases_of_one_storage(self, settings):
+    def test_two_aliases_of_one_storage_are_an_error(self, settings):
         settings.STORAGES = {"a": configure(), "b": configure()}
         with pytest.raises(DuplicateRegistrationError, match="same proxy storage"):
             registry.get_proxy_storage_names()
 
-    def test_alias_that_is_the_name_of_a_class(self, settings):
+    def test_alias_equal_to_a_name_is_an_error(self, settings):
         settings.STORAGES = {"orm_disk": configure()}
-        with pytest.raises(DuplicateRegistrationError, match="could be of either"):
+        with pytest.raises(DuplicateRegistrationError, match="Rename one of them"):
             registry.get_proxy_storage_names()
 
-    def test_what_django_cannot_import_is_left_to_django(self, settings):
+    def test_entries_that_cannot_be_imported_are_ignored(self, settings):
         settings.STORAGES = {
             "a": {"BACKEND": "no.Where"},
             "b": {},
@@ -144,17 +144,17 @@ class TestStorages:
             ({"original_storages": {"disk": DISK}}, "Use a subclass with MultipleOriginalStorages"),
             ({"meta_backend": None}, "ProxyStorage needs 'meta_backend'"),
             ({"meta_backend": {"BACKEND": "no.Where"}}, "'meta_backend' .* cannot be built"),
-            ({"meta_backend": DISK}, "is a FileSystemStorage, not a MetaBackendBase"),
+            ({"meta_backend": DISK}, "must be a MetaBackendBase, not FileSystemStorage"),
             ({"meta_backend": {}}, "'meta_backend' .* cannot be built"),
             ({"unknown": 1}, "cannot be built: .*'unknown'"),
         ],
     )
-    def test_options_that_cannot_be_used(self, settings, options, message):
+    def test_wrong_options_are_an_error(self, settings, options, message):
         settings.STORAGES = {"itself": configure(**options)}
         with pytest.raises(ConfigurationError, match=message):
             registry.get_proxy_storage("itself")
 
-    def test_options_can_be_objects(self, settings):
+    def test_options_may_be_instances(self, settings):
         original, meta_backend = OrmDiskStorage.original_storage, OrmStorage.meta_backend
         settings.STORAGES = {
             "a": configure(original_storage=original, meta_backend=meta_backend),

@@ -82,7 +82,7 @@ class TestGetServer:
             ({**X_ACCEL, "OPTIONS": {"location": "/%41/"}}, "letters"),
             ({**X_ACCEL, "OPTIONS": {"location": "/a b/"}}, "letters"),
             ({**X_ACCEL, "OPTIONS": {"location": "/é/"}}, "letters"),
-            ({"BACKEND": "builtins.dict"}, "not a ServerBase"),
+            ({"BACKEND": "builtins.dict"}, "must be a ServerBase"),
         ],
     )
     def test_invalid_entry_raises_configuration_error(self, settings, entry, message):

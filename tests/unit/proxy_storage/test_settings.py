@@ -6,13 +6,13 @@ from proxy_storage.settings import ProxyStorageSettings, proxy_storage_settings
 from tests.testapp.storages import MongoGridFSStorage, OrmDiskStorage
 
 
-def test_values_of_the_project(settings):
+def test_value_of_the_project(settings):
     settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": "b.C"}}
     assert proxy_storage_settings.PROXY_STORAGE_CLASSES == {"a": "b.C"}
 
 
 class TestClasses:
-    """PROXY_STORAGE_CLASSES has dotted paths, and gives classes."""
+    """PROXY_STORAGE_CLASSES has dotted paths; the attribute is a mapping of classes."""
 
     DISK = "tests.testapp.storages.OrmDiskStorage"
     GRIDFS = "tests.testapp.storages.MongoGridFSStorage"
@@ -25,7 +25,7 @@ class TestClasses:
 
         return use
 
-    def test_are_classes(self, use):
+    def test_values_are_classes(self, use):
         classes = use(disk=self.DISK, gridfs=self.GRIDFS)
         expected = {"disk": OrmDiskStorage, "gridfs": MongoGridFSStorage}
         assert classes["disk"] is OrmDiskStorage
@@ -39,7 +39,7 @@ class TestClasses:
         with pytest.raises(KeyError):
             classes["other"]
 
-    def test_equal_the_setting_and_the_classes(self, use):
+    def test_mapping_is_equal_to_the_paths_and_to_the_classes(self, use):
         classes = use(disk=self.DISK)
         assert classes == {"disk": self.DISK}
         assert classes == {"disk": OrmDiskStorage}
@@ -56,7 +56,7 @@ class TestClasses:
             assert classes != other
         assert repr(classes) == repr({"disk": self.DISK})
 
-    def test_are_imported_one_by_one(self, use):
+    def test_classes_are_imported_on_access(self, use):
         classes = use(disk=self.DISK, gone="no.Where")
         assert classes["disk"] is OrmDiskStorage
         assert set(classes) == {"disk", "gone"}
@@ -78,7 +78,7 @@ class TestClasses:
             5,
         ],
     )
-    def test_name_the_path_that_cannot_be_imported(self, use, path):
+    def test_error_message_has_the_path(self, use, path):
         classes = use(letters=path)
         with pytest.raises(ConfigurationError) as caught:
             classes["letters"]
@@ -89,7 +89,7 @@ class TestClasses:
             get_proxy_storage("letters")
 
     @pytest.mark.parametrize("code", ["1 / 0", "class", "import nowhere", "raise RuntimeError"])
-    def test_name_the_path_of_a_module_that_is_broken(self, use, tmp_path, monkeypatch, code):
+    def test_error_message_has_the_path_of_a_broken_module(self, use, tmp_path, monkeypatch, code):
         name = f"broken_{tmp_path.name}"
         (tmp_path / f"{name}.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
@@ -98,12 +98,12 @@ class TestClasses:
             classes["letters"]
         assert caught.value.__cause__ is not None
 
-    def test_need_a_dict(self, settings):
+    def test_value_must_be_a_dict(self, settings):
         settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": [self.DISK]}
         with pytest.raises(ConfigurationError, match="must be a dict"):
             _ = proxy_storage_settings.PROXY_STORAGE_CLASSES
 
-    def test_as_the_project_has_written_them(self, use):
+    def test_get_dict_returns_the_paths(self, use):
         use(gone="no.Where")
         assert ProxyStorageSettings.user_settings() == {
             "PROXY_STORAGE_CLASSES": {"gone": "no.Where"}
@@ -111,19 +111,19 @@ class TestClasses:
         assert proxy_storage_settings.get_dict("PROXY_STORAGE_CLASSES") == {"gone": "no.Where"}
 
 
-def test_defaults(settings):
+def test_default_values(settings):
     settings.PROXY_STORAGE = {}
     assert proxy_storage_settings.PROXY_STORAGE_CLASSES == {}
     del settings.PROXY_STORAGE
     assert proxy_storage_settings.SERVERS == {}
 
 
-def test_unknown_setting():
+def test_unknown_setting_is_an_error():
     with pytest.raises(AttributeError, match="no setting 'NOTHING'"):
         _ = proxy_storage_settings.NOTHING
 
 
-def test_setting_that_is_no_dict(settings):
+def test_setting_must_be_a_dict(settings):
     settings.PROXY_STORAGE = ["SERVERS"]
     with pytest.raises(ConfigurationError, match="must be a dict, not list"):
         _ = proxy_storage_settings.SERVERS

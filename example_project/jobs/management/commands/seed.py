@@ -1,4 +1,4 @@
-"""``manage.py seed``: the users and the first application of the example."""
+"""``manage.py seed``: create the users and the first application of the example."""
 
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,25 @@ SEED_FILES = Path(__file__).resolve().parents[2] / "seed_files"
 
 
 class Command(BaseCommand):
-    """Create what is missing; running it again changes nothing."""
+    """Create users and an application, unless they exist."""
 
     help = (
         "Create the users messi, ronaldo and admin (password = name) and messi's application, "
-        "with an avatar on disk and a resume in GridFS. What is there already is left alone."
+        "with an avatar on disk and a resume in GridFS. Existing ones are not changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take ``--only-if-empty``."""
+        """Add ``--only-if-empty``."""
         parser.add_argument(
             "--only-if-empty",
             action="store_true",
-            help="fail, and change nothing, if the database has users already",
+            help="fail without changes if the database already has users",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
         if options["only_if_empty"] and get_user_model().objects.exists():
-            raise CommandError("The database has users already; this wants an empty one.")
+            raise CommandError("The database already has users. Use an empty database.")
         messi = self._get_user("messi")
         self._get_user("ronaldo")
         self._get_user("admin", is_staff=True, is_superuser=True)

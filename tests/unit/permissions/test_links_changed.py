@@ -1,4 +1,4 @@
-"""What makes a signed link none."""
+"""Changed links are not valid."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -6,7 +6,7 @@ from django.http import QueryDict
 
 from proxy_storage_permissions import links
 from proxy_storage_permissions.links import get_signed_url, is_valid_link
-from tests.unit.permissions.links import EVERYBODY, NOW, get_query, is_good, save
+from tests.unit.permissions.links import ANONYMOUS, NOW, get_query, is_valid, save
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -31,12 +31,12 @@ def user():
 
 
 class TestChange:
-    """A link with one thing changed is none."""
+    """A link is not valid if one part of it is changed."""
 
     @pytest.fixture
     def bound(self, record, user):
         link = get_signed_url(record, as_attachment=True, method="HEAD", user=user, max_age=60)
-        assert is_good(link, record, "HEAD", user)
+        assert is_valid(link, record, "HEAD", user)
         return link
 
     @pytest.mark.parametrize(
@@ -56,52 +56,52 @@ class TestChange:
             {"signature": None},
         ],
     )
-    def test_of_a_parameter(self, record, user, bound, changes):
+    def test_changed_parameter(self, record, user, bound, changes):
         for method in ("GET", "HEAD"):
-            assert not is_good(bound, record, method, user, **changes)
+            assert not is_valid(bound, record, method, user, **changes)
 
-    def test_of_the_user(self, record, user, bound):
+    def test_changed_user(self, record, user, bound):
         stranger = User.objects.create(username="ronaldo")
-        assert not is_good(bound, record, "HEAD", stranger, user=str(stranger.pk))
+        assert not is_valid(bound, record, "HEAD", stranger, user=str(stranger.pk))
 
     @pytest.mark.parametrize(
         "added",
         [{"disposition": "attachment"}, {"disposition": "inline"}, {"method": "DELETE"}],
     )
-    def test_by_what_was_not_there(self, record, added):
+    def test_added_parameter(self, record, added):
         link = get_signed_url(record)
-        assert is_good(link, record)
+        assert is_valid(link, record)
         for method in ("GET", "DELETE"):
-            assert not is_good(link, record, method, **added)
+            assert not is_valid(link, record, method, **added)
 
-    def test_by_a_user_who_was_not_there(self, record, user):
+    def test_added_user(self, record, user):
         query = get_query(get_signed_url(record))
         assert is_valid_link(record, query, "GET", user)
         query["user"] = str(user.pk)
         assert not is_valid_link(record, query, "GET", user)
 
-    def test_of_the_signature(self, record):
+    def test_changed_signature(self, record):
         link = get_signed_url(record)
         signature = get_query(link)["signature"]
         other = get_query(get_signed_url(record, max_age=60))["signature"]
         last = "B" if signature[-1] != "B" else "A"
         padded = f"{signature}="
         for wrong in (signature[:-1], signature[:-1] + last, signature.swapcase(), padded, other):
-            assert not is_good(link, record, signature=wrong)
+            assert not is_valid(link, record, signature=wrong)
 
     @pytest.mark.parametrize("name", ["expires", "signature", "disposition", "method", "user"])
-    def test_by_a_repeated_parameter(self, record, user, bound, name):
+    def test_repeated_parameter(self, record, user, bound, name):
         value = get_query(bound)[name]
         for values in ([value, value], [value, "x"], ["x", value], [value, ""]):
-            assert not is_good(bound, record, "HEAD", user, **{name: values})
+            assert not is_valid(bound, record, "HEAD", user, **{name: values})
 
-    def test_of_other_parameters_changes_nothing(self, record):
-        """They are not the link's; the path is the record's."""
-        assert is_good(get_signed_url(record), record, path=["/x", "/y"], other="z", format="json")
+    def test_other_parameters_are_ignored(self, record):
+        """The signature does not cover them. The path is taken from the record."""
+        assert is_valid(get_signed_url(record), record, path=["/x", "/y"], other="z", format="json")
 
 
-class TestNoLink:
-    """Whatever a query has, it is a link or it is none; nothing is raised."""
+class TestInvalidQuery:
+    """A query that is not a link gives False, and no exception."""
 
     TEXTS = [
         "",
@@ -129,12 +129,12 @@ class TestNoLink:
     ]
 
     @pytest.mark.parametrize("name", ["expires", "signature", "disposition", "method", "user"])
-    def test_has_a_text_that_is_none(self, record, user, name):
+    def test_invalid_values_of_parameters(self, record, user, name):
         link = get_signed_url(record, max_age=60)
-        assert is_good(link, record, by=user)
+        assert is_valid(link, record, by=user)
         for text in self.TEXTS:
             for asked in ("GET", text):
-                assert not is_good(link, record, asked, user, **{name: text}), text
+                assert not is_valid(link, record, asked, user, **{name: text}), text
 
-    def test_has_nothing(self, record):
-        assert not is_valid_link(record, QueryDict(), "GET", EVERYBODY)
+    def test_empty_query(self, record):
+        assert not is_valid_link(record, QueryDict(), "GET", ANONYMOUS)

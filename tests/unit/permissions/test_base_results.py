@@ -1,4 +1,4 @@
-"""Only True and False are answers of a rule. Anything else is an error, which denies."""
+"""Permissions must return True or False. Other results raise RuleError."""
 
 import gc
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from proxy_storage_permissions import (
     HasModelPermission,
     HasObjectPermission,
     IsOwner,
-    decide,
+    evaluate,
     get_readable,
 )
 from tests.testapp.models import Document
@@ -45,7 +45,7 @@ def answering(answer):
     return Answering
 
 
-# Conditions of `&` and `|` would take the first of the lazy values for true.
+# The operators compare by identity, and would treat the first lazy value as true.
 LAZY = [SimpleLazyObject(lambda: False), SimpleLazyObject(lambda: True)]
 NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User, *LAZY]
 
@@ -64,9 +64,9 @@ NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User, *LAZY]
     ],
 )
 @pytest.mark.parametrize("who", ["owner", "staff"])
-def test_is_an_error_whatever_the_operators(people, permission, who, recwarn):
+def test_other_results_raise_an_error_under_all_operators(people, permission, who, recwarn):
     with pytest.raises(RuleError):
-        decide(permission(), ask(people[who]), VIEW, RECORD)
+        evaluate(permission(), ask(people[who]), VIEW, RECORD)
     gc.collect()
     assert not recwarn.list  # No coroutine that was never awaited.
 
@@ -74,18 +74,18 @@ def test_is_an_error_whatever_the_operators(people, permission, who, recwarn):
 @pytest.mark.parametrize(
     "permission", [AsyncForRequests, answering(1), ~answering(None), answering(LAZY[0])]
 )
-def test_opens_no_list(people, permission):
+def test_other_results_raise_an_error_in_lists(people, permission):
     with pytest.raises(RuleError):
         get_readable([permission()], ask(people["owner"]), VIEW, [Document])
 
 
-def test_is_not_asked_for_where_another_answer_settles_it(people):
-    assert decide((IsAdminUser | AsyncForRequests)(), ask(people["staff"]), VIEW, RECORD) is True
-    assert decide((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
+def test_operand_that_is_not_needed_is_not_evaluated(people):
+    assert evaluate((IsAdminUser | AsyncForRequests)(), ask(people["staff"]), VIEW, RECORD) is True
+    assert evaluate((IsAdminUser & AsyncForRequests)(), ask(people["owner"]), VIEW, RECORD) is False
 
 
 @pytest.mark.parametrize("name", ["has_object_permission", "get_filter", "get_permission_filter"])
-def test_coroutine_functions_are_refused_when_the_class_is_made(name):
+def test_coroutine_functions_are_refused_when_the_class_is_defined(name):
     async def method(self, *arguments):
         return False
 
@@ -93,18 +93,18 @@ def test_coroutine_functions_are_refused_when_the_class_is_made(name):
         type("Late", (FilePermission,), {name: method})
 
 
-def test_rule_of_a_field(people):
+def test_permission_of_a_field(people):
     class Fields(FieldPermissions):
         model = Document
         permissions = {"orm_file": AsyncForRequests}
 
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match="AsyncForRequests"):
-        decide(Fields(), ask(people["owner"]), VIEW, record)
+        evaluate(Fields(), ask(people["owner"]), VIEW, record)
 
 
 @pytest.mark.parametrize("is_async", [True, False])
-def test_method_of_the_instance(people, monkeypatch, is_async):
+def test_method_of_the_content_object(people, monkeypatch, is_async):
     async def coroutine(self, user, field):
         return False
 
@@ -114,11 +114,11 @@ def test_method_of_the_instance(people, monkeypatch, is_async):
     monkeypatch.setattr(Document, "can_read_file", coroutine if is_async else number, raising=False)
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match=r"Document.can_read_file\(\)"):
-        decide(CanReadFile(), ask(people["owner"]), VIEW, record)
+        evaluate(CanReadFile(), ask(people["owner"]), VIEW, record)
 
 
 @pytest.mark.parametrize("permission", [HasModelPermission(), HasObjectPermission()])
-def test_answer_of_the_user(people, permission):
+def test_has_perm_of_the_user(people, permission):
     class Requester(SimpleNamespace):
         is_authenticated = True
 
@@ -127,7 +127,7 @@ def test_answer_of_the_user(people, permission):
 
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     with pytest.raises(RuleError, match=r"Requester.has_perm\(\)"):
-        decide(permission, ask(Requester(pk=1)), VIEW, record)
+        evaluate(permission, ask(Requester(pk=1)), VIEW, record)
 
 
 class TestBases:
@@ -144,11 +144,13 @@ class TestBases:
             (IsOwner, type("Mixin", (), {"has_permission": lambda self, request, view: True})),
         ],
     )
-    def test_of_any_kind(self, bases):
-        with pytest.raises(ConfigurationError, match=r"Both is decided .* inherits from .*'&'"):
+    def test_base_with_has_permission_is_refused(self, bases):
+        with pytest.raises(
+            ConfigurationError, match=r"Both is evaluated for records only.* inherits from .*'&'"
+        ):
             type("Both", bases, {})
 
-    def test_that_has_other_methods_is_none(self):
+    def test_base_without_has_permission_is_accepted(self):
         class Named:
             name = "x"
 
@@ -211,8 +213,8 @@ def with_attribute_access():
     return Dynamic
 
 
-class TestQuestionsThatNobodyWouldAsk:
-    """A has_permission that a class gets after it was made denies."""
+class TestLateHasPermission:
+    """A has_permission that is added after the definition of a class raises RuleError."""
 
     @pytest.fixture(
         params=[
@@ -227,13 +229,13 @@ class TestQuestionsThatNobodyWouldAsk:
     def rule(self, request):
         return request.param()
 
-    def test_of_one_file(self, people, rule):
+    def test_raises_an_error_for_one_file(self, people, rule):
         for record in (RECORD, None):
             for permission in (rule(), (~Pub | rule)(), (Pub & rule)()):
                 with pytest.raises(RuleError, match=r"never called.*'&'"):
-                    decide(permission, ask(people["staff"]), VIEW, record)
+                    evaluate(permission, ask(people["staff"]), VIEW, record)
 
-    def test_of_lists(self, people, rule):
+    def test_raises_an_error_for_lists(self, people, rule):
         for permission in (rule(), (Pub & rule)()):
             with pytest.raises(RuleError, match=r"never called.*'&'"):
                 get_readable([permission], ask(people["staff"]), VIEW, [Document])

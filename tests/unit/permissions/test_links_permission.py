@@ -1,4 +1,4 @@
-"""Who may have a file by a signed link."""
+"""HasValidSignature, which allows requests with a signed link."""
 
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -12,17 +12,17 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from proxy_storage.content_objects import get_content_object_data
-from proxy_storage_permissions import FieldPermissions, IsOwner, decide
+from proxy_storage_permissions import FieldPermissions, IsOwner, evaluate
 from proxy_storage_permissions.links import HasValidSignature, get_signed_url, revoke_links
 from tests.testapp.models import Document
-from tests.unit.permissions.links import EVERYBODY, save
+from tests.unit.permissions.links import ANONYMOUS, save
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
     pytest.mark.parametrize("storage", ["orm-memory", "mongo-memory"], indirect=True),
 ]
-VIEW = SimpleNamespace(asks_for_one_file=True)
+VIEW = SimpleNamespace(checks_record=True)
 FIELD = Document._meta.get_field("orm_file")
 
 
@@ -39,38 +39,38 @@ def url(record):
 @pytest.fixture
 def people():
     return {
-        "anonymous": EVERYBODY,
+        "anonymous": ANONYMOUS,
         "stranger": User.objects.create(username="stranger"),
         "staff": User.objects.create(username="staff", is_staff=True),
     }
 
 
-def make_request(url, user=EVERYBODY, method="GET"):
+def make_request(url, user=ANONYMOUS, method="GET"):
     request = APIRequestFactory().generic(method, url)
     force_authenticate(request, user)
     return Request(request)
 
 
-def is_allowed(record, url, view=VIEW, method="GET", user=EVERYBODY):
-    return decide(HasValidSignature(), make_request(url, user, method), view, record)
+def is_allowed(record, url, view=VIEW, method="GET", user=ANONYMOUS):
+    return evaluate(HasValidSignature(), make_request(url, user, method), view, record)
 
 
 class TestFile:
-    def test_is_the_one_of_the_link(self, storage, record, url):
+    def test_file_of_the_link_is_allowed(self, storage, record, url):
         assert is_allowed(record, url)
         assert not is_allowed(save(storage, "b.txt"), url)
 
-    def test_without_link_is_nobodys(self, record):
+    def test_request_without_a_link_is_denied(self, record):
         assert not is_allowed(record, "/files/?path=%2Fa.txt")
 
-    def test_is_asked_for_its_record(self, url):
-        assert decide(HasValidSignature(), make_request(url), VIEW) is None
+    def test_result_depends_on_the_record(self, url):
+        assert evaluate(HasValidSignature(), make_request(url), VIEW) is None
 
-    def test_is_nobodys_once_links_are_revoked(self, record, url):
+    def test_revoked_link_is_denied(self, record, url):
         revoke_links(record)
         assert not is_allowed(record, url)
 
-    def test_is_in_no_list(self, url):
+    def test_list_is_empty(self, url):
         assert HasValidSignature().get_filter(make_request(url), VIEW, []) is False
 
 
@@ -86,17 +86,17 @@ class TestFile:
         (~(HasValidSignature | IsAdminUser), set(), {"anonymous", "stranger"}),
     ],
 )
-def test_truth_table(permission, with_link, without, record, url, people):
+def test_operators(permission, with_link, without, record, url, people):
     for asked, expected in ((url, with_link), ("/files/", without)):
         allowed = {
             who
             for who, user in people.items()
-            if decide(permission(), make_request(asked, user), VIEW, record)
+            if evaluate(permission(), make_request(asked, user), VIEW, record)
         }
         assert allowed == expected
 
 
-def test_it_may_be_the_rule_of_a_field(storage, people):
+def test_permission_of_a_field(storage, people):
     class Files(FieldPermissions):
         model = Document
         permissions = {"orm_file": HasValidSignature | IsOwner("user")}
@@ -109,13 +109,13 @@ def test_it_may_be_the_rule_of_a_field(storage, people):
         allowed = {
             who
             for who, user in people.items()
-            if decide(Files(), make_request(url, user), VIEW, record)
+            if evaluate(Files(), make_request(url, user), VIEW, record)
         }
         assert allowed == expected
 
 
 class TestUser:
-    def test_is_the_one_who_is_logged_in(self, record, people):
+    def test_link_for_a_user_allows_that_user_only(self, record, people):
         url = get_signed_url(record, user=people["stranger"]).url
         allowed = {who for who, user in people.items() if is_allowed(record, url, user=user)}
         assert allowed == {"stranger"}
@@ -123,14 +123,14 @@ class TestUser:
 
 class TestMethod:
     @pytest.mark.parametrize("link_method", ["GET", "DELETE"])
-    def test_is_that_of_the_request(self, record, link_method):
+    def test_method_of_the_request_is_checked(self, record, link_method):
         url = get_signed_url(record, method=link_method).url
         methods = ["GET", "HEAD", "DELETE", "POST", "OPTIONS"]
         allowed = {one for one in methods if is_allowed(record, url, method=one)}
         assert allowed == ({"GET", "HEAD"} if link_method == "GET" else {"DELETE"})
 
     @pytest.mark.parametrize(("asked", "expected"), [("GET", False), ("DELETE", True)])
-    def test_is_that_of_the_request_which_a_view_answers_for(self, record, asked, expected):
+    def test_method_asked_for_of_the_view_is_used(self, record, asked, expected):
         view = SimpleNamespace(method_asked_for=lambda request: request.headers["x-method"])
         request = make_request(get_signed_url(record, method="DELETE").url)
         request._request.META["HTTP_X_METHOD"] = asked
@@ -151,31 +151,30 @@ class TestAction:
             (None, False),
         ],
     )
-    def test_is_one_that_opens_the_file(self, record, url, action, expected):
-        view = SimpleNamespace(asks_for_one_file=True, action=action)
+    def test_only_actions_for_the_file_are_allowed(self, record, url, action, expected):
+        view = SimpleNamespace(checks_record=True, action=action)
         assert is_allowed(record, url, view) is expected
 
-    def test_may_be_deleting(self, record, url):
+    def test_link_for_delete_allows_deleting(self, record, url):
         view = SimpleNamespace(asks_for_one_file=True, action="remove")
         to_delete = get_signed_url(record, method="DELETE").url
         assert is_allowed(record, to_delete, view, "DELETE")
         assert not is_allowed(record, url, view, "DELETE")
 
-    def test_may_be_one_of_the_project(self, record, url):
+    def test_subclass_may_allow_other_actions(self, record, url):
         class Signed(HasValidSignature):
             actions = ("preview",)
 
-        view = SimpleNamespace(asks_for_one_file=True, action="preview")
-        assert decide(Signed(), make_request(url), view, record) is True
-        assert (
-            decide(Signed(), make_request(url), SimpleNamespace(action="download"), record) is False
-        )
+        view = SimpleNamespace(checks_record=True, action="preview")
+        assert evaluate(Signed(), make_request(url), view, record) is True
+        view = SimpleNamespace(action="download")
+        assert evaluate(Signed(), make_request(url), view, record) is False
 
 
-def test_view_of_the_project_asks_as_for_any_permission(record, url):
+def test_view_of_the_project_calls_check_object_permissions(record, url):
     class FileView(APIView):
         permission_classes = [HasValidSignature]
-        asks_for_one_file = True
+        checks_record = True
 
         def get(self, request):
             self.check_object_permissions(request, record)
@@ -198,19 +197,19 @@ class TestEndpoint:
             "DEFAULT_PERMISSION_CLASSES": [path],
         }
 
-    def test_follows_a_link_without_any_session(self, url):
+    def test_link_is_accepted_without_a_session(self, url):
         response = Client().get(url, headers={"accept": "image/*"})
         assert response.status_code == 200
         assert b"".join(response.streaming_content) == b"hello"
         assert "sessionid" not in response.cookies
 
-    def test_gives_players_their_ranges(self, url):
+    def test_ranges_are_delivered(self, url):
         response = Client().get(url, headers={"range": "bytes=1-2"})
         assert response.status_code == 206
         assert b"".join(response.streaming_content) == b"el"
         assert Client().head(url).status_code == 200
 
-    def test_refuses_what_is_no_link(self, storage, record, url):
+    def test_changed_links_are_refused(self, storage, record, url):
         other = save(storage, "other.txt")
         parameters = dict(parse_qsl(urlsplit(url).query))
         for changes in ({"path": other["path"]}, {"signature": "x"}, {"expires": "1"}):

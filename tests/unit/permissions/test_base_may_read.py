@@ -1,4 +1,4 @@
-"""The rules asked outside of Django REST framework."""
+"""Permissions outside of DRF, with may_read."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from proxy_storage_permissions import (
     FieldPermissions,
     HasValidSignature,
     IsOwner,
-    decide,
+    evaluate,
     get_signed_url,
     may_read,
 )
@@ -67,7 +67,7 @@ def records(people):
 
 
 @pytest.mark.usefixtures("rules")
-def test_those_of_the_settings(people, records):
+def test_permission_classes_of_the_settings(people, records):
     readers = {
         name: {who for who, user in people.items() if may_read(user, record)}
         for name, record in records.items()
@@ -77,7 +77,7 @@ def test_those_of_the_settings(people, records):
     assert may_read(None, records["mongo_file"])
 
 
-def test_without_a_setting_only_staff_may(people, records, settings):
+def test_default_allows_staff_only(people, records, settings):
     settings.PROXY_STORAGE = {
         key: value
         for key, value in settings.PROXY_STORAGE.items()
@@ -87,14 +87,14 @@ def test_without_a_setting_only_staff_may(people, records, settings):
         assert {who for who, user in people.items() if may_read(user, record)} == {"staff"}
 
 
-def test_rules_of_the_caller(people, records):
+def test_permission_classes_as_an_argument(people, records):
     record = records["orm_file"]
     assert may_read(people["owner"], record, permission_classes=[IsOwner])
     assert not may_read(people["owner"], record, permission_classes=[IsOwner, IsAdminUser])
     assert may_read(people["stranger"], record, permission_classes=[~IsOwner("user")])
 
 
-def test_link_of_a_plain_request(people, records):
+def test_signed_link_in_a_django_request(people, records):
     record = records["orm_file"]
     url = get_signed_url(record).url
     for request, expected in (
@@ -114,10 +114,10 @@ class ReadsAuth(BasePermission):
 
 
 @pytest.mark.parametrize("auth", [None, "token"])
-def test_rule_that_reads_the_authentication_keeps_the_user(people, records, auth):
+def test_permission_that_reads_request_auth(people, records, auth):
     request = RequestFactory().get("/")
     request.user, request.auth = people["staff"], auth
-    assert decide((ReadsAuth & IsAdminUser)(), request, None, records["orm_file"]) is True
+    assert evaluate((ReadsAuth & IsAdminUser)(), request, None, records["orm_file"]) is True
     rules = [ReadsAuth, IsAdminUser]
     assert may_read(people["staff"], records["orm_file"], permission_classes=rules)
     assert (request.user, request.auth) == (people["staff"], auth)
@@ -128,7 +128,7 @@ class HasToken(BasePermission):
         return request.auth == "token"
 
 
-def test_request_of_django_rest_framework_is_not_changed(people, records):
+def test_drf_request_is_not_changed(people, records):
     plain = RequestFactory().get("/")
     request = Request(plain)
     request.user, request.auth = people["staff"], "token"
@@ -142,18 +142,20 @@ def test_request_of_django_rest_framework_is_not_changed(people, records):
         assert request.auth == "token"
 
 
-def test_plain_request_and_no_view(people, records):
+def test_evaluate_with_a_django_request_and_no_view(people, records):
     for who, expected in (("owner", True), ("stranger", False), ("anonymous", False)):
         request = RequestFactory().get("/")
         request.user = people[who]
-        assert decide(DocumentFiles(), request, None, records["orm_file"]) is expected
+        assert evaluate(DocumentFiles(), request, None, records["orm_file"]) is expected
     without = RequestFactory().get("/")
-    assert decide(DocumentFiles(), without, None, records["orm_file"]) is False
-    assert decide(IsAdminUser(), without) is False
+    assert evaluate(DocumentFiles(), without, None, records["orm_file"]) is False
+    assert evaluate(IsAdminUser(), without) is False
 
 
 @pytest.mark.parametrize("permission", [DjangoModelPermissions, ~DjangoModelPermissions])
-def test_rule_that_cannot_decide_denies(people, records, caplog, permission):
+def test_permission_that_cannot_be_evaluated_denies_and_is_logged(
+    people, records, caplog, permission
+):
     with caplog.at_level(logging.ERROR, "proxy_storage_permissions"):
         assert not may_read(people["staff"], records["orm_file"], permission_classes=[permission])
     (line,) = caplog.messages
@@ -189,7 +191,7 @@ def raising(error):
         PermissionDenied(),
     ],
 )
-def test_refusal_that_a_rule_raises_denies(people, records, error):
+def test_refusal_raised_by_a_permission_denies(people, records, error):
     rules = [raising(error)]
     assert may_read(people["staff"], records["orm_file"], permission_classes=rules) is False
 
@@ -197,14 +199,14 @@ def test_refusal_that_a_rule_raises_denies(people, records, error):
 @pytest.mark.parametrize(
     "error", [Broken(), OperationalError(), MetaBackendUnavailable(""), KeyError()]
 )
-def test_failure_of_a_rule_is_one(people, records, error):
+def test_other_exceptions_are_raised(people, records, error):
     with pytest.raises(type(error)):
         may_read(people["staff"], records["orm_file"], permission_classes=[raising(error)])
 
 
 @pytest.mark.django_db(databases=["default", "other"], transaction=True)
 @pytest.mark.usefixtures("rules")
-def test_from_a_coroutine():
+def test_call_from_a_coroutine():
     owner = User.objects.create(username="owner")
     document = Document(user=owner)
     document.mongo_file.save("a.txt", ContentFile(b"a"))

@@ -1,4 +1,4 @@
-"""A requester that is not a user does not have the rights of the user of the same key."""
+"""A requester that is not a user does not get the permissions of the user with the same key."""
 
 from types import SimpleNamespace
 
@@ -17,13 +17,8 @@ from proxy_storage_permissions import (
     get_readable,
     get_signed_url,
 )
-from proxy_storage_permissions.links import is_valid_link
-from proxy_storage_permissions.ownership import (
-    get_key,
-    get_model_label,
-    is_logged_in,
-    is_user,
-)
+from proxy_storage_permissions.links import get_key, get_model_label, is_valid_link
+from proxy_storage_permissions.ownership import is_logged_in, is_user
 from tests.testapp.models import Document, Team
 from tests.unit.permissions.asking import VIEW, ask, is_allowed, own
 
@@ -31,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Device(Team):
-    """What an authentication sets in place of a user."""
+    """A requester of another model, which an authentication class sets as request.user."""
 
     is_authenticated = True
 
@@ -57,7 +52,7 @@ def device(user):
 
 
 @pytest.mark.parametrize("path", ["user", "teams.members", "teams.lead"])
-def test_owner_by_a_key_that_is_equal(user, device, path):
+def test_device_with_the_key_of_the_owner_is_denied(user, device, path):
     document = Document.objects.create(user=user)
     document.teams.create(lead=user).members.add(user)
     record = own(document, "orm_file")
@@ -68,7 +63,7 @@ def test_owner_by_a_key_that_is_equal(user, device, path):
         assert readable.condition is False
 
 
-def test_negation_counts_it_as_a_stranger(user, device):
+def test_device_is_not_the_owner_under_negation(user, device):
     record = own(Document.objects.create(user=user), "orm_file")
     assert is_allowed(~IsOwner(), device, record)
 
@@ -91,11 +86,11 @@ def test_negation_counts_it_as_a_stranger(user, device):
         (lambda user: user.pk, False),
     ],
 )
-def test_who_is_a_user(user, get_requester, expected):
+def test_is_user(user, get_requester, expected):
     assert is_user(get_requester(user)) is expected
 
 
-def test_model_of_a_user_has_no_label(user, device):
+def test_get_model_label(user, device):
     assert get_model_label(user) is None
     assert get_model_label(AnonymousUser()) is None
     assert get_model_label(device) == "testapp.team"
@@ -105,13 +100,13 @@ WITHOUT_LOGIN = [None, {"sub": 1}, {}, "owner", 1, object(), AnonymousUser()]
 
 
 @pytest.mark.parametrize("requester", WITHOUT_LOGIN)
-def test_what_does_not_say_so_is_not_logged_in(requester):
+def test_other_objects_are_not_logged_in(requester):
     assert is_logged_in(requester) is False
 
 
 @pytest.mark.parametrize("requester", [*WITHOUT_LOGIN, Device(pk=1)])
 @pytest.mark.parametrize("rule", [HasModelPermission(), HasObjectPermission(), IsOwner("user")])
-def test_requester_that_is_no_user_may_nothing(user, requester, rule):
+def test_requester_that_is_not_a_user_is_denied(user, requester, rule):
     record = own(Document.objects.create(user=user), "orm_file")
     assert not is_allowed(rule, requester, record)
     readable = get_readable([rule], ask(requester), VIEW, [Document])
@@ -119,7 +114,7 @@ def test_requester_that_is_no_user_may_nothing(user, requester, rule):
     assert not matches(readable.condition, record)
 
 
-def test_has_perm_of_the_instance_is_asked_for_each_file(user):
+def test_has_perm_on_the_user_instance_is_called_for_each_file(user):
     user.has_perm = lambda name, obj=None: False
     readable = get_readable([HasObjectPermission()], ask(user), VIEW, [Document])
     assert not readable.is_exact
@@ -141,7 +136,7 @@ def employee_model():
 
 
 class TestKey:
-    def test_of_a_child_of_the_user_model_is_the_users(self, user, employee_model):
+    def test_child_of_the_user_model_has_the_key_of_the_user(self, user, employee_model):
         employee = employee_model(number=user.pk + 7, id=user.pk, account_id=user.pk)
         assert employee.pk != user.pk
         assert get_key(employee) == get_key(user) == user.pk
@@ -157,7 +152,7 @@ class TestKey:
             ({"sub": 1}, None),
         ],
     )
-    def test_of_others(self, requester, expected):
+    def test_other_requesters(self, requester, expected):
         assert get_key(requester) == expected
 
 
@@ -173,7 +168,7 @@ class TestLinks:
         query = QueryDict(link.url.partition("?")[2])
         return is_valid_link(record, query, "GET", requester)
 
-    def test_for_a_user(self, record, user, device):
+    def test_link_for_a_user(self, record, user, device):
         link = get_signed_url(record, user=user)
         assert self.opens(record, link, user)
         assert not self.opens(record, link, device)
@@ -181,7 +176,9 @@ class TestLinks:
         for requester in WITHOUT_LOGIN:
             assert not self.opens(record, link, requester)
 
-    def test_for_a_user_is_not_for_a_child_with_an_equal_number(self, record, user, employee_model):
+    def test_link_for_a_user_is_not_for_a_child_with_an_equal_key(
+        self, record, user, employee_model
+    ):
         other = User.objects.create(username="other")
         stranger = employee_model(number=user.pk, id=other.pk, account_id=other.pk)
         employee = employee_model(number=other.pk, id=user.pk, account_id=user.pk)
@@ -190,18 +187,18 @@ class TestLinks:
             assert self.opens(record, link, employee)
             assert self.opens(record, link, user)
 
-    def test_for_a_device(self, record, user, device):
+    def test_link_for_a_device(self, record, user, device):
         link = get_signed_url(record, user=device)
         assert self.opens(record, link, device)
         assert not self.opens(record, link, user)
         assert not self.opens(record, link, None)
 
-    def test_for_everybody(self, record, user, device):
+    def test_link_for_all(self, record, user, device):
         link = get_signed_url(record)
         for requester in (user, device, AnonymousUser(), None):
             assert self.opens(record, link, requester)
 
-    def test_for_what_has_no_model(self, record):
+    def test_link_for_an_object_without_a_model_is_an_error(self, record):
         with pytest.raises(ValueError, match="not SimpleNamespace"):
             get_signed_url(record, user=SimpleNamespace(is_authenticated=True, pk=1))
         with pytest.raises(ValueError, match="has no key"):

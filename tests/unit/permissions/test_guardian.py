@@ -1,4 +1,4 @@
-"""Who keeps permissions for instances; django-guardian does."""
+"""Object permissions of authentication backends, and of django-guardian."""
 
 import guardian.conf.settings
 import pytest
@@ -18,7 +18,7 @@ DJANGOS = "django.contrib.auth.backends.ModelBackend"
 GUARDIANS = "guardian.backends.ObjectPermissionBackend"
 
 
-class SomebodysBackend(BaseBackend):
+class TitleBackend(BaseBackend):
     """Allows the instances with a title."""
 
     def has_perm(self, user_obj, perm, obj=None):
@@ -36,14 +36,14 @@ class GenerousBackend(ModelBackend):
 
 
 class AccountBackend(ModelBackend):
-    """Differs in who may log in."""
+    """Overrides the authentication only."""
 
     def authenticate(self, request, **credentials):
         return None
 
 
 class OtherBackend:
-    """Knows of no permissions."""
+    """Has no permissions."""
 
     def authenticate(self, request):
         return None
@@ -75,7 +75,7 @@ def record(document):
 
 
 def get_listed(permission, people, record):
-    """Who finds the file in a list; None where each file has to be asked."""
+    """Return the users whose list has the file; None if a list has to check each file."""
     listed = set()
     for who, user in people.items():
         readable = get_readable([permission()], ask(user), VIEW)
@@ -95,7 +95,7 @@ def get_listed(permission, people, record):
         ([GUARDIANS, get_path(AccountBackend), get_path(BaseBackend)], {"owner"}),
     ],
 )
-def test_backends_that_are_known(people, record, settings, backends, who):
+def test_django_and_guardian_are_queried(people, record, settings, backends, who):
     settings.AUTHENTICATION_BACKENDS = backends
     people["root"] = User.objects.create(username="root", is_superuser=True)
     people["retired"] = User.objects.create(username="retired", is_superuser=True, is_active=False)
@@ -106,12 +106,12 @@ def test_backends_that_are_known(people, record, settings, backends, who):
 @pytest.mark.parametrize(
     ("backend", "who"),
     [
-        (SomebodysBackend, {"owner"}),
+        (TitleBackend, {"owner"}),
         (GenerousGuardian, {"anonymous", "stranger", "owner", "staff"}),
         (GenerousBackend, {"stranger", "owner", "staff"}),
     ],
 )
-def test_backends_that_nobody_knows_are_asked_for_each_file(people, record, settings, backend, who):
+def test_other_backends_are_called_for_each_file(people, record, settings, backend, who):
     settings.AUTHENTICATION_BACKENDS = [get_path(backend), GUARDIANS]
     assert allowed(HasObjectPermission, people, record) == who
     assert get_listed(HasObjectPermission, people, record) is None
@@ -122,14 +122,14 @@ def test_backends_that_nobody_knows_are_asked_for_each_file(people, record, sett
     assert not matches(readable.condition, {"path": "/unbound"})
 
 
-def test_user_with_an_answer_of_its_own_is_asked_for_each_file(people, record, settings):
+def test_user_with_its_own_has_perm_is_called_for_each_file(people, record, settings):
     settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
     staff = {"staff": StaffUser.objects.get(username="staff")}
     assert allowed(HasObjectPermission, staff, record) == {"staff"}
     assert get_listed(HasObjectPermission, staff, record) is None
 
 
-def test_user_may_be_lazy_as_that_of_a_session(people, record, settings):
+def test_user_may_be_a_lazy_object(people, record, settings):
     settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
     lazy = {who: SimpleLazyObject(lambda user=user: user) for who, user in people.items()}
     assert allowed(HasObjectPermission, lazy, record) == {"owner"}
@@ -142,14 +142,16 @@ class TestGuardian:
         settings.AUTHENTICATION_BACKENDS = [DJANGOS, GUARDIANS]
 
     @pytest.mark.parametrize("has", [{}, {"is_superuser": True}, {"is_active": False}])
-    def test_has_a_user_for_who_is_not_logged_in(self, people, record, monkeypatch, has):
-        monkeypatch.setattr(guardian.conf.settings, "ANONYMOUS_USER_NAME", "somebody")
-        somebody = User.objects.create(username="somebody", **has)
+    def test_anonymous_user_of_guardian(self, people, record, monkeypatch, has):
+        monkeypatch.setattr(guardian.conf.settings, "ANONYMOUS_USER_NAME", "anonymous_user")
+        anonymous_user = User.objects.create(username="anonymous_user", **has)
         other = own(Document.objects.create(), "orm_file")
         assert is_allowed(HasObjectPermission, AnonymousUser(), other) is (
             has == {"is_superuser": True}
         )
-        assign_perm("testapp.view_document", somebody, Document.objects.get(pk=record["object_id"]))
+        assign_perm(
+            "testapp.view_document", anonymous_user, Document.objects.get(pk=record["object_id"])
+        )
         for asked in (record, other):
             who = allowed(HasObjectPermission, people, asked)
             assert ("anonymous" in who) is (
@@ -157,13 +159,13 @@ class TestGuardian:
             )
             assert get_listed(HasObjectPermission, people, asked) == who
 
-    def test_takes_no_permission_for_the_model_as_one_for_the_instance(self, people, record):
+    def test_model_permission_does_not_count(self, people, record):
         permission = Permission.objects.get(codename="view_document")
         people["staff"].user_permissions.add(permission)
         assert allowed(HasObjectPermission, people, record) == {"owner"}
         assert get_listed(HasObjectPermission, people, record) == {"owner"}
 
-    def test_takes_no_permission_for_another_one(self, people, record):
+    def test_other_permissions_do_not_count(self, people, record):
         for name in ("change", "testapp.change_document", "testapp.view_keyeddocument"):
             assert allowed(HasObjectPermission(name), people, record) == set()
             assert get_listed(HasObjectPermission(name), people, record) == set()
@@ -171,7 +173,7 @@ class TestGuardian:
     @pytest.mark.parametrize(
         "name", ["testapp.view_document", "auth.view_user", "auth.view_document"]
     )
-    def test_refuses_permissions_of_other_models_and_apps(self, people, record, name):
+    def test_permissions_of_other_models_and_apps_deny(self, people, record, name):
         keyed = own(KeyedDocument.objects.create(), "orm_file")
         named = own(NamedDocument.objects.create(code="1"), "orm_file")
         people["root"] = User.objects.create(username="root", is_superuser=True)
@@ -180,12 +182,12 @@ class TestGuardian:
             assert allowed(HasObjectPermission(name), people, asked) == who
             assert get_listed(HasObjectPermission(name), people, asked) == who
 
-    def test_is_asked_for_each_file_where_a_name_is_no_name(self, people, record):
+    def test_invalid_name_is_checked_for_each_file(self, people, record):
         permission = HasObjectPermission("testapp.view.document")
         assert allowed(permission, people, record) == set()
         assert get_listed(permission, people, record) is None
 
-    def test_error_of_somebody_else_is_no_refusal(self, people, record, settings):
+    def test_errors_of_other_backends_are_raised(self, people, record, settings):
         settings.AUTHENTICATION_BACKENDS = [get_path(BrokenBackend)]
         with pytest.raises(ZeroDivisionError):
             allowed(HasObjectPermission, people, record)

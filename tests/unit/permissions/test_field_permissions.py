@@ -1,4 +1,4 @@
-"""One rule for each file field of a model."""
+"""One permission for each file field of a model."""
 
 import pytest
 from django.db.models import Q
@@ -30,23 +30,23 @@ class NoRules(FieldPermissions):
     model = JobApply
 
 
-def test_rule_of_the_field(people, resume):
+def test_permission_of_the_field_is_used(people, resume):
     assert allowed(Rules, people, resume) == {"owner", "staff"}
     assert allowed(Rules, people, MetaBackendObject({**resume, "field": "avatar"})) == EVERYBODY
 
 
 @pytest.mark.parametrize("change", [{"field": "other"}, {"field": None}, {"content_type_id": None}])
-def test_what_has_no_rule_is_denied(people, resume, change):
+def test_other_fields_are_denied(people, resume, change):
     assert allowed(Rules, people, MetaBackendObject({**resume, **change})) == set()
     assert allowed(Rules, people, MetaBackendObject(path="/x")) == set()
 
 
-def test_without_rules_everything_is_denied(people, resume):
+def test_class_without_permissions_denies_all(people, resume):
     assert allowed(NoRules, people, resume) == set()
     assert get_readable([NoRules()], ask(people["owner"]), VIEW).condition is False
 
 
-def test_rule_that_is_none_denies(people, resume):
+def test_permission_none_denies(people, resume):
     class Nobody(FieldPermissions):
         model = JobApply
         permissions = {"resume": None}
@@ -61,7 +61,7 @@ def test_file_of_another_model_is_denied(people):
 
 
 class TestList:
-    def test_has_files_of_the_model_only_whatever_the_rules(self, people):
+    def test_list_has_files_of_the_model_only(self, people):
         class Others(FieldPermissions):
             model = JobApply
             permissions = {"avatar": ~IsOwner("user"), "resume": ~CanReadFile}
@@ -74,8 +74,8 @@ class TestList:
         assert not matches(readable.condition, own(document, "orm_file", field="resume"))
         assert not matches(readable.condition, MetaBackendObject(path="/x", field="resume"))
 
-    def test_has_files_of_models_whose_fields_are_djangos(self, people):
-        """Somebody has given their files an owner by hand, and has spoken about this model."""
+    def test_list_has_files_of_models_with_django_file_fields(self, people):
+        """The records have a content object that was set without a ProxyStorageFileField."""
         from tests.testapp.models import PlainDocument
 
         class PlainFiles(FieldPermissions):
@@ -87,7 +87,9 @@ class TestList:
         assert is_allowed(PlainFiles, people["anonymous"], record)
         assert matches(readable.condition, record)
 
-    def test_asks_a_rule_once_for_all_its_fields(self, people, django_assert_num_queries):
+    def test_equal_permissions_of_several_fields_are_evaluated_once(
+        self, people, django_assert_num_queries
+    ):
         class Several(FieldPermissions):
             model = JobApply
             permissions = {
@@ -104,7 +106,7 @@ class TestList:
             assert test(own(mine, field))
             assert not test(own(theirs, field))
 
-    def test_is_told_by_a_filter_where_all_rules_can_tell(self, people):
+    def test_filter_is_exact_if_all_permissions_have_one(self, people):
         request = ask(people["owner"])
         assert isinstance(Rules().get_filter(request, VIEW, [JobApply]), Q)
 
@@ -119,25 +121,25 @@ class TestList:
         assert SomeAsked().get_filter(request, VIEW, [JobApply]) is None
         readable = get_readable([SomeAsked()], request, VIEW)
         assert not readable.is_exact
-        # files that no rule could allow are not read at all
+        # Files that are certainly denied are not selected.
         theirs = JobApply.objects.create(user=people["stranger"])
         assert matches(readable.condition, own(theirs, "avatar"))
         assert not matches(readable.condition, own(theirs, "resume"))
 
 
 class TestWrongConfiguration:
-    def test_rules_for_a_field_that_another_model_declares(self, people):
+    def test_inherited_field_is_an_error(self, people):
         class ScannedFiles(FieldPermissions):
             model = ScannedDocument
             permissions = {"orm_file": AllowAny}
 
         record = own(ScannedDocument.objects.create(), "orm_file")
-        with pytest.raises(ConfigurationError, match=r"declared by testapp\.Document"):
+        with pytest.raises(ConfigurationError, match=r"inherits from testapp\.Document"):
             allowed(ScannedFiles, people, record)
-        with pytest.raises(ConfigurationError, match=r"declared by testapp\.Document"):
+        with pytest.raises(ConfigurationError, match=r"inherits from testapp\.Document"):
             get_readable([ScannedFiles()], ask(people["owner"]), VIEW)
 
-    def test_rules_for_a_proxy_model_are_those_of_its_table(self, people):
+    def test_proxy_model_stands_for_its_concrete_model(self, people):
         class ProxyFiles(FieldPermissions):
             model = ProxyDocument
             permissions = {"orm_file": AllowAny}
@@ -147,12 +149,14 @@ class TestWrongConfiguration:
         readable = get_readable([ProxyFiles()], ask(people["anonymous"]), VIEW)
         assert matches(readable.condition, record)
 
-    def test_rules_for_a_field_that_is_not_there(self, people, resume):
+    def test_unknown_field_is_an_error(self, people, resume):
         class OldFiles(FieldPermissions):
             model = JobApply
             permissions = {"photo": AllowAny}
 
-        with pytest.raises(ConfigurationError, match=r"jobs\.JobApply.* no field 'photo'"):
+        with pytest.raises(
+            ConfigurationError, match=r"'photo', which is not a field of jobs\.JobApply"
+        ):
             allowed(OldFiles, people, MetaBackendObject({**resume, "field": "photo"}))
-        with pytest.raises(ConfigurationError, match="no field 'photo'"):
+        with pytest.raises(ConfigurationError, match="'photo', which is not a field"):
             get_readable([OldFiles()], ask(people["owner"]), VIEW)
