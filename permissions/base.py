@@ -82,7 +82,7 @@ class FilePermission(OperationHolderMixin, BasePermission):
         A view that does not say so (``asks_for_one_file``) may never ask the record, as
         in a list, so there nothing is allowed.
         """
-        return bool(getattr(view, "asks_for_one_file", False))
+        return bool(getattr(view, "checks_record", getattr(view, "asks_for_one_file", False)))
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject

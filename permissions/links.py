@@ -327,7 +327,7 @@ class HasValidSignature(FilePermission):
     """
 
     #: actions that do what a link is for; ``record``, ``list`` and ``link`` do not
-    actions: Collection[str] = ("authorize", "download", "remove")
+    actions: Collection[str] = ("authorize", "destroy", "download")
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject

@@ -32,6 +32,7 @@ from rest_framework.settings import api_settings as drf_settings
 from rest_framework.views import exception_handler
 
 from proxy_storage_api.filters import ORDERINGS, RecordFilter
+from proxy_storage_api.generics import ACTIONS
 from proxy_storage_api.serializers import (
     DISPOSITION_PARAMETER,
     DISPOSITIONS,
@@ -45,8 +46,8 @@ from proxy_storage_api.serializers import (
 from proxy_storage_api.settings import api_settings
 
 # actions that find the file by the query, and those of them that follow links to it
-_BY_QUERY = ("authorize", "download", "list", "record", "remove")
-_BY_LINK = ("authorize", "download", "list", "remove")
+_BY_QUERY = ("authorize", "destroy", "download", "list", "retrieve")
+_BY_LINK = ("authorize", "destroy", "download", "list")
 _DELIVERING = ("download", "list")
 
 _LINK_PARAMETERS = {
@@ -100,7 +101,7 @@ _AUTHORIZE_HEADERS = (
 
 
 def get_parameters(view: Any) -> Iterator[Any]:
-    """Give out what an action of a `FileAccess` may be asked with.
+    """Give out what an action of a `GenericFileViewSet` may be asked with.
 
     Args:
         view: the view, with its action.
@@ -123,7 +124,7 @@ def get_parameters(view: Any) -> Iterator[Any]:
 
 
 def _get_preconditions(action: str) -> Iterator[OpenApiParameter]:
-    headers = {"remove": _DELETE_HEADERS, **dict.fromkeys(_DELIVERING, _REQUEST_HEADERS)}
+    headers = {"destroy": _DELETE_HEADERS, **dict.fromkeys(_DELIVERING, _REQUEST_HEADERS)}
     for name, (text, value) in headers.get(action, {}).items():
         examples = [OpenApiExample(name, value)]
         yield OpenApiParameter(name, location="header", description=text, examples=examples)
@@ -163,7 +164,7 @@ def _get_path_parameters(view: Any) -> Iterator[OpenApiParameter]:
 
 
 def get_headers(view: Any) -> Iterator[OpenApiParameter]:
-    """Give out the headers that an action of a `FileAccess` answers with.
+    """Give out the headers that an action of a `GenericFileViewSet` answers with.
 
     Args:
         view: the view, with its action.
@@ -198,7 +199,6 @@ def _get_header(
     )
 
 
-_ACTIONS = ("authorize", "create", "download", "link", "list", "record", "remove")
 _INVALID = {
     "type": "object",
     "description": "What is wrong with each parameter, or with the request as a whole.",
@@ -220,13 +220,13 @@ class FileRefusalSerializer(serializers.Serializer[Any]):
 
 
 class FileSchema(AutoSchema):
-    """Describe the operations of a `FileAccess`, and any others as drf-spectacular would."""
+    """Describe the actions of a `GenericFileViewSet`, and others as drf-spectacular does."""
 
     view: Any
 
     def is_excluded(self) -> bool:
         """Tell whether the operation is switched off."""
-        return bool(super().is_excluded()) or not self.view.is_action_enabled(self.view.action)
+        return bool(super().is_excluded()) or self.view.action in self.view.disabled_actions
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         # that the first answer is a file takes no parameter from a list
@@ -257,7 +257,7 @@ class FileSchema(AutoSchema):
                 answers = _get_file_answers(text) | {(200, *types): self.view.get_serializer()}
             case "download":
                 answers = _get_file_answers("The file.")
-            case "record":
+            case "retrieve":
                 answers = {200: OpenApiResponse(self.view.get_serializer(), "The record.")}
             case "link":
                 answers = {200: OpenApiResponse(LinkAnswerSerializer, "The link.")}
@@ -265,7 +265,7 @@ class FileSchema(AutoSchema):
                 answers = {201: OpenApiResponse(RecordSerializer, "The record of the file.")}
             case "authorize":
                 answers = {204: OpenApiResponse(description="The requester may read the file.")}
-            case "remove":
+            case "destroy":
                 answers = {204: OpenApiResponse(description="The file is gone.")}
             case _:
                 return super().get_response_serializers()
@@ -286,7 +286,7 @@ class FileSchema(AutoSchema):
                 413: "The file is too large.",
                 507: "There is not enough space to save the file.",
             }
-        if action == "remove":
+        if action == "destroy":
             texts |= {412: "The file is not of the version that was asked for."}
         if action in ("create", "link"):
             texts |= {415: "The body is of a type that is not read."}
@@ -338,10 +338,10 @@ def _get_file_answers(text: str) -> dict[Any, Any]:
     }
 
 
-class FileAccessExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs
+class GenericFileViewSetExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs
     """Describe the viewset, and those that a project has made of it."""
 
-    target_class = "proxy_storage_api.generics.FileAccess"
+    target_class = "proxy_storage_api.generics.GenericFileViewSet"
     match_subclasses = True
 
     def view_replacement(self) -> Any:
@@ -356,7 +356,7 @@ class FileAccessExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call
 def _describe(target: Any, base: type[AutoSchema]) -> Any:
     """Return the one class for all URLs of a view, which drf-spectacular counts."""
     described = type(target.__name__, (target,), {"schema": _combine(base)()})
-    for name in _ACTIONS:
+    for name in ACTIONS:
         of_action = getattr(getattr(target, name, None), "kwargs", {}).get("schema")
         if of_action is not None:
             method = isolate_view_method(described, name)  # type: ignore[no-untyped-call]  # theirs

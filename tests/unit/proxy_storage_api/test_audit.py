@@ -235,7 +235,7 @@ def test_refusal_outside_of_a_request(file, log_in):
     received = []
     file_refused.connect(keep := lambda record, **kwargs: received.append(record["path"]))
     try:
-        view = FileViewSet(action="record", action_map={"get": "record"})
+        view = FileViewSet(action="retrieve", action_map={"get": "retrieve"})
         view.request = Request(RequestFactory().get("/"))
         with pytest.raises(APIException):
             view.check_object_permissions(

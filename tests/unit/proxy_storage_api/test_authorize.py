@@ -19,7 +19,8 @@ from proxy_storage.exceptions import MetaBackendUnavailable
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving.headers import CONTENT_SECURITY_POLICY
-from proxy_storage_api.viewsets import FileViewSet, has_second_target, read_target
+from proxy_storage_api.authorize import has_second_target, read_target
+from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import HasValidSignature, get_signed_url
 
 pytestmark = [
@@ -177,13 +178,13 @@ class TestByHeader:
         headers = {HEADER: "/private/a%20b.pdf"}
         with caplog.at_level(logging.WARNING, "proxy_storage_api"):
             check_refusal(log_in("messi").get(URL, query, headers=headers), 400)
-        assert "not with one parameter 'storage'" in caplog.text
+        assert "one query parameter 'storage'" in caplog.text
 
     def test_web_server_that_does_not_send_the_header(self, by_header, log_in, path, caplog):
         query, headers = {"storage": "orm-prefix", "path": path}, {"X-Forwarded-Uri": path}
         with caplog.at_level(logging.WARNING, "proxy_storage_api"):
             check_refusal(log_in("messi").get(URL, query, headers=headers), 400)
-        assert f"without the header {HEADER}" in caplog.text
+        assert f"needs the header {HEADER}" in caplog.text
 
     def test_traefik(self, ask, log_in, path, change):
         change(AUTHORIZE_URI_HEADER="X-Forwarded-Uri")
@@ -214,7 +215,7 @@ class TestByHeader:
     def test_target_that_came_twice(self, ask, path, target, caplog):
         with caplog.at_level(logging.WARNING, "proxy_storage_api"):
             check_refusal(ask(target), 400)
-        assert f"more than one target in {HEADER}" in caplog.text
+        assert f"more than one target in the header {HEADER}" in caplog.text
 
     def test_encoded_comma_is_a_part_of_the_name(self, ask, storage):
         assert storage.save("c,d.pdf", ContentFile(b"c")) == "/private/c,d.pdf"

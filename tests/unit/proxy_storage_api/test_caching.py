@@ -193,7 +193,7 @@ class TestEverythingElse:
             def list(self, request):
                 return Response([], headers={"Cache-Control": "private, max-age=5"})
 
-            def record(self, request):
+            def retrieve(self, request):
                 raise NotFound
 
         request = rf.get("/files/")

@@ -145,7 +145,7 @@ class TestRecords:
     @pytest.mark.parametrize(
         ("values", "words"),
         [
-            ({"proxy_storage_name": "gone"}, "no proxy storage is registered as 'gone'"),
+            ({"proxy_storage_name": "gone"}, "No proxy storage is registered as 'gone'"),
             (
                 {"proxy_storage_name": "orm-multiple", "original_storage_name": "gone"},
                 "has no original storage 'gone'",

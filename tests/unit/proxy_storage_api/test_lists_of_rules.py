@@ -297,7 +297,7 @@ class TestWarning:
         with caplog.at_level(logging.WARNING, "proxy_storage_api"):
             for _ in range(2):
                 ask(view=View)
-        return [text for text in caplog.messages if "A list asks" in text]
+        return [text for text in caplog.messages if "A list checks" in text]
 
     def test_names_the_rule_once(self, caplog):
         (text,) = self.warnings(caplog, AllowAny, Numbered | IsAuthenticated)

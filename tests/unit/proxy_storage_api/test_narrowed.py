@@ -219,7 +219,7 @@ def test_rows_are_not_records(rf, paths):
             return StoredFile.objects.all()
 
     StoredFile.objects.create(path="x", proxy_storage_name="x", original_storage_path="x")
-    with pytest.raises(ConfigurationError, match=r"must give records, .* not StoredFile"):
+    with pytest.raises(ConfigurationError, match=r"must return records, not StoredFile"):
         Rows.as_view({"get": "download"})(rf.get("/", {"path": "x"}))
 
 
@@ -227,7 +227,7 @@ def test_queryset_as_an_attribute(rf):
     class Attribute(Open):
         queryset = RecordSet([])
 
-    with pytest.raises(ConfigurationError, match="override get_queryset"):
+    with pytest.raises(ConfigurationError, match="Override get_queryset"):
         Attribute.as_view({"get": "list"})(rf.get("/"))
 
 

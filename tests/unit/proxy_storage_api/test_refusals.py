@@ -60,10 +60,10 @@ FAILURES = [
 REQUESTS = [
     ("get", "/files/", "download"),
     ("head", "/files/", "download"),
-    ("get", "/files/record/", "record"),
+    ("get", "/files/record/", "retrieve"),
     ("get", "/files/authorize/", "authorize"),
     ("post", "/files/link/", "link"),
-    ("delete", "/files/", "remove"),
+    ("delete", "/files/", "destroy"),
 ]
 
 

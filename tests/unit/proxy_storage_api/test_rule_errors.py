@@ -17,7 +17,7 @@ from rest_framework.permissions import (
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 
-from proxy_storage_api.generics import FileAccess
+from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import FieldPermissions
 from tests.testapp.models import Document
@@ -68,11 +68,11 @@ RULES = [
 REQUESTS = [
     ("get", "list"),
     ("get", "download"),
-    ("get", "record"),
+    ("get", "retrieve"),
     ("get", "authorize"),
     ("post", "link"),
     ("post", "create"),
-    ("delete", "remove"),
+    ("delete", "destroy"),
 ]
 
 
@@ -111,7 +111,7 @@ def test_nobody_gets_anything(permission, method, action, hide, admin, path, cha
     assert response.status_code in (403, 404) or shows_nothing
     # An upload has no record that these rules could be asked about.
     if action != "create" or "Asks" in str(permission) or "Model" in str(permission):
-        assert "A rule cannot decide, so it denies." in caplog.text
+        assert "A permission cannot decide. Access denied." in caplog.text
     assert Document.objects.get().orm_file.storage.exists(path)
 
 
@@ -140,7 +140,7 @@ class TestErrorsOfRules:
     def test_are_refusals_where_files_are_hidden(self, admin, path, change, caplog):
         change(HIDE_FORBIDDEN=True)
         hidden = self.ask(admin, path, RaisesForRecords)
-        assert f"A rule failed for {path!r}" in caplog.text
+        assert f"A permission failed for {path!r}" in caplog.text
         unknown = self.ask(admin, "nothing", RaisesForRecords)
         assert hidden.status_code == unknown.status_code == 404
         assert hidden.data == unknown.data
@@ -203,7 +203,7 @@ class AsyncField(FieldPermissions):
 def test_rule_of_a_field_opens_no_list(admin, path, caplog):
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[AsyncField])
     assert view(APIRequestFactory().get("/")).status_code in (401, 403)
-    assert "A rule cannot decide, so it denies." in caplog.text
+    assert "A permission cannot decide. Access denied." in caplog.text
 
 
 class Unavailable(BasePermission):
@@ -219,7 +219,7 @@ def test_database_that_does_not_answer_looks_the_same_for_missing_files(admin, p
 
 
 def test_access_without_lists(admin, path):
-    class Bare(FileAccess):
+    class Bare(GenericFileViewSet):
         permission_classes = [AllowAny]
         one_file_actions = ["size"]
 

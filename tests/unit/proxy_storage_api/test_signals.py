@@ -73,7 +73,7 @@ def test_authorize_serves_nothing_itself(application, log_in, sent):
 
 @pytest.mark.parametrize(
     ("url", "action"),
-    [("/files/", "download"), ("/files/record/", "record"), ("/files/authorize/", "authorize")],
+    [("/files/", "download"), ("/files/record/", "retrieve"), ("/files/authorize/", "authorize")],
 )
 def test_file_refused(application, log_in, sent, caplog, url, action):
     ronaldo = log_in("ronaldo")

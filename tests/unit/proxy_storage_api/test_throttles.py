@@ -7,7 +7,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 from jobs.models import JobApply
-from proxy_storage_api.checks import check_getters
+from proxy_storage_api.checks import check_settings
 from proxy_storage_api.viewsets import FileViewSet
 
 pytestmark = [
@@ -83,9 +83,9 @@ def test_those_of_a_class(ask, change):
 
 @pytest.mark.parametrize("value", ["a.b.C", ["no.such.Throttle"], 5])
 def test_check(change, value):
-    assert check_getters(None) == []
+    assert check_settings(None) == []
     change(DOWNLOAD_THROTTLE_CLASSES=value)
-    (error,) = check_getters(None)
+    (error,) = check_settings(None)
     assert error.id == "proxy_storage_api.E006"
     assert "DOWNLOAD_THROTTLE_CLASSES" in error.msg
     assert error.hint
@@ -93,4 +93,4 @@ def test_check(change, value):
 
 def test_check_leaves_settings_that_cannot_be_read_to_others(settings):
     settings.PROXY_STORAGE = []
-    assert check_getters(None) == []
+    assert check_settings(None) == []

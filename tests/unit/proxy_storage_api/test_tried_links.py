@@ -19,8 +19,9 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from jobs.models import JobApply
+from proxy_storage_api.links import make_link_request
 from proxy_storage_api.signals import file_refused
-from proxy_storage_api.viewsets import FileViewSet, make_request_by_link
+from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import FilePermission, HasValidSignature
 from tests.testapp.models import Team
 
@@ -161,7 +162,7 @@ class TestRefusals:
         with caplog.at_level(logging.ERROR, "proxy_storage_api"):
             response = ask(admin, path)
         assert (response.status_code, response.json()) == (403, REFUSAL)
-        assert "A rule cannot decide, so it denies. ForStaff" in caplog.text
+        assert "A permission cannot decide. Access denied. ForStaff" in caplog.text
 
     @pytest.mark.parametrize(
         "error",
@@ -275,7 +276,7 @@ class TestRequest:
         return made
 
     def test_is_that_of_the_link(self, request_of_user):
-        asked = make_request_by_link(request_of_user, LINK)
+        asked = make_link_request(request_of_user, LINK)
         assert type(asked) is type(request_of_user)
         assert asked.method == asked.META["REQUEST_METHOD"] == "GET"
         assert asked.path == asked.path_info == asked.META["PATH_INFO"] == "/files/"
@@ -287,7 +288,7 @@ class TestRequest:
         assert asked.META["REMOTE_ADDR"] == "192.0.2.7"
 
     def test_has_nothing_of_the_requester(self, request_of_user):
-        asked = make_request_by_link(request_of_user, LINK)
+        asked = make_link_request(request_of_user, LINK)
         assert set(asked.headers) == {
             "Host",
             "X-Forwarded-For",
@@ -306,7 +307,7 @@ class TestRequest:
         assert isinstance(Request(asked).user, AnonymousUser)
 
     def test_has_no_body(self, request_of_user):
-        asked = make_request_by_link(request_of_user, LINK)
+        asked = make_link_request(request_of_user, LINK)
         assert asked.body == asked.read() == b""
         assert not asked.POST
         assert not asked.FILES
@@ -315,7 +316,7 @@ class TestRequest:
 
     def test_is_of_the_only_user_of_the_link(self, request_of_user):
         user = User(pk=5)
-        asked = make_request_by_link(request_of_user, LINK, user)
+        asked = make_link_request(request_of_user, LINK, user)
         assert asked.user is user
         assert asked.auth == "token"
         assert "Authorization" not in asked.headers
@@ -323,13 +324,13 @@ class TestRequest:
 
     def test_leaves_the_other_alone(self, request_of_user):
         before = dict(vars(request_of_user)), dict(request_of_user.META)
-        make_request_by_link(request_of_user, LINK, User(pk=5))
+        make_link_request(request_of_user, LINK, User(pk=5))
         assert (vars(request_of_user), request_of_user.META) == before
         assert request_of_user.body == b'{"path": "/a"}'
 
     def test_of_a_site_below_a_folder(self):
         request = RequestFactory(SCRIPT_NAME="/site").post("/files/link/")
-        asked = make_request_by_link(request, "/site/files/?path=a")
+        asked = make_link_request(request, "/site/files/?path=a")
         assert (asked.path, asked.path_info) == ("/site/files/", "/files/")
         assert not hasattr(asked, "session")
         assert asked.environ is asked.META
@@ -337,7 +338,7 @@ class TestRequest:
     def test_scope_has_nothing_of_the_requester(self):
         request = AsyncRequestFactory().post("/files/link/", headers=self.HEADERS)
         request.scope |= {"user": "admin", "session": {}, "cookies": {}, "auth": "t"}
-        asked = make_request_by_link(request, LINK)
+        asked = make_link_request(request, LINK)
         assert asked.scope["headers"] == []
         assert asked.scope["method"] == "GET"
         assert asked.scope["query_string"] == b"path=%2Fa%20b&expires=1&signature=x"
@@ -347,4 +348,4 @@ class TestRequest:
     def test_forced_log_in_of_a_test_does_not_count(self):
         request = APIRequestFactory().post("/files/link/")
         force_authenticate(request, User(pk=1), "token")
-        assert isinstance(Request(make_request_by_link(request, LINK)).user, AnonymousUser)
+        assert isinstance(Request(make_link_request(request, LINK)).user, AnonymousUser)

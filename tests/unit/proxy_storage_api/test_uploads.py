@@ -124,7 +124,7 @@ class TestUpload:
     def test_names_that_no_file_can_have(self, admin, name):
         response = upload(admin, name=name)
         assert response.status_code == 400
-        assert response.json() == {"name": ["No file can have this name."]}
+        assert response.json() == {"name": ["This is not a valid file name."]}
 
     def test_somebody_else(self, admin, log_in):
         assert upload(log_in("ronaldo")).status_code == 403
@@ -419,7 +419,7 @@ class TestPlaces:
         (tmp_path / "root" / "in" / "out").symlink_to("../../outside")
         response = upload(admin, storage="inbox", name=name)
         assert response.status_code == 400
-        assert response.json() == {"name": ["No file can have this name."]}
+        assert response.json() == {"name": ["This is not a valid file name."]}
         assert list((tmp_path / "outside").iterdir()) == []
 
     def test_links_within_the_root_are_followed(self, admin, storage, tmp_path):
@@ -510,7 +510,7 @@ class TestBrowsableAPI:
         data = {"storage": "orm_disk", "name": "../up.txt", "file": SimpleUploadedFile("a", b"a")}
         response = admin.post("/files/", data, headers={"accept": "text/html"})
         assert response.status_code == 400
-        assert "No file can have this name." in response.content.decode()
+        assert "This is not a valid file name." in response.content.decode()
 
 
 class TestDelete:
