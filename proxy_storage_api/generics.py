@@ -157,12 +157,13 @@ class GenericFileViewSet(GenericViewSet[Any]):
             name = f"{self.basename}-list"
         elif name in _get_action_url_names(type(self)):
             name = "files"
-        kwargs = {key: value for key, value in match.kwargs.items() if key != "format"}
+        kwargs = dict(match.kwargs)
+        kwargs.pop("format", None)
         return RequestedEndpoint(":".join([*match.namespaces, name]), kwargs, match.args)
 
-    @property
+    @cached_property
     def allowed_methods(self) -> list[str]:
-        """Return the methods whose action is not disabled."""
+        """The methods whose action is not disabled."""
         disabled = self.disabled_actions
         return [
             method
@@ -171,13 +172,13 @@ class GenericFileViewSet(GenericViewSet[Any]):
         ]
 
     @cached_property
-    def disabled_actions(self) -> set[str]:
+    def disabled_actions(self) -> list[str]:
         """The actions that neither the class nor the settings give permission classes for."""
-        return {
+        return [
             action
             for action, (attribute, setting) in PERMISSIONS.items()
-            if not getattr(self, attribute) and not getattr(api_settings, setting)
-        }
+            if not getattr(self, attribute) and get_permission_classes(setting) is None
+        ]
 
     def perform_authentication(self, request: Request) -> None:
         """Authenticate the requester. Ignore a failure if the request may not need it.
@@ -239,27 +240,19 @@ class GenericFileViewSet(GenericViewSet[Any]):
     #: The name of `checks_record` in earlier versions.
     asks_for_one_file = checks_record
 
-    @cached_property
-    def _permission_classes(self) -> dict[str, Sequence[Any]]:
-        return {}
-
     def get_permissions(self) -> list[BasePermission]:
         """Return the permissions of the action: those of the class, or those of the setting.
 
         An empty list counts as a missing one. Without permissions, all requests are denied.
         """
-        classes = self._permission_classes.get(self.action)
-        if classes is None:
-            attribute, setting = PERMISSIONS.get(self.action, READ_PERMISSIONS)
-            classes = getattr(self, attribute) or get_permission_classes(setting) or [DenyAll]
-            self._permission_classes[self.action] = classes
+        attribute, setting = PERMISSIONS.get(self.action, READ_PERMISSIONS)
+        classes = getattr(self, attribute) or get_permission_classes(setting) or [DenyAll]
         return [permission() for permission in classes]
 
     def check_permissions(self, request: Request) -> None:
         """Refuse requests that are denied for all records before a record is looked up."""
-        described = self.get_described_action(request)
-        if described != self.action:
-            with self._acting_as(described):
+        if self.action == "metadata" and request.method != "OPTIONS":
+            with self._acting_as(self.get_described_action(request)):
                 self.check_permissions(request)
             return
         for permission in self.get_permissions():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.settings import SETTING, ProxyStorageSettings, cached
 from proxy_storage_permissions.settings import DEFAULTS as RULE_DEFAULTS
 from proxy_storage_permissions.settings import READING, import_classes
 
@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
 api_settings = ProxyStorageSettings(DEFAULTS)
 
 
+@cached
 def get_permission_classes(key: str) -> list[Any] | None:
     """Return the permission classes of a setting. An empty list counts as the default.
 
@@ -49,6 +50,7 @@ def get_permission_classes(key: str) -> list[Any] | None:
     return None if paths is None else import_classes(key, paths)
 
 
+@cached
 def get_throttle_classes() -> list[Any] | None:
     """Return the classes of ``DOWNLOAD_THROTTLE_CLASSES``; ``None`` for the value ``None``.
 
