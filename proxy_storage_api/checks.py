@@ -83,21 +83,37 @@ def _check_upload_storages() -> None:
 _CLASSES_HINT = "Set it to a list of dotted paths of classes."
 _BOOL_HINT = "Set it to True or False."
 _POSITIVE_HINT = "Set it to an integer greater than 0."
-# The check of each setting: its number, a function that raises ConfigurationError, and a hint.
+# The check of each setting: its id, a function that raises ConfigurationError, and a hint.
 _SETTINGS: tuple[tuple[str, Callable[[], object], str], ...] = (
-    ("E001", partial(_get_classes, READING), _CLASSES_HINT),
-    ("E002", partial(_check_bool, "HIDE_FORBIDDEN"), _BOOL_HINT),
-    ("E003", partial(_check_bool, "ANONYMOUS_LISTS"), _BOOL_HINT),
-    ("E004", get_max_decisions, _POSITIVE_HINT),
-    ("E006", partial(_get_classes, "DOWNLOAD_THROTTLE_CLASSES"), f"{_CLASSES_HINT[:-1]}, or None."),
-    ("E007", get_link_rounding, "Set it to a number of seconds. 0 disables the rounding."),
-    ("E008", get_link_key, "Set it to a long random text, or remove it."),
-    ("E009", get_link_max_age, _POSITIVE_HINT),
-    ("E010", _check_header, "Use a header that the web server sets, such as 'X-Original-URI'."),
-    ("E011", _check_upload_size, _POSITIVE_HINT),
-    ("E012", _check_upload_storages, "Set it to a list of names of proxy storages."),
-    ("E013", partial(_get_classes, "UPLOAD_PERMISSION_CLASSES"), _CLASSES_HINT),
-    ("E014", partial(_get_classes, "DELETE_PERMISSION_CLASSES"), _CLASSES_HINT),
+    ("proxy_storage_api.E001", partial(_get_classes, READING), _CLASSES_HINT),
+    ("proxy_storage_api.E002", partial(_check_bool, "HIDE_FORBIDDEN"), _BOOL_HINT),
+    ("proxy_storage_api.E003", partial(_check_bool, "ANONYMOUS_LISTS"), _BOOL_HINT),
+    ("proxy_storage_api.E004", get_max_decisions, _POSITIVE_HINT),
+    (
+        "proxy_storage_api.E006",
+        partial(_get_classes, "DOWNLOAD_THROTTLE_CLASSES"),
+        f"{_CLASSES_HINT[:-1]}, or None.",
+    ),
+    (
+        "proxy_storage_api.E007",
+        get_link_rounding,
+        "Set it to a number of seconds. 0 disables the rounding.",
+    ),
+    ("proxy_storage_api.E008", get_link_key, "Set it to a long random text, or remove it."),
+    ("proxy_storage_api.E009", get_link_max_age, _POSITIVE_HINT),
+    (
+        "proxy_storage_api.E010",
+        _check_header,
+        "Use a header that the web server sets, such as 'X-Original-URI'.",
+    ),
+    ("proxy_storage_api.E011", _check_upload_size, _POSITIVE_HINT),
+    (
+        "proxy_storage_api.E012",
+        _check_upload_storages,
+        "Set it to a list of names of proxy storages.",
+    ),
+    ("proxy_storage_api.E013", partial(_get_classes, "UPLOAD_PERMISSION_CLASSES"), _CLASSES_HINT),
+    ("proxy_storage_api.E014", partial(_get_classes, "DELETE_PERMISSION_CLASSES"), _CLASSES_HINT),
 )
 
 
@@ -105,11 +121,11 @@ _SETTINGS: tuple[tuple[str, Callable[[], object], str], ...] = (
 def check_settings(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Find settings with invalid values."""
     found: list[checks.CheckMessage] = []
-    for number, check, hint in _SETTINGS if _are_readable() else ():
+    for check_id, check, hint in _SETTINGS if _are_readable() else ():
         try:
             check()
         except ConfigurationError as error:
-            found.append(checks.Error(str(error), hint=hint, id=f"proxy_storage_api.{number}"))
+            found.append(checks.Error(str(error), hint=hint, id=check_id))
     return found
 
 

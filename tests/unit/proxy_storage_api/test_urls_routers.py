@@ -1,4 +1,4 @@
-"""The viewset in routers and URLs of a project's own."""
+"""The viewset in the routers and URLs of a project."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -50,7 +50,7 @@ def these_urls(settings):
 
 
 @pytest.mark.parametrize("root", ["/default/scans/", "/simple/scans/", "/v1/versioned/scans/"])
-def test_every_request(client, change, root):
+def test_each_request_is_routed(client, change, root):
     change(UPLOAD_STORAGES=["orm_disk"], FILE_URL_NAME="scan-list")
     response = client.post(root, {"file": ContentFile(b"scan", name="scan.txt")})
     assert response.status_code == 201
@@ -110,12 +110,12 @@ def test_record_of_a_subclass_calls_retrieve(rf):
         view.record(view.request)
 
 
-def test_format_of_a_default_router(client):
+def test_default_router_accepts_a_format(client):
     get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
     assert client.get("/default/scans.json").json()["count"] == 1
 
 
-def test_list_in_a_browser(client):
+def test_browser_gets_a_page(client):
     get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
     response = client.get("/default/scans/", headers={"accept": "text/html"})
     assert response.status_code == 200
