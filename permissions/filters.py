@@ -287,7 +287,7 @@ def content_object_in(
 
 
 #: the former name of `content_object_in`
-content_object_in = content_object_in
+owned_by = content_object_in
 
 
 def _get_declaring_model(model: type[Model], name: str) -> type[Model]:

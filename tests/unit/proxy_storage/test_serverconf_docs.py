@@ -61,7 +61,7 @@ def test_serverconf_page_shows_the_output_for_nginx(settings):
 @pytest.mark.parametrize(
     ("page", "heading"),
     [
-        ("README.md", "Quick start: the download endpoint"),
+        ("README.md", "Serve the files through nginx"),
         ("docs/serving-nginx.md", "Delivery by nginx"),
     ],
 )
@@ -74,7 +74,7 @@ def test_pages_show_a_location_of_the_output(settings, page, heading):
 
 def test_readme_passes_requests_as_the_output_says(settings):
     use_storages(settings, letters=(FileSystemStorage("/path/to/private"), ACCEL))
-    blocks = get_blocks("README.md", "Quick start: the download endpoint")
+    blocks = get_blocks("README.md", "Serve the files through nginx")
     [server] = [block for block in blocks if "proxy_pass" in block]
     lines = re.findall(r"^#     (.*;)$", get_output("nginx"), re.MULTILINE)
     assert len(lines) == 2
