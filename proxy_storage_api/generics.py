@@ -45,7 +45,7 @@ from proxy_storage_api.negotiation import FileContentNegotiation
 from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.signals import file_refused
 from proxy_storage_permissions import DenyAll, evaluate, get_readable
-from proxy_storage_permissions.base import StandInView, get_function, is_refusal
+from proxy_storage_permissions.base import StandInView, is_refusal
 from proxy_storage_permissions.links import is_marked_as_expired
 from proxy_storage_permissions.ownership import is_logged_in
 from proxy_storage_permissions.settings import READING
@@ -467,10 +467,11 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     def narrows_records(self) -> bool:
         """Return whether a subclass gives access to a part of the records only."""
+        cls = GenericFileViewSet
         return (
             any(backend is not RecordFilter for backend in self.filter_backends)
-            or get_function(self.get_queryset) is not GenericFileViewSet.get_queryset
-            or get_function(self.filter_queryset) is not GenericFileViewSet.filter_queryset
+            or getattr(self.get_queryset, "__func__", None) is not cls.get_queryset
+            or getattr(self.filter_queryset, "__func__", None) is not cls.filter_queryset
         )
 
     def get_queryset(self) -> Any:

@@ -103,7 +103,7 @@ class FileViewSet(GenericFileViewSet):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for old, new in _RENAMED_ACTIONS.items():
-            if old in vars(cls):
+            if getattr(cls, old, None) is not getattr(FileViewSet, old, None):
                 raise ConfigurationError(
                     f"{cls.__qualname__}.{old} is never called. Rename the method to {new!r}."
                 )
@@ -120,8 +120,11 @@ class FileViewSet(GenericFileViewSet):
             return super().as_view(actions, **initkwargs)
         # Routers do not route DELETE to the URL of a list.
         actions = {"delete": "destroy", **actions}
+        file_actions = {
+            method: "download" if name == "list" else name for method, name in actions.items()
+        }
         view_list = super().as_view(actions, **initkwargs)
-        view_file = super().as_view({**actions, "get": "download"}, **initkwargs)
+        view_file = super().as_view(file_actions, **initkwargs)
         path_parameter = initkwargs.get("path_parameter", cls.path_parameter)
 
         @wraps(view_list)

@@ -175,7 +175,9 @@ class TestNoLink:
 def test_other_file_field_is_an_error(field):
     document = PlainDocument()
     save_file(document, field)
-    with pytest.raises(ConfigurationError, match=rf"testapp\.PlainDocument\.{field} do not"):
+    with pytest.raises(
+        ConfigurationError, match=rf"testapp\.PlainDocument\.{field} is a FileField"
+    ):
         get_link(document, field)
     assert get_link(PlainDocument(), field) is None
 

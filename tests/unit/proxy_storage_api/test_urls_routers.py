@@ -102,6 +102,23 @@ class TestRenamedActions:
         with pytest.raises(ConfigurationError, match=f"Rename the method to '{new}'"):
             type("Renamed", (Scans,), {old: lambda self, request: None})
 
+    def test_method_of_a_mixin_with_the_old_name_is_an_error(self, old, new):
+        mixin = type("Mixin", (), {old: lambda self, request: None})
+        with pytest.raises(ConfigurationError, match=f"Rename the method to '{new}'"):
+            type("Renamed", (mixin, Scans), {})
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("actions", [{"get": "list"}, {"get": "list", "head": "list"}])
+def test_path_in_the_query_selects_the_download(rf, method, actions):
+    path = get_proxy_storage("orm_disk").save("a.txt", ContentFile(b"scan"))
+    view = Scans.as_view(actions, path_parameter="scan")
+    response = view(getattr(rf, method)("/", {"scan": path}))
+    assert response.status_code == 200
+    assert response["Content-Length"] == "4"
+    response.close()
+    assert view(rf.get("/")).data["count"] == 1
+
 
 def test_record_of_a_subclass_calls_retrieve(rf):
     view = Scans(action_map={"get": "retrieve"})
