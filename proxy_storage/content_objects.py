@@ -30,7 +30,7 @@ from django.utils import timezone
 
 from proxy_storage.db.tracking import TrackingFileDescriptor
 from proxy_storage.meta_backends.queries import is_storable
-from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope
+from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope, get_tenant
 from proxy_storage.settings import proxy_storage_settings
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ RELEASED_KEY = "released_at"
 
 # The attribute of a model's ``_meta`` that keeps its file fields.
 _FIELDS = "proxy_storage_file_fields"
+# The attribute of a record that keeps the model and the database of its content object.
+_LOCATION = "_content_object_location"
 
 
 def get_content_object_data(
@@ -170,12 +172,24 @@ def locate_content_object(data: Mapping[str, Any]) -> str | None:
 
 
 def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
-    """Return the model and the database of the content object of a record."""
+    """Return the model and the database of the content object of a record.
+
+    One request asks for them several times. A record therefore keeps them as long as its values
+    and the tenant are the same.
+    """
+    values = (data.get("content_type_id"), data.get("object_id"), data.get(SCOPE_KEY))
+    model, using, *kept = getattr(data, _LOCATION, (None, ""))
+    if model is not None and kept == [values, get_tenant(model, using)]:
+        return model, using
     model = _get_model(data)
     if model is None:
         return None, None
     using = get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
-    return (None, None) if using is None else (model, using)
+    if using is None:
+        return None, None
+    if hasattr(data, "meta_backend"):
+        setattr(data, _LOCATION, (model, using, values, get_tenant(model, using)))
+    return model, using
 
 
 def _get_model(data: Mapping[str, Any]) -> type[Model] | None:

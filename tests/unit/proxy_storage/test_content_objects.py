@@ -11,11 +11,12 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from jobs.models import JobApply
-from proxy_storage import owners
+from proxy_storage import content_objects, owners
 from proxy_storage.content_objects import (
     belongs_to,
     fetch_content_objects,
     get_content_object_data,
+    get_content_object_model,
     get_content_object_models,
     normalize_key,
 )
@@ -110,6 +111,38 @@ class TestFetch:
     def test_no_records(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             fetch_content_objects([])
+
+
+@pytest.mark.django_db
+class TestLocation:
+    @pytest.fixture
+    def record(self):
+        return make_record(Document.objects.create())
+
+    def test_is_found_once_for_a_record(self, record, monkeypatch):
+        assert get_content_object_model(record) is Document
+        monkeypatch.setattr(content_objects, "get_database", None)
+        assert get_content_object_model(record) is Document
+        assert record.get_content_object() == Document.objects.get()
+
+    def test_is_found_again_after_a_change_of_the_record(self, record):
+        assert get_content_object_model(record) is Document
+        record["content_type_id"] = ContentType.objects.get_for_model(User).pk
+        assert get_content_object_model(record) is User
+        record[SCOPE_KEY] = "unknown"
+        assert get_content_object_model(record) is None
+
+    def test_is_found_again_for_another_tenant(self, record, settings):
+        tenants = ["one", "two"]
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "GET_TENANT": lambda model, using: tenants[0],
+        }
+        record[SCOPE_KEY] = "default/one"
+        assert get_content_object_model(record) is Document
+        del tenants[0]
+        assert get_content_object_model(record) is None
+        assert record.get_content_object() is None
 
 
 def test_former_import_path():
