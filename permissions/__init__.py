@@ -13,7 +13,7 @@ Installed as ``proxy_storage_permissions``::
 from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .field_permissions import FieldPermissions
-from .filters import Readable, get_readable, owned_by
+from .filters import Readable, content_object_in, get_readable, owned_by
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
 
@@ -28,6 +28,7 @@ __all__ = [
     "IsOwner",
     "Readable",
     "SignedLink",
+    "content_object_in",
     "decide",
     "evaluate",
     "get_readable",

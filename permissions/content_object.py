@@ -20,14 +20,14 @@ from proxy_storage.scopes import Scopes, get_databases
 
 from .base import FilePermission, check_result
 from .filters import (
-    NOBODY,
+    DENY_ALL,
     UNKNOWN,
     PermissionFilter,
+    content_object_in,
+    content_object_of,
     get_file_fields,
     get_overriding_methods,
     get_rule_name,
-    owned_as_any,
-    owned_by,
 )
 from .guardian import get_permitted, has_object_permission, has_other_backends, has_perm
 
@@ -61,7 +61,7 @@ class HasModelPermission(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
         """Select the files of all models for which the user has the permission."""
-        return owned_as_any([model for model in models if self._is_permitted(request, model)])
+        return content_object_of([model for model in models if self._is_permitted(request, model)])
 
     def _is_permitted(self, request: Request, model: type[Model]) -> bool:
         return has_perm(request.user, get_full_name(self.name, model))
@@ -107,12 +107,12 @@ class HasObjectPermission(FilePermission):
     ) -> PermissionFilter:
         """Return a filter for each model; without a query, each of its records is checked."""
         if not hasattr(request.user, "has_perm"):
-            return NOBODY
+            return DENY_ALL
         found = (
             (model, get_permitted(request.user, get_full_name(self.name, model), model))
             for model in models
         )
-        return reduce(or_, (_make_filter(model, instances) for model, instances in found), NOBODY)
+        return reduce(or_, (_make_filter(model, instances) for model, instances in found), DENY_ALL)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class, if an authentication backend is not django-guardian's."""
@@ -180,7 +180,7 @@ class CanReadFile(FilePermission):
             if hasattr(model, self.method)
             for name in get_file_fields(model)
         )
-        return reduce(or_, found, NOBODY)
+        return reduce(or_, found, DENY_ALL)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class for each model whose method is called for each file."""
@@ -214,8 +214,8 @@ def _make_filter(
 ) -> PermissionFilter:
     """Return a filter that allows the files of these instances; ``None`` means unknown."""
     if instances is None:
-        return UNKNOWN & PermissionFilter.exactly(owned_as_any([model], *fields))
-    return PermissionFilter.exactly(owned_by(instances, *fields, model=model))
+        return UNKNOWN & PermissionFilter.exactly(content_object_of([model], *fields))
+    return PermissionFilter.exactly(content_object_in(instances, *fields, model=model))
 
 
 def _make_filter_of_other_databases(model: type[Model], field: str) -> PermissionFilter:
@@ -226,6 +226,6 @@ def _make_filter_of_other_databases(model: type[Model], field: str) -> Permissio
     default = router.db_for_write(model)
     others = [alias for alias in get_databases(model) if alias != default]
     if not others:
-        return NOBODY
+        return DENY_ALL
     of_others = Q(content_object_scope__in=Scopes(model, *others))
-    return UNKNOWN & PermissionFilter.exactly(all_of(owned_as_any([model], field), of_others))
+    return UNKNOWN & PermissionFilter.exactly(all_of(content_object_of([model], field), of_others))

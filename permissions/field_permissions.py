@@ -16,7 +16,13 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
 
 from .base import FilePermission, evaluate
-from .filters import NOBODY, PermissionFilter, find_unfiltered, get_permission_filter, owned_as_any
+from .filters import (
+    DENY_ALL,
+    PermissionFilter,
+    content_object_of,
+    find_unfiltered,
+    get_permission_filter,
+)
 
 
 class FieldPermissions(FilePermission):
@@ -58,10 +64,12 @@ class FieldPermissions(FilePermission):
         for name, permission in self.permissions.items():
             if permission is not None:
                 names_by_permission.setdefault(permission, []).append(name)
-        combined = NOBODY
+        combined = DENY_ALL
         for permission, names in names_by_permission.items():
             (model,) = {self._get_model(name) for name in names}
-            of_fields = PermissionFilter.exactly(owned_as_any([model], *names), is_general=True)
+            of_fields = PermissionFilter.exactly(
+                content_object_of([model], *names), is_general=True
+            )
             # The filter is restricted to files of this model, so that it holds for all records.
             of_permission = get_permission_filter(permission(), request, view, [model]).generally()
             combined |= of_fields & of_permission

@@ -1,8 +1,8 @@
-"""Lists: what permissions allow, as a condition that selects records."""
+"""Conditions for the records that permissions allow, for lists."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from proxy_storage.content_objects import get_content_object_models
 from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.orm_query import get_queryset_database
 from proxy_storage.meta_backends.queries import Condition, all_of, any_of, negate
-from proxy_storage.meta_backends.querysets import get_database
 from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
@@ -32,83 +32,80 @@ from .base import (
 
 @dataclass(frozen=True)
 class PermissionFilter:
-    """Between which conditions the records lie that a permission allows.
+    """Two conditions between which the records that a permission allows lie.
 
-    ``& | ~`` combine them as they combine permissions.
+    ``& | ~`` combine filters as they combine permissions.
 
     Args:
-        sure: every record that fulfils it is allowed.
-        possible: every record that does not is refused.
-        is_exact: whether the two are the same, so that no record has to be asked.
-        is_general: whether it holds for every record. Else nothing is said of files whose
-            owner is of a model that was not asked about.
+        lower: all records that fulfil it are allowed.
+        upper: all records that do not fulfil it are denied.
+        is_exact: whether the two are equal, so that no record has to be checked.
+        is_general: whether the filter is valid for all records. Otherwise it is valid only for
+            files whose content object is of one of the models that were passed.
     """
 
-    sure: Condition
-    possible: Condition
+    lower: Condition
+    upper: Condition
     is_exact: bool = False
     is_general: bool = False
 
     @classmethod
     def exactly(cls, condition: Condition, *, is_general: bool = False) -> PermissionFilter:
-        """Return the bounds of a permission that allows just these records."""
+        """Return the filter of a permission that allows exactly these records."""
         return cls(condition, condition, is_exact=True, is_general=is_general)
 
     def generally(self) -> PermissionFilter:
-        """Return the same bounds, of which somebody sees to it that no others are asked about."""
+        """Return the same filter for a caller that has excluded files of other models."""
         return replace(self, is_general=True)
 
     @property
     def condition(self) -> Condition | None:
-        """What allowed records fulfil and no others; ``None`` where that is not known."""
-        return self.possible if self.is_exact else None
+        """The condition for exactly the allowed records; ``None`` if it is not known."""
+        return self.upper if self.is_exact else None
 
     def __and__(self, other: PermissionFilter) -> PermissionFilter:
         for side in (self, other):
-            if side.possible is False:
+            if side.upper is False:
                 return side
-        is_general = self.is_general and other.is_general
-        possible = all_of(self.possible, other.possible)
-        if self.is_exact and other.is_exact:
-            return PermissionFilter.exactly(possible, is_general=is_general)
-        return PermissionFilter(all_of(self.sure, other.sure), possible, is_general=is_general)
+        return self._combine(all_of, other)
 
     def __or__(self, other: PermissionFilter) -> PermissionFilter:
         for side in (self, other):
-            if side.sure is True:
+            if side.lower is True:
                 return side
-        is_general = self.is_general and other.is_general
-        possible = any_of(self.possible, other.possible)
-        if self.is_exact and other.is_exact:
-            return PermissionFilter.exactly(possible, is_general=is_general)
-        return PermissionFilter(any_of(self.sure, other.sure), possible, is_general=is_general)
+        return self._combine(any_of, other)
 
     def __invert__(self) -> PermissionFilter:
-        if self.is_exact:
-            return PermissionFilter.exactly(negate(self.possible), is_general=self.is_general)
-        return PermissionFilter(
-            negate(self.possible), negate(self.sure), is_general=self.is_general
-        )
+        return replace(self, lower=negate(self.upper), upper=negate(self.lower))
+
+    def _combine(
+        self, combine: Callable[..., Condition], other: PermissionFilter
+    ) -> PermissionFilter:
+        is_exact = self.is_exact and other.is_exact
+        is_general = self.is_general and other.is_general
+        upper = combine(self.upper, other.upper)
+        lower = upper if is_exact else combine(self.lower, other.lower)
+        return PermissionFilter(lower, upper, is_exact, is_general)
 
 
-NOBODY = PermissionFilter.exactly(False, is_general=True)
-EVERYBODY = PermissionFilter.exactly(True, is_general=True)
-#: only each record can tell
+DENY_ALL = PermissionFilter.exactly(False, is_general=True)
+ALLOW_ALL = PermissionFilter.exactly(True, is_general=True)
+#: each record has to be checked
 UNKNOWN = PermissionFilter(False, True, is_general=True)
 
 
-# a class or an instance that has one of these has spoken about records
+# The methods that decide which records a permission allows.
 RECORD_METHODS = {"has_object_permission", "get_filter", "get_permission_filter"}
 
 
 @dataclass(frozen=True)
 class Readable:
-    """The records that a requester may read.
+    """The records that a request may read.
 
     Args:
-        condition: all of them fulfil it.
-        is_exact: whether no others do. Else each record has to be asked as well, with
-            `base.decide`.
+        condition: the condition that all of them fulfil.
+        is_exact: whether no other records fulfil it. Otherwise each record has to be checked with
+            `proxy_storage_permissions.evaluate`.
     """
 
     condition: Condition
@@ -121,106 +118,107 @@ def get_readable(
     view: APIView,
     models: Collection[type[Model]] | None = None,
 ) -> Readable:
-    """Tell which records a list may show: those that all the permissions allow.
+    """Return the records that a list may contain: those that all permissions allow.
 
-    What a permission class says by `FilePermission.get_filter` is only believed of files
-    without owner, and of those whose owner is of one of the models.
+    The conditions of `FilePermission.get_filter` are used only for files of these models, and for
+    files without a content object. Files of other models are left out.
 
     Args:
-        permissions: instances, as DRF's ``get_permissions`` gives them.
+        permissions: instances, as DRF's ``get_permissions`` returns them.
         request: the request, with its user.
-        view: the view that makes the list.
-        models: models that own files; by default all those that have a field for them.
+        view: the view of the list.
+        models: the models of the content objects; by default all models with a file field of
+            this package.
 
     Raises:
-        RuleError: a permission cannot decide, as in `base.decide`. Nothing must be shown.
+        RuleError: a permission cannot be evaluated, as in `evaluate`. The list must not be shown.
     """
     if models is None:
         models = get_content_object_models()
-    bounds = EVERYBODY
+    combined = ALLOW_ALL
     for permission in permissions:
-        bounds &= get_permission_filter(permission, request, view, models)
-        if bounds.possible is False:
+        combined &= get_permission_filter(permission, request, view, models)
+        if combined.upper is False:
             return Readable(condition=False, is_exact=True)
-    condition = bounds.possible
-    if not bounds.is_general:
+    condition = combined.upper
+    if not combined.is_general:
         known = Q(content_type_id__isnull=True) | Q(content_type_id__in=_get_type_ids(models))
         condition = all_of(known, condition)
-    return Readable(condition, bounds.is_exact)
+    return Readable(condition, combined.is_exact)
 
 
 def get_permission_filter(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
 ) -> PermissionFilter:
-    """Tell what is known of a permission, composed or not, before any record is seen.
+    """Return the filter of a permission, which may be composed with ``& | ~``.
 
     Args:
         permission: an instance.
         request: the request, with its user.
-        view: the view that makes the list.
+        view: the view of the list.
         models: the models of the content objects.
     """
-    composed = permission  # not narrowed: the operands are unknown to DRF's stubs
+    composed = permission  # Not narrowed: DRF's stubs do not have the operands.
     if isinstance(permission, NOT):
         return ~get_permission_filter(composed.op1, request, view, models)
     if isinstance(permission, AND | OR):
         first = get_permission_filter(composed.op1, request, view, models)
-        # what settles it is enough, as in `decide`
+        # As in `evaluate`, the second operand is evaluated only if the first does not decide.
         if isinstance(permission, OR):
-            if first.sure is True:
+            if first.lower is True:
                 return first
             return first | get_permission_filter(composed.op2, request, view, models)
-        if first.possible is False:
+        if first.upper is False:
             return first
         return first & get_permission_filter(composed.op2, request, view, models)
     if isinstance(permission, FilePermission):
-        return _get_bounds_of_files(permission, request, view, models)
+        return _get_filter_of_files(permission, request, view, models)
     if not call_method(permission, "has_permission", request, view):
-        return NOBODY
-    return UNKNOWN if needs_record(permission) else EVERYBODY
+        return DENY_ALL
+    return UNKNOWN if needs_record(permission) else ALLOW_ALL
 
 
-def _get_bounds_of_files(
+def _get_filter_of_files(
     permission: Any, request: Request, view: APIView, models: Collection[type[Model]]
 ) -> PermissionFilter:
     check_has_permission(permission)
     if denies_all(permission):
-        return NOBODY
+        return DENY_ALL
     methods = get_overriding_methods(permission, RECORD_METHODS)
     if "get_permission_filter" in methods:
-        bounds: PermissionFilter = permission.get_permission_filter(request, view, models)
-        return bounds
+        found: PermissionFilter = permission.get_permission_filter(request, view, models)
+        return found
     condition = permission.get_filter(request, view, models) if "get_filter" in methods else None
     if condition is None:
         return UNKNOWN
     if not is_bool(condition) and not (isinstance(condition, Q) and condition):
         raise ConfigurationError(
-            f"{type(permission).__qualname__}.get_filter() must return a Q that is not empty, True "
-            f"(all records), False (none) or None (ask each of them). This is a "
+            f"{type(permission).__qualname__}.get_filter() must return a Q that is not empty, "
+            "True (all records), False (no records) or None (check each record), not "
             f"{type(condition).__name__}."
         )
     return PermissionFilter.exactly(condition)
 
 
-def get_overriding_methods(owner: Any, names: Collection[str]) -> Collection[str]:
-    """Return those of the names that the most derived class has which has any of them.
+def get_overriding_methods(target: Any, names: Collection[str]) -> Collection[str]:
+    """Return the names that the most derived class with any of them defines.
 
-    A class that overrides how one instance is decided, and not what it tells of all, has
-    not spoken of all. The same holds for an instance with attributes of its own.
+    If a class overrides the check of one record but not the filter, the inherited filter is not
+    valid for it. The same applies to an instance with such an attribute.
 
     Args:
-        owner: a class, or an instance.
+        target: a class, or an instance.
         names: names of methods.
     """
-    bases = owner.__mro__ if isinstance(owner, type) else (owner, *type(owner).__mro__)
+    bases = target.__mro__ if isinstance(target, type) else (target, *type(target).__mro__)
     found = ([name for name in names if name in vars(base)] for base in bases)
     return next(filter(None, found), [])
 
 
 def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterator[str]:
-    """Yield the names of the rules that a list checks for each record.
+    """Yield the names of the permissions that a list checks for each record.
 
-    Rules that return ``None`` as their filter for some requests only are not found.
+    Permissions whose filter is ``None`` only for some requests are not found.
 
     Args:
         permission: an instance, composed or not.
@@ -238,7 +236,7 @@ def find_unfiltered(permission: Any, models: Collection[type[Model]]) -> Iterato
 
 
 def get_single_rules(permission: Any) -> Iterator[Any]:
-    """Yield the single rules of a permission, which may be composed of several."""
+    """Yield the single permissions of a composed permission."""
     composed = permission
     if isinstance(permission, AND | OR | NOT):
         yield from get_single_rules(composed.op1)
@@ -254,25 +252,28 @@ def get_rule_name(permission: Any) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def owned_by(queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | None = None) -> Q:
-    """Return a condition: the owner of the file is among these instances.
+def content_object_in(
+    queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | None = None
+) -> Q:
+    """Return the condition that the content object of a file is one of these instances.
 
     Args:
-        queryset: the instances. It should hide none that can be found by their key, or else
-            ``~`` would show their files.
-        fields: names of file fields; none for all fields.
-        model: the model that records name as the owner's. By default the one that declares
-            the fields; without fields, the queryset's model and its parents with a table.
+        queryset: the instances. Its manager should not exclude rows, because ``~`` would allow
+            their files.
+        fields: names of file fields; by default all fields.
+        model: the model that records name. By default it is the model that declares the fields;
+            without fields, the model of the queryset and its parents with a table.
 
     Raises:
-        ConfigurationError: the model has no such field, or the instances are of another one.
+        ConfigurationError: the model does not have such a field, or the instances are of another
+            model.
     """
     groups: dict[type[Model], list[str]] = {}
     if model is not None:
         if not issubclass(queryset.model, model):
             raise ConfigurationError(
-                f"A queryset of {queryset.model._meta.label} cannot tell whose files those of "
-                f"{model._meta.label} are."
+                f"content_object_in() needs a queryset of {model._meta.label}, not of "
+                f"{queryset.model._meta.label}."
             )
         groups[model] = list(fields)
     elif fields:
@@ -280,8 +281,13 @@ def owned_by(queryset: QuerySet[Any, Any], *fields: str, model: type[Model] | No
             groups.setdefault(_get_declaring_model(queryset.model, name), []).append(name)
     else:
         concrete = queryset.model._meta.concrete_model
-        groups = {owner: [] for owner in (concrete, *concrete._meta.get_parent_list())}
-    return reduce(or_, (_owned_as(owner, queryset, names) for owner, names in groups.items()))
+        groups = {base: [] for base in (concrete, *concrete._meta.get_parent_list())}
+    conditions = (_get_condition(base, queryset, names) for base, names in groups.items())
+    return reduce(or_, conditions)
+
+
+#: the former name of `content_object_in`
+owned_by = content_object_in
 
 
 def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
@@ -292,26 +298,25 @@ def _get_declaring_model(model: type[Model], name: str) -> type[Model]:
     return declaring_model
 
 
-def _owned_as(owner: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
-    # a child has the keys of its parents, which need not be its own
-    keys = queryset.values(owner._meta.pk.attname)
-    scopes = Scopes(owner, get_database(queryset))
+def _get_condition(model: type[Model], queryset: QuerySet[Any, Any], fields: Sequence[str]) -> Q:
+    # The primary key of a child model may differ from that of its parent.
+    keys = queryset.values(model._meta.pk.attname)
     condition = Q(
-        content_type_id__in=_get_type_ids([owner]),
+        content_type_id__in=_get_type_ids([model]),
         object_id__in=keys,
-        content_object_scope__in=scopes,
+        content_object_scope__in=Scopes(model, get_queryset_database(queryset)),
     )
     return condition & Q(field__in=list(fields)) if fields else condition
 
 
-def owned_as_any(models: Iterable[type[Model]], *fields: str) -> Condition:
-    """Return a condition: the file has an owner, of one of these models.
+def content_object_of(models: Iterable[type[Model]], *fields: str) -> Condition:
+    """Return the condition that the content object of a file is an instance of these models.
 
-    It says nothing of whether that instance still exists.
+    The instance may have been deleted.
 
     Args:
         models: models as records name them.
-        fields: names of file fields; none for all fields.
+        fields: names of file fields; by default all fields.
     """
     condition = any_of(
         *(
@@ -327,7 +332,7 @@ def owned_as_any(models: Iterable[type[Model]], *fields: str) -> Condition:
 
 
 def _group_by_scopes(models: Iterable[type[Model]]) -> Iterable[list[type[Model]]]:
-    """Put models together whose content objects are in the same databases and of one tenant."""
+    """Group the models whose content objects are in the same databases and of one tenant."""
     groups: dict[Any, list[type[Model]]] = {}
     for model in models:
         tenants = tuple((alias, get_tenant(model, alias)) for alias in get_databases(model))
@@ -343,5 +348,5 @@ def _get_type_ids(models: Iterable[type[Model]]) -> list[int]:
 
 
 def get_file_fields(model: type[Model]) -> list[str]:
-    """Return the names of the file fields that a model declares itself."""
+    """Return the names of the file fields that a model declares and does not inherit."""
     return [field.name for field in model._meta.local_fields if isinstance(field, FileField)]

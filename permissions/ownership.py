@@ -20,7 +20,7 @@ from proxy_storage.meta_backends.queries import Condition, any_of, is_storable
 from proxy_storage.scopes import get_databases
 
 from .base import FilePermission
-from .filters import owned_by
+from .filters import content_object_in
 
 
 def is_logged_in(requester: Any) -> bool:
@@ -107,7 +107,9 @@ class IsOwner(FilePermission):
             for model in models
             for using in get_databases(model)
         ]
-        return any_of(*(owned_by(some, model=some.model) for some in found if some is not None))
+        return any_of(
+            *(content_object_in(some, model=some.model) for some in found if some is not None)
+        )
 
     def _get_path(self, model: type[Model]) -> _PathToUsers:
         user_model: Any = get_user_model()

@@ -1,9 +1,9 @@
-"""What a meta backend is: the place where the records of files live."""
+"""The base classes of meta backends and of records."""
 
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -22,8 +22,16 @@ from proxy_storage.exceptions import (
     MetaBackendObjectDoesNotExist,
     MetaBackendUnavailable,
 )
-from proxy_storage.meta_backends.queries import KINDS
-from proxy_storage.meta_backends.selecting import SelectingBase
+from proxy_storage.meta_backends.queries import (
+    KINDS,
+    Condition,
+    Order,
+    all_of,
+    get_sort_key,
+    get_test,
+    localize_scopes,
+    parse_order,
+)
 from proxy_storage.paths import is_literal_path
 from proxy_storage.scopes import SCOPE_KEY
 
@@ -42,26 +50,25 @@ __all__ = [
 logger = logging.getLogger("proxy_storage")
 
 
-#: the keys that every record has, each with text that is not empty as its value
+#: the keys that every record has; their values are text that is not empty
 REQUIRED_KEYS = ("path", "proxy_storage_name", "original_storage_path")
 
 
 def is_required_text(value: Any) -> TypeGuard[str]:
-    """Tell whether a value can be that of one of `REQUIRED_KEYS`."""
+    """Return whether a value is valid for the keys in `REQUIRED_KEYS`."""
     return is_literal_path(value) and value != ""
 
 
 class MetaBackendObject(dict[str, Any]):
-    """The record of one file: a dict that knows its storages and its owner.
+    """The record of a file: a dict with methods for its storages and its content object.
 
-    Keys that are always there: ``proxy_storage_name``, ``path``,
-    ``original_storage_path``. Meta backends add a key of their own (``id``, ``_id``),
-    mixins and projects add more.
+    A record always has the keys ``path``, ``proxy_storage_name`` and ``original_storage_path``.
+    The meta backend adds its primary key (``id`` or ``_id``). Mixins and projects add more keys.
     """
 
     _content_object: Model | None
     has_fetched_content_object = False
-    #: The meta backend that the record comes from, if any
+    #: the meta backend of the record, if it was read from one
     meta_backend: MetaBackendBase | None = None
 
     def get_proxy_storage(self) -> ProxyStorageBase:
@@ -73,52 +80,61 @@ class MetaBackendObject(dict[str, Any]):
         return registry.get_proxy_storage(self["proxy_storage_name"])
 
     def get_original_storage(self) -> Storage:
-        """Return the storage that holds the bytes."""
+        """Return the original storage of the file."""
         return self.get_proxy_storage().get_original_storage(self)
 
     def get_original_storage_name(self) -> str | None:
-        """Return the name of the storage that holds the bytes, if the proxy storage has several.
+        """Return the name of the original storage if the proxy storage has several.
 
-        A record without a name, which may be from before there were several, is in the first one.
+        A record without a name, such as an older one, is in the first original storage.
         """
         return self.get_proxy_storage().get_original_storage_name(self)
 
     def get_original_storage_full_path(self) -> str:
-        """Return the full path of the file within the storage that holds the bytes."""
+        """Return the full path of the file in its original storage."""
         return self.get_proxy_storage().get_original_storage_full_path(
             self["original_storage_path"], meta_backend_obj=self
         )
 
     def get_content_object(self) -> Model | None:
-        """Return the model instance that owns the file; one query, then remembered.
+        """Return the model instance that the file belongs to; one query for the first call.
 
         Returns:
-            ``None`` for a file that nobody owns, or whose owner has been deleted.
+            ``None`` if the file does not have a content object, or the instance was deleted.
         """
         if not self.has_fetched_content_object:
             self.set_content_object(content_objects.get_content_object(self))
         return self._content_object
 
     def set_content_object(self, instance: Model | None) -> None:
-        """Remember the instance that owns the file, or that there is none."""
+        """Set the instance that `get_content_object` returns."""
         self._content_object, self.has_fetched_content_object = instance, True
 
 
 @deconstructible
-class MetaBackendBase(SelectingBase):
-    """A store of records, each under its unique path.
+class MetaBackendBase(ABC):
+    """A store of records, each with a unique path.
 
-    Subclasses write the methods with an underscore and need not check what they are
-    given; they raise errors of `proxy_storage.exceptions` only. Two equal meta backends
-    (``==``) are the same place, so subclasses compare what they write to.
+    Subclasses implement the methods with an underscore. The public methods have checked the
+    arguments. Subclasses raise only errors of `proxy_storage.exceptions`. Two meta backends are
+    equal (``==``) if they store their records in the same place.
 
-    A migration names the class and the arguments that a meta backend was made with.
+    A migration contains the class and the arguments of the constructor.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make methods available by their current and their former name."""
+        super().__init_subclass__(**kwargs)
+        for name, former_name in (("lock", "claim"), ("unlock", "release")):
+            if name in vars(cls):
+                setattr(cls, former_name, vars(cls)[name])
+            elif former_name in vars(cls):
+                setattr(cls, name, vars(cls)[former_name])
 
     if TYPE_CHECKING:
 
         def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-            """Return the path of the class and the arguments; the decorator adds the method."""
+            """Return the path of the class, and the arguments. The decorator adds the method."""
             raise NotImplementedError
 
     def create(self, data: Mapping[str, Any]) -> MetaBackendObject:
@@ -134,35 +150,26 @@ class MetaBackendBase(SelectingBase):
             MetaBackendObjectAlreadyExists: another record has this path. An open
                 transaction stays usable.
             MetaBackendUnavailable: the database does not answer.
-            MetaBackendError: the data lacks one of the three keys or has something else
-                than text there, or empty text, or the database refused the record.
+            MetaBackendError: one of the three keys is missing or its value is not text or is
+                empty, or the database refused the record.
         """
-        for key in REQUIRED_KEYS:
-            if key not in data:
-                raise MetaBackendError(
-                    f"The record was refused: the key {key!r} is missing. Add it, with text as "
-                    "its value.",
-                    path=data.get("path"),
-                    nothing_written=True,
-                )
-        self._check_values(data)
-        return self._make_object(self._create(dict(data)))
+        self._check_values(data, is_complete=True)
+        return self._make_objects([self._create(dict(data))])[0]
 
     def get(self, path: str) -> MetaBackendObject:
         """Return the record of a path; one query.
 
         Raises:
-            MetaBackendObjectDoesNotExist: no record has this path, or the value is not
-                text and so can be no path.
+            MetaBackendObjectDoesNotExist: no record has this path, or the path is not text.
             MetaBackendUnavailable: the database does not answer.
         """
-        data = self._get(self._check_path(path))
+        data = self._get(path) if is_literal_path(path) else None
         if data is None:
             raise self._does_not_exist(path)
-        return self._make_object(data)
+        return self._make_objects([data])[0]
 
     def exists(self, path: str) -> bool:
-        """Tell whether a record has this path; one query."""
+        """Return whether a record has this path; one query."""
         return is_literal_path(path) and self._exists(path)
 
     def update(
@@ -174,43 +181,43 @@ class MetaBackendBase(SelectingBase):
         """Change values of a record; one query.
 
         Args:
-            path: the record's path.
-            update_data: the new values by key; keys that are not named stay.
-            where: values that the record must have as well; ``None`` as a value stands
-                for a key that has no value.
+            path: the path of the record.
+            update_data: the new values by key; other keys keep their values.
+            where: values that the record must have as well. The value ``None`` selects records
+                in which the key has no value.
 
         Raises:
-            MetaBackendObjectDoesNotExist: no such record.
-            MetaBackendObjectAlreadyExists: ``update_data`` has a path that is taken.
-            MetaBackendError: ``update_data`` has something else than text for one of
-                `REQUIRED_KEYS`, or empty text, or the database refused the change.
+            MetaBackendObjectDoesNotExist: no record has this path and these values.
+            MetaBackendObjectAlreadyExists: another record has the path in ``update_data``.
+            MetaBackendError: a value for one of `REQUIRED_KEYS` is not text or is empty, or the
+                database refused the change.
         """
         self._check_values(update_data)
-        criteria = {**(where or {}), "path": self._check_path(path)}
-        if not self._update(criteria, dict(update_data)):
+        criteria = {**(where or {}), "path": path}
+        if not (is_literal_path(path) and self._update(criteria, dict(update_data))):
             raise self._does_not_exist(path)
 
     def delete(self, path: str, where: Mapping[str, Any] | None = None) -> None:
         """Delete a record.
 
         Args:
-            path: the record's path.
+            path: the path of the record.
             where: as for `update`.
 
         Raises:
-            MetaBackendObjectDoesNotExist: no such record.
+            MetaBackendObjectDoesNotExist: no record has this path and these values.
         """
-        if not self._delete({**(where or {}), "path": self._check_path(path)}):
+        if not (is_literal_path(path) and self._delete({**(where or {}), "path": path})):
             raise self._does_not_exist(path)
 
     def filter(
         self, where: Mapping[str, Any] | None = None, path_prefix: str = ""
     ) -> Iterator[MetaBackendObject]:
-        """Give out records one after the other, in the order of their paths.
+        """Yield records in the order of their paths.
 
         Args:
             where: values that the records must have, as for `update`.
-            path_prefix: literal text that their paths begin with.
+            path_prefix: literal text with which their paths begin.
 
         Raises:
             MetaBackendUnavailable: the database does not answer.
@@ -218,57 +225,95 @@ class MetaBackendBase(SelectingBase):
         if not is_literal_path(path_prefix):
             return
         for data in self._filter(dict(where or {}), path_prefix):
-            # a database may compare without case
+            # Some databases ignore case in comparisons.
             if data["path"].startswith(path_prefix):
-                yield self._make_object(data)
+                yield self._make_objects([data])[0]
+
+    def select(
+        self,
+        condition: Condition = True,
+        order_by: Sequence[str] = ("path",),
+        start: int = 0,
+        stop: int | None = None,
+    ) -> list[MetaBackendObject]:
+        """Return the records that fulfil a condition, or a slice of them; one query.
+
+        Args:
+            condition: see `proxy_storage.meta_backends.queries`.
+            order_by: keys, with ``-`` before those in descending order. Records without a value
+                come first, and last in descending order. Records with equal values are ordered
+                by path.
+            start: the index of the first record.
+            stop: the index after the last record; ``None`` for all.
+
+        Raises:
+            ConfigurationError: the condition or the order is not supported.
+            MetaBackendUnavailable: the database does not answer.
+        """
+        condition, order = localize_scopes(all_of(condition), self), parse_order(order_by)
+        if condition is False or (stop is not None and stop <= start):
+            return []
+        return self._make_objects(self._select(condition, order, start, stop))
+
+    def count(self, condition: Condition = True) -> int:
+        """Return the number of records that fulfil a condition; one query.
+
+        Raises:
+            ConfigurationError: the condition is not supported.
+            MetaBackendUnavailable: the database does not answer.
+        """
+        condition = localize_scopes(all_of(condition), self)
+        return 0 if condition is False else self._count(condition)
 
     def __iter__(self) -> Iterator[MetaBackendObject]:
-        """Give out all records."""
+        """Yield all records."""
         return self.filter()
 
     def set_content_object(
         self,
-        owner: Mapping[str, Any],
+        content_object_data: Mapping[str, Any],
         path: str | None = None,
         released: Collection[str] | None = (),
     ) -> bool:
         """Make an instance the content object of a file, and release its former files.
 
-        A file that has another content object keeps it and is not released.
+        A file with another content object keeps it and is not released.
 
         Args:
-            owner: the values of `proxy_storage.content_objects.get_content_object_data`.
+            content_object_data: the values that
+                `proxy_storage.content_objects.get_content_object_data` returns.
             path: the path of the file that gets the content object, if any.
-            released: paths of the files that lose it; ``None`` for all but ``path``.
+            released: the paths of the files that lose it; ``None`` for all except ``path``.
 
         Returns:
-            Whether any record has changed.
+            Whether a record has changed.
         """
         if path is None and released is not None and not released:
             return False
-        assigned = {SCOPE_KEY: None, **owner}
+        assigned = {SCOPE_KEY: None, **content_object_data}
         if not self.can_hold(SCOPE_KEY) and assigned.pop(SCOPE_KEY) is not None:
             logger.warning(
-                "%r gets no content object: records of %r cannot name the scope %r of its key",
+                "The file %r does not get a content object: records of %r cannot name the scope "
+                "%r of its key. Add content_object_scope to the model and migrate.",
                 path,
                 self,
-                owner[SCOPE_KEY],
+                content_object_data[SCOPE_KEY],
             )
             return False
         return self._set_content_object(assigned, path, released)
 
-    def get_assigned_values(self, owner: Mapping[str, Any]) -> dict[str, Any]:
+    def get_assigned_values(self, content_object_data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that a record gets with its content object."""
-        return {**owner, **dict.fromkeys(self._get_release_keys())}
+        return {**content_object_data, **dict.fromkeys(self._get_release_keys())}
 
-    def get_released_values(self, owner: Mapping[str, Any]) -> dict[str, Any]:
+    def get_released_values(self, content_object_data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that a record gets when it loses its content object.
 
-        The time and the former content object are kept if records can hold them.
+        They include the time and the former content object if records have keys for them.
         """
-        values: dict[str, Any] = dict.fromkeys(owner)
+        values: dict[str, Any] = dict.fromkeys(content_object_data)
         if self._get_release_keys():
-            values |= {FORMER_KEYS[key]: value for key, value in owner.items()}
+            values |= {FORMER_KEYS[key]: value for key, value in content_object_data.items()}
             values[RELEASED_KEY] = timezone.now()
         return values
 
@@ -277,146 +322,167 @@ class MetaBackendBase(SelectingBase):
         return keys if self.can_hold(*keys) else ()
 
     def get_transaction_alias(self) -> str | None:
-        """Return the database whose transactions the records take part in, if any."""
+        """Return the alias of the Django database that has the records, if there is one."""
         return None
 
     def get_tenant(self) -> str:
-        """Return the tenant that all records belong to at the moment; empty text for none.
+        """Return the tenant that all records currently belong to; empty text for none.
 
-        The scope of a content object's key names a tenant only if it is not this one: if
-        records of several tenants are kept together.
+        The scope of a content object's key contains the tenant only if it differs from this one,
+        which is the case if records of several tenants are in one table.
         """
         return ""
 
     def can_hold(self, *keys: str) -> bool:
-        """Tell whether records can have these keys."""
+        """Return whether records can have these keys."""
         try:
             self.check_keys(keys)
         except ConfigurationError:
             return False
         return True
 
-    def check_keys(self, keys: Iterable[str]) -> None:
-        """Make sure that records can have these keys; system checks ask.
+    def check_keys(self, keys: Iterable[str]) -> None:  # noqa: B027  (All keys are accepted.)
+        """Check that records can have these keys. System checks call this method.
 
         Raises:
-            ConfigurationError: they cannot; the message says what to change.
+            ConfigurationError: they cannot. The message says what to change.
         """
 
     def check(self) -> list[CheckMessage]:
-        """Return messages of Django's system checks about the place of the records.
+        """Return messages for Django's system checks.
 
-        It is called for each meta backend of a registered proxy storage, once `check_keys`
-        has passed. Override and extend it for checks of your own.
+        It is called for each meta backend of a registered proxy storage after `check_keys` has
+        passed. Extend it for your own checks.
         """
         return []
 
-    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Take a record for oneself, right before its bytes are deleted.
+    def lock(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Lock a record before its file is deleted.
 
-        It is asked where records take part in no transaction. Override it so that of
-        several who delete one file at once the others wait: as long as one of them is at the
-        bytes the record stays, and keeps the path from being used again.
+        It is called for records that take part in no Django transaction. Override it so that of
+        several deletes of one file the others wait. The record stays until the file is deleted, so
+        that its path is not used again before.
 
         Returns:
-            What the record has as long as nobody else claims it, for ``where``.
+            Values that the record has while this lock lasts, for ``where``.
 
         Raises:
-            MetaBackendObjectDoesNotExist: the record is gone.
+            MetaBackendObjectDoesNotExist: the record was deleted.
         """
         identity = self.get_identity(record)
         if self.get_identity(self.get(record["path"])) != identity:
             raise self._does_not_exist(record["path"])
         return identity
 
-    def release(self, record: MetaBackendObject) -> None:
-        """Give a record back that was claimed, since its bytes cannot be deleted."""
+    def unlock(self, record: MetaBackendObject) -> None:  # noqa: B027  (`lock` locks nothing.)
+        """Unlock a record, because its file cannot be deleted."""
+
+    #: the former names of `lock` and `unlock`
+    claim, release = lock, unlock
 
     def get_blank_values(self) -> dict[str, Any]:
-        """Return every key that records can have, without a value.
+        """Return all keys that records can have, without values.
 
-        Permissions are checked with such a record if a path has no record. Override
-        it where records have keys of their own.
+        Permissions are checked with such a record if a path has no record. Override it if
+        records have other keys.
         """
         return dict.fromkeys(KINDS)
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
-        """Return a record as `get` does, after a write that may have been done or not.
+        """Return a record as `get` does, after a write with an unknown result.
 
-        Override it where a connection that broke has to be opened anew, or where the error
-        has used up all the time that there is.
+        Override it if a broken connection has to be opened again, or if the query needs a time
+        limit because the failed write has waited for the server.
         """
         return self.get(path)
 
     @abstractmethod
     def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Return what tells this record from a later one of the same path, for ``where``."""
+        """Return values for ``where`` that no later record with the same path has."""
 
     @abstractmethod
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Write a record and return it as stored."""
+        """Write a record and return it as it is stored."""
 
     @abstractmethod
     def _get(self, path: str) -> dict[str, Any] | None:
-        """Return the record of exactly this path, or ``None``."""
+        """Return the record with exactly this path, or ``None``."""
 
     @abstractmethod
     def _exists(self, path: str) -> bool:
-        """Tell whether there is a record of this path."""
+        """Return whether a record has this path."""
+
+    @abstractmethod
+    def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
+        """Yield the records with these values and this path prefix, ordered by path."""
+
+    def _select(
+        self, condition: Condition, order: Order, start: int, stop: int | None
+    ) -> list[dict[str, Any]]:
+        """Return a slice of the records that fulfil a condition, in an order.
+
+        Override it if the database can do it in one query.
+        """
+        records = filter(get_test(condition), self._filter({}, ""))
+        return sorted(records, key=get_sort_key(order))[start:stop]
+
+    def _count(self, condition: Condition) -> int:
+        """Return the number of records that fulfil a condition. Override it as `_select`."""
+        return sum(map(get_test(condition), self._filter({}, "")))
 
     @abstractmethod
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
-        """Change the record that has all these values; return whether there was one."""
+        """Change the record with these values. Return whether there was one."""
 
     @abstractmethod
     def _delete(self, criteria: dict[str, Any]) -> bool:
-        """Delete the record that has all these values; return whether there was one."""
+        """Delete the record with these values. Return whether there was one."""
 
     def _set_content_object(
-        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+        self,
+        content_object_data: dict[str, Any],
+        path: str | None,
+        released: Collection[str] | None,
     ) -> bool:
-        """Do what `set_content_object` says. Override it where it can be done in one query."""
+        """Implement `set_content_object`. Override it if the database can do it in one query."""
         changed = path is not None and self._update(
-            {"path": path, "content_type_id": None}, self.get_assigned_values(owner)
+            {"path": path, "content_type_id": None}, self.get_assigned_values(content_object_data)
         )
         if released is None:
-            released = [record["path"] for record in self.filter(owner) if record["path"] != path]
+            records = self.filter(content_object_data)
+            released = [record["path"] for record in records if record["path"] != path]
         for released_path in released:
             changed |= self._update(
-                {**owner, "path": released_path}, self.get_released_values(owner)
+                {**content_object_data, "path": released_path},
+                self.get_released_values(content_object_data),
             )
         return changed
 
     def _make_objects(self, data: list[dict[str, Any]]) -> list[MetaBackendObject]:
         content_objects.restore_object_ids(data)
-        return [self._remember_meta_backend(MetaBackendObject(one)) for one in data]
-
-    def _remember_meta_backend(self, record: MetaBackendObject) -> MetaBackendObject:
-        record.meta_backend = self
-        return record
-
-    def _make_object(self, data: dict[str, Any]) -> MetaBackendObject:
-        return self._make_objects([data])[0]
+        records = [MetaBackendObject(one) for one in data]
+        for record in records:
+            record.meta_backend = self
+        return records
 
     @staticmethod
-    def _check_values(data: Mapping[str, Any]) -> None:
-        """Refuse values that would make a document or row that is not a record."""
+    def _check_values(data: Mapping[str, Any], is_complete: bool = False) -> None:
         for key in REQUIRED_KEYS:
-            if key in data and not is_required_text(data[key]):
+            if key in data:
+                problem = None if is_required_text(data[key]) else f"not {data[key]!r}"
+            else:
+                problem = "and is missing" if is_complete else None
+            if problem is not None:
                 raise MetaBackendError(
                     f"The record was refused: {key} must be text without NUL that is not empty, "
-                    f"and is {data[key]!r}.",
+                    f"{problem}.",
                     path=data.get("path"),
                     nothing_written=True,
                 )
 
-    def _check_path(self, path: Any) -> str:
-        if not is_literal_path(path):
-            raise MetaBackendObjectDoesNotExist(
-                f"A path is text; {path!r} is none, so no record can have it.", path=path
-            )
-        return path
-
     @staticmethod
-    def _does_not_exist(path: str) -> MetaBackendObjectDoesNotExist:
-        return MetaBackendObjectDoesNotExist(f"No record has the path {path!r}.", path=path)
+    def _does_not_exist(path: Any) -> MetaBackendObjectDoesNotExist:
+        message = f"No record has the path {path!r}."
+        if not isinstance(path, str):
+            message = f"path must be a str, not {type(path).__name__}."
+        return MetaBackendObjectDoesNotExist(message, path=path)

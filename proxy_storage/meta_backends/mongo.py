@@ -1,4 +1,12 @@
-"""Records in a MongoDB collection."""
+"""Records in a MongoDB collection.
+
+A collection has no schema: other programs, and former versions of a project, may have written
+documents that are not records, or values of another type than a key has. A document in which one
+of `REQUIRED_KEYS` is missing, or has a value that `MetaBackendBase.create` refuses, does not count
+as a record. A value of a wrong type counts as no value. Queries follow the same rules. Comparisons
+of MongoDB leave most values of a wrong type out, but compare the elements of arrays, and some
+servers of its protocol compare values of all types. So a query contains the type of each key.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +44,6 @@ from proxy_storage.meta_backends.queries import (
     Condition,
     Order,
     build,
-    get_kind,
     get_prefix_range,
 )
 from proxy_storage.mongodb import (
@@ -52,37 +59,27 @@ from proxy_storage.mongodb import (
     timeout,
 )
 
-# JOINED Documents of MongoDB as records.
-#
-# A collection has no schema: other programs, and former versions of a project, may have written
-# documents that are not records, or values of another type than a key has. A document that
-# lacks one of `REQUIRED_KEYS`, or has something there that `MetaBackendBase.create` refuses, such
-# as a number or empty text, does not count as a record. A known key whose value has a wrong type
-# counts as a key without value. Queries follow the same rules: see
-# `proxy_storage.meta_backends.mongo`.
-#
-
 logger = logging.getLogger("proxy_storage")
 
-# The ranges of the values that count, by kind. A time that is less than a day away from the ends
-# of Python's calendar cannot be given in every time zone.
-BOUNDS: Mapping[str, tuple[Any, Any]] = {
-    "number": (SMALLEST, LARGEST),
-    "datetime": (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)),
+# The ranges of valid values, by type. A time less than a day from the ends of Python's calendar
+# does not exist in every time zone.
+BOUNDS: Mapping[type, tuple[Any, Any]] = {
+    int: (SMALLEST, LARGEST),
+    datetime: (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)),
 }
 OPTIONAL_KEYS = tuple(key for key in (*KINDS, OBJECT_ID_KEY) if key not in REQUIRED_KEYS)
 
 
 def read_document(document: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the record that a document holds, without values of a wrong type.
+    """Return a document as a record, without values of a wrong type.
 
-    What is left out is logged, in one line for the document.
+    One warning is logged for a document with such values.
 
     Args:
-        document: a document, or the part of it that a projection gives; it is changed.
+        document: a document, or its projection. It is modified.
 
     Returns:
-        ``None`` for a document that is not a record.
+        ``None`` if the document is not a record.
     """
     missing = [key for key in REQUIRED_KEYS if not is_required_text(document.get(key))]
     if missing:
@@ -113,80 +110,72 @@ def read_document(document: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _to_number(value: Any) -> Any:
-    """Return the ``int`` for a number that another program has written as a decimal or a float."""
+    """Return an ``int`` for an integer that another program has written as a decimal or float."""
     if isinstance(value, Decimal128):
         value = float(value.to_decimal())
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_valid(key: str, value: Any) -> bool:
-    kind = get_kind(value)
+    # Django's integer fields read True as 1, and the primary key 2.5 as 2.
+    if isinstance(value, bool):
+        return False
     if key == OBJECT_ID_KEY:
-        # Keys are of every type, but Django's integer fields read True as 1.
-        return kind not in (None, "bool")
-    if kind != KINDS[key]:
+        return not isinstance(value, list | dict)
+    if not isinstance(value, (int, float) if key == "size" else KINDS[key]):
         return False
-    # Django's integer fields read the key 2.5 as 2.
-    if key == "content_type_id" and isinstance(value, float):
-        return False
-    lowest, highest = BOUNDS.get(kind, (value, value))
+    lowest, highest = BOUNDS.get(KINDS[key], (value, value))
     return bool(lowest <= value <= highest)
 
 
-# JOINED Conditions and orders of records as queries of MongoDB.
-#
-# A value of a wrong type counts as none, as in `proxy_storage.meta_backends.mongo`.
-# Comparisons of MongoDB leave such values out by themselves, except for arrays, which it compares
-# by their elements; some servers of its protocol compare values of all types. So the type of a
-# known key is part of each query.
-#
-
-# MongoDB keeps times to the millisecond
-PRECISION = 1000
+# MongoDB stores times in milliseconds.
+PRECISION = 1000  # microseconds
 JOINS = {Q.AND: "$and", Q.OR: "$or"}
-# The values that count, by kind: for find(), and as names of types for aggregate().
-FOUND: Mapping[str, dict[str, Any]] = {
-    "text": {"$type": "string"},
-    "number": {"$type": "number"},
-    # The bounds are enough, and not every server of the protocol supports the name of the type.
-    "datetime": {},
+# The types of valid values: a query for find(), and the names for aggregate().
+FOUND: Mapping[type, dict[str, Any]] = {
+    str: {"$type": "string"},
+    int: {"$type": "number"},
+    # BOUNDS are enough. Not every server of the protocol supports the name of this type.
+    datetime: {},
 }
-TYPES: Mapping[str, list[str]] = {
-    "text": ["string"],
-    "number": ["int", "long", "double", "decimal"],
-    # The last one is the name that nx-27017 has for times.
-    "datetime": ["date", "unknown"],
+TYPES: Mapping[type, list[str]] = {
+    str: ["string"],
+    int: ["int", "long", "double", "decimal"],
+    # The server nx-27017 returns "unknown" for times.
+    datetime: ["date", "unknown"],
 }
 HAS_NUL: Mapping[str, str] = {"$regex": r"\x00"}
 ORDER_PREFIX = "_order_by_"
 
 
 def get_query(condition: Condition) -> dict[str, Any]:
-    """Return the query for the documents that fulfil a condition."""
-    query: dict[str, Any] | bool = build(condition, _compare, _join)
+    """Return the query of a condition."""
+    query: dict[str, Any] | bool = build(
+        condition, _compare, lambda connector, queries: {JOINS[connector]: queries}
+    )
     if isinstance(query, bool):
         return {} if query else {"path": {"$in": []}}
     return query
 
 
 def get_well_formed(*queries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the query for the documents that count as records, and fulfil these queries."""
+    """Return the query for documents that count as records and match these queries."""
     well_formed = ({key: {**FOUND[KINDS[key]], "$gt": ""}} for key in REQUIRED_KEYS)
-    # A pattern cannot have a NUL in it, so it is escaped.
+    # A pattern cannot contain a NUL, so it is escaped.
     wrong = [{key: found} for key in REQUIRED_KEYS for found in ({"$type": "array"}, HAS_NUL)]
-    # The queries come first: a server may evaluate the parts of $and one after the other.
+    # These queries come first, since a server may evaluate the parts of $and in their order.
     return {"$and": [*filter(None, queries), *well_formed, {"$nor": wrong}]}
 
 
 def get_criteria(criteria: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the query for the records that have all these values."""
+    """Return the query for the records with these values."""
     return get_well_formed(*get_comparisons(criteria))
 
 
 def get_comparisons(criteria: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a query for each of some values, which are compared as they are.
+    """Return one query for each of these values.
 
-    An object with operators, or a pattern, is not taken for a query.
+    The values are compared literally: an object with operators, or a pattern, is not a query.
     """
     comparisons: list[dict[str, Any]] = []
     for key, value in criteria.items():
@@ -201,9 +190,10 @@ def get_comparisons(criteria: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _has_value(key: str) -> dict[str, Any] | None:
-    """Return the query for the documents whose value of a key counts.
+    """Return the query for the documents in which a key has a valid value.
 
-    ``None`` for keys that this package does not know, and for those that every record has.
+    Returns:
+        ``None`` for the keys of the project, and for the keys that every record has.
     """
     if key == OBJECT_ID_KEY:
         wrong = [{key: {"$type": name}} for name in ("array", "object", "bool", "null")]
@@ -217,16 +207,16 @@ def _has_value(key: str) -> dict[str, Any] | None:
 
 
 def get_sort(order: Order) -> list[tuple[str, int]]:
-    """Return an order as MongoDB takes it; there nothing comes before all that is."""
+    """Return the argument of ``sort()`` for an order. MongoDB sorts missing values first."""
     return [(key, -1 if is_descending else 1) for key, is_descending in order.items()]
 
 
 def get_sort_stages(order: Order) -> list[dict[str, Any]]:
-    """Return an order as stages of an aggregation, where a value of a wrong type counts as none.
+    """Return the stages of an aggregation in which a value of a wrong type counts as no value.
 
     Returns:
-        An empty list for an order that `get_sort` gives as well: values of the keys that every
-        record has are text, and the types of other keys are not known.
+        An empty list if the order has only keys that every record has and keys of the project.
+        `get_sort` is enough for them.
     """
     computed = {
         key: f"{ORDER_PREFIX}{key}" for key in order if key in KINDS and key not in REQUIRED_KEYS
@@ -248,13 +238,9 @@ def _counts(key: str) -> dict[str, Any]:
 
 
 def get_range(prefix: str) -> dict[str, str]:
-    """Return what all texts with a prefix fulfil; no regular expression is made of it."""
+    """Return the query for texts with a prefix. A range uses the index."""
     first, following = get_prefix_range(prefix)
     return {"$gte": first} if following is None else {"$gte": first, "$lt": following}
-
-
-def _join(connector: str, queries: list[dict[str, Any]]) -> dict[str, Any]:
-    return {JOINS[connector]: queries}
 
 
 def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
@@ -264,7 +250,7 @@ def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
     if comparison.lookup == "isnull":
         if has_value is not None:
             return {"$nor": [has_value]} if is_true else has_value
-        found = {"$eq": None}  # a key that is not there, too
+        found = {"$eq": None}  # It matches missing keys as well.
     elif comparison.lookup == "startswith":
         found = get_range(value)
     elif comparison.lookup == "icontains":
@@ -277,7 +263,7 @@ def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
     else:
         lookup = comparison.lookup
         if not _is_kept(value):
-            # the time that is kept in its place comes before it
+            # MongoDB compares with the millisecond before this time.
             lookup = {"gte": "gt", "lt": "lte"}.get(lookup, lookup)
         found = {f"${lookup}": _to_mongo_value(value)}
     query: dict[str, Any] = {comparison.key: found}
@@ -287,49 +273,49 @@ def _compare(comparison: Comparison, is_true: bool) -> dict[str, Any] | bool:
         return query
     negation = {"$nor": [query]}
     if comparison.lookup in ORDERED_LOOKUPS:
-        # what has no value fulfils it, which some servers of its protocol do not see
+        # A missing value matches, but some servers of the protocol leave it out.
         return {"$or": [negation, {comparison.key: {"$eq": None}}]}
     return negation
 
 
 def _is_kept(value: Any) -> bool:
-    """Tell whether a document can have exactly this value."""
+    """Return whether MongoDB stores exactly this value."""
     return not isinstance(value, datetime) or value.microsecond % PRECISION == 0
 
 
 def _to_mongo_value(value: Any) -> Any:
-    """Make a time without a zone aware of the one that it is in: MongoDB takes it for UTC."""
+    """Add the time zone to a time without one, which MongoDB would take for UTC."""
     is_naive = isinstance(value, datetime) and timezone.is_naive(value)
     return timezone.make_aware(value) if is_naive else value
 
 
-# The lock of a record while its file is deleted: a random token, and the time at which the lock
-# ends, in seconds since 1970. Records do not show these keys.
-CLAIM, CLAIMED_UNTIL = "_claim", "_claimed_until"
-# The lifetime of a lock, in seconds: its process may have been killed.
-CLAIM_SECONDS = 30.0
-# How far apart the clocks of two machines may be, in seconds.
+# The keys of the lock of a record whose file is being deleted: a random token, and the end of the
+# lock in seconds since 1970. Records do not contain these keys. The names are those of former
+# versions, whose processes may be running at the same time.
+LOCK_KEY, LOCKED_UNTIL_KEY = "_claim", "_claimed_until"
+# The lifetime of a lock, in seconds. A killed process does not unlock its records.
+LOCK_SECONDS = 30.0
+# The largest difference between the clocks of two machines, in seconds.
 CLOCK_TOLERANCE = 5.0
-# How long a delete waits for the lock of another one, and the pause between two attempts, in
-# seconds.
+# The time that a delete waits for the lock of another delete, and between two attempts, in seconds.
 LOCK_WAIT_SECONDS = 5.0
-CLAIM_PAUSE = 0.05
-# seconds to look for a record after a time limit has passed
+LOCK_PAUSE = 0.05
+# The time limit of the query for a record after a write has timed out, in seconds.
 LOOK_AGAIN_TIMEOUT = 0.4
 
 
 class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
-    """Records in a MongoDB collection, each with its ``_id``.
+    """Records in a MongoDB collection, each with an ``_id``.
 
-    Its indexes, a unique one on ``path`` and one on the owner, are made when a process
-    first uses the collection. Times come back as Django gives them: aware of their zone
-    where ``USE_TZ`` is set. MongoDB keeps them to the millisecond.
+    A process creates the indexes when it first uses the collection: a unique one on ``path``, and
+    one on the content object. Times have a time zone if ``USE_TZ`` is set. MongoDB stores them in
+    milliseconds.
 
     Args:
         database: a pymongo ``Database``, a callable that returns one, or the dotted path
-            of such a callable; see `proxy_storage.mongodb.LazyDatabase`. Migrations can write
-            down only the latter two.
-        collection: the collection's name.
+            of such a callable; see `proxy_storage.mongodb.LazyDatabase`. Migrations cannot
+            contain a ``Database``.
+        collection: the name of the collection.
     """
 
     def __init__(
@@ -352,8 +338,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         """Return the path of the class and the arguments, for migrations.
 
         Raises:
-            TypeError: it was made with a pymongo ``Database`` and not with a function that
-                returns one.
+            TypeError: the argument ``database`` is a pymongo ``Database``.
         """
         self._database.check_has_name("written to a migration")
         return super().deconstruct()
@@ -375,14 +360,14 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         """Return the keys that this package writes, and ``_id``."""
         return {**super().get_blank_values(), "_id": None}
 
-    def claim(self, record: MetaBackendObject) -> dict[str, Any]:
-        """Lock a record, as soon as it is not locked by another delete.
+    def lock(self, record: MetaBackendObject) -> dict[str, Any]:
+        """Lock a record as soon as no other delete has locked it.
 
-        A lock ends by itself after `CLAIM_SECONDS`. One that ends later than that was written
-        by a process whose clock is wrong, and is ignored.
+        A lock ends by itself after `LOCK_SECONDS`. A lock that ends later than that is ignored: the
+        clock of its process was wrong.
 
         Raises:
-            MetaBackendObjectDoesNotExist: the record is gone.
+            MetaBackendObjectDoesNotExist: the record was deleted.
             MetaBackendUnavailable: another delete holds the lock for `LOCK_WAIT_SECONDS`.
         """
         path, identity = record["path"], self.get_identity(record)
@@ -390,38 +375,39 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         ends_at: Any = None
         while True:
             now = time.time()
-            claim = {CLAIM: uuid4().hex, CLAIMED_UNTIL: now + CLAIM_SECONDS}
-            # Of two processes that have seen the same end of a lock, one finds it in the document.
+            lock = {LOCK_KEY: uuid4().hex, LOCKED_UNTIL_KEY: now + LOCK_SECONDS}
+            # If several processes have seen that a lock has ended, only one of them replaces it.
             seen = None if ends_at is None else {"$eq": ends_at}
             with mapped_errors(path):
                 collection = self._collection
-                query = {**_literal(identity), CLAIMED_UNTIL: seen}
-                if collection.update_one(query, {"$set": claim}).matched_count:
-                    return {**identity, CLAIM: claim[CLAIM]}
-                found = collection.find_one(_literal(identity), {CLAIMED_UNTIL: 1})
+                query = {**_literal(identity), LOCKED_UNTIL_KEY: seen}
+                if collection.update_one(query, {"$set": lock}).matched_count:
+                    return {**identity, LOCK_KEY: lock[LOCK_KEY]}
+                found = collection.find_one(_literal(identity), {LOCKED_UNTIL_KEY: 1})
             if found is None:
                 raise self._does_not_exist(path)
             if time.monotonic() >= give_up_at:
                 raise MetaBackendUnavailable(
                     f"Another delete has locked the record of {path!r} for {LOCK_WAIT_SECONDS:g} "
                     f"seconds. Try again; the lock of a process that was killed ends after "
-                    f"{CLAIM_SECONDS:g} seconds.",
+                    f"{LOCK_SECONDS:g} seconds.",
                     path=path,
                     nothing_written=True,
                 )
-            ends_at = found.get(CLAIMED_UNTIL)
+            ends_at = found.get(LOCKED_UNTIL_KEY)
             if _is_locked(ends_at, now):
-                time.sleep(CLAIM_PAUSE)
+                time.sleep(LOCK_PAUSE)
                 ends_at = None
 
-    def release(self, record: MetaBackendObject) -> None:
+    def unlock(self, record: MetaBackendObject) -> None:
         """Unlock a record."""
         identity = _literal(self.get_identity(record))
         with mapped_errors(record["path"]):
-            self._collection.update_one(identity, {"$unset": {CLAIM: "", CLAIMED_UNTIL: ""}})
+            keys = {LOCK_KEY: "", LOCKED_UNTIL_KEY: ""}
+            self._collection.update_one(identity, {"$unset": keys})
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
-        """Return a record; ask for a moment only if waiting for the server took its time."""
+        """Return a record, with a short time limit if the failed write has timed out."""
         waited = isinstance(error.__cause__, NetworkTimeout)
         with timeout(LOOK_AGAIN_TIMEOUT if waited else None):
             return self.get(path)
@@ -435,7 +421,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
                     self._collection.insert_one(data)  # adds _id to the dict
                 return _convert(data, timezone.is_aware, timezone.make_naive)
             except MetaBackendObjectAlreadyExists as error:
-                # Otherwise it was deleted meanwhile, and the second attempt succeeds.
+                # Otherwise the record was deleted meanwhile, and the second attempt succeeds.
                 if self._is_taken(path):
                     raise
                 refused = error
@@ -446,7 +432,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         ) from refused.__cause__
 
     def _is_taken(self, path: str) -> bool:
-        """Return whether a document has the path, also one that does not count as a record."""
+        """Return whether a document has the path, even if it does not count as a record."""
         with mapped_errors(path):
             return self._collection.find_one(_literal({"path": path}), {"_id": 1}) is not None
 
@@ -456,7 +442,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         return None if document is None else _from_mongo(document)
 
     def _exists(self, path: str) -> bool:
-        # As `_get` decides, without the values that do not matter for it.
+        # The projection has all keys that decide whether a document counts as a record.
         with mapped_errors(path):
             document = self._collection.find_one(
                 _literal({"path": path}), dict.fromkeys(REQUIRED_KEYS, 1)
@@ -466,7 +452,6 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
         parts = get_comparisons(criteria)
         if path_prefix:
-            # A range uses the index; a path is never made into a regular expression.
             parts.append({"path": get_range(path_prefix)})
         query: dict[str, Any] = {"$and": parts} if parts else {}
         with mapped_errors(path_prefix):
@@ -479,7 +464,7 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         with mapped_errors(""):
             if start:
                 return list(_read(self._find(get_well_formed(query), order, start, stop)))
-            # Documents that are not records are read as well, so that they are logged.
+            # Documents that are not records are read as well, so that a warning is logged.
             documents = list(self._find(query, order, 0, stop))
             records = list(_read(documents))
             if len(documents) == stop and len(records) < stop:
@@ -489,12 +474,12 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
     def _find(
         self, query: dict[str, Any], order: Order, start: int, stop: int | None
     ) -> Iterable[dict[str, Any]]:
-        """Return the documents of a query from one place of an order to another."""
+        """Return a slice of the documents of a query, in an order."""
         sort = get_sort_stages(order)
         if not sort:
             found = self._collection.find(query).sort(get_sort(order)).skip(start)
             return found if stop is None else found.limit(stop - start)  # type: ignore[no-any-return]
-        # MongoDB merges the first two; nx-27017 would give `_id` as text for some queries.
+        # MongoDB merges the first two stages. nx-27017 needs the first to return `_id` unchanged.
         stages = [{"$match": {}}, {"$match": query}, *sort, {"$skip": start}]
         if stop is not None:
             stages.append({"$limit": stop - start})
@@ -517,17 +502,22 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
             return bool(self._collection.delete_one(get_criteria(criteria)).deleted_count)
 
     def _set_content_object(
-        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+        self,
+        content_object_data: dict[str, Any],
+        path: str | None,
+        released: Collection[str] | None,
     ) -> bool:
         writes: list[Any] = []
         if path is not None:
             new = get_criteria({"path": path, "content_type_id": None})
-            writes.append(UpdateOne(new, _get_changes(self.get_assigned_values(owner))))
+            writes.append(
+                UpdateOne(new, _get_changes(self.get_assigned_values(content_object_data)))
+            )
         if released is None or released:
             others = {"$ne": path} if released is None else {"$in": list(released)}
-            left = get_well_formed(*get_comparisons(owner), {"path": others})
-            changes = _get_changes(self.get_released_values(owner))
-            # The time of the server is the same for all processes.
+            left = get_well_formed(*get_comparisons(content_object_data), {"path": others})
+            changes = _get_changes(self.get_released_values(content_object_data))
+            # All processes use the clock of the server.
             del changes["$set"][RELEASED_KEY]
             writes.append(UpdateMany(left, {**changes, "$currentDate": {RELEASED_KEY: True}}))
         with mapped_errors(path or ""):
@@ -535,43 +525,43 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
 
 
 def _get_changes(values: dict[str, Any]) -> dict[str, Any]:
-    """Return an update that writes these values. A key without value is left out."""
+    """Return an update that writes these values, and removes keys without a value."""
     present = {key: value for key, value in values.items() if value is not None}
     absent = dict.fromkeys(key for key, value in values.items() if value is None)
     return {"$set": _to_mongo(present), "$unset": absent}
 
 
 def _literal(criteria: dict[str, Any]) -> dict[str, Any]:
-    """Compare with these very values: an object with operators, or a pattern, is none."""
+    """Return a query for exactly these values. An object with operators is compared as a value."""
     return {key: {"$eq": value} for key, value in criteria.items()}
 
 
 def _to_mongo(data: dict[str, Any]) -> dict[str, Any]:
-    """Make times without a zone aware of the one that they are in: MongoDB takes them for UTC."""
+    """Add the time zone to times without one, which MongoDB would take for UTC."""
     return _convert(data, timezone.is_naive, timezone.make_aware)
 
 
 def _read(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Return the records among some documents."""
+    """Yield the documents that are records."""
     records = map(_from_mongo, documents)
     return (record for record in records if record is not None)
 
 
 def _from_mongo(document: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the record that a document holds; times have no zone where the project uses none.
+    """Return a document as a record, without the keys that only this module uses.
 
-    The keys that only this module uses are left out.
+    Its times have a time zone only if ``USE_TZ`` is set.
     """
-    own = {CLAIM, CLAIMED_UNTIL, *(key for key in document if key.startswith(ORDER_PREFIX))}
+    own = {LOCK_KEY, LOCKED_UNTIL_KEY, *(key for key in document if key.startswith(ORDER_PREFIX))}
     record = read_document({key: value for key, value in document.items() if key not in own})
     return None if record is None else _convert(record, timezone.is_aware, timezone.make_naive)
 
 
 def _is_locked(ends_at: Any, now: float) -> bool:
-    """Return whether a lock with this end is one that has not ended."""
+    """Return whether a lock with this end is valid and has not ended."""
     if isinstance(ends_at, bool) or not isinstance(ends_at, int | float):
         return False
-    return now < ends_at <= now + CLAIM_SECONDS + CLOCK_TOLERANCE
+    return now < ends_at <= now + LOCK_SECONDS + CLOCK_TOLERANCE
 
 
 def _convert(data: dict[str, Any], applies: Any, convert: Any) -> dict[str, Any]:

@@ -1,15 +1,16 @@
-"""Records in a database table, by Django's ORM."""
+"""Records in a database table, stored with Django's ORM."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.apps import apps
 from django.core import checks
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import (
     DatabaseError,
     IntegrityError,
@@ -22,7 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Value, When
 
 from proxy_storage import registry
-from proxy_storage.db import cascades  # noqa: F401  (it listens from now on)
+from proxy_storage.db import cascades  # noqa: F401  (The import connects its receivers.)
 from proxy_storage.db.historical import get_model_of_table
 from proxy_storage.exceptions import (
     ConfigurationError,
@@ -44,32 +45,6 @@ from proxy_storage.meta_backends.queries import Condition, Order
 from proxy_storage.scopes import get_tenant
 from proxy_storage.transactions import savepoint
 
-CODES = (
-    # PostgreSQL: undefined_column, undefined_table and invalid_schema_name
-    *("42703", "42P01", "3F000"),
-    # MariaDB and MySQL: ER_BAD_FIELD_ERROR and ER_NO_SUCH_TABLE
-    *(1054, 1146),
-)
-# SQLite has one error code for everything that is wrong with a statement.
-SQLITE_MESSAGE = re.compile(r"no such (table|column): |table \S+ has no column named ")
-
-
-def is_schema_error(error: BaseException) -> bool:
-    """Tell whether a statement failed because a table or a column does not exist.
-
-    Args:
-        error: Django's error, whose cause is the error of the driver.
-
-    Source: https://www.postgresql.org/docs/current/errcodes-appendix.html,
-    https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference,
-    https://www.sqlite.org/rescode.html#error
-    """
-    # psycopg has the code in the one attribute, psycopg2 in the other
-    states = [getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode")]
-    is_known = any(code in CODES for code in (*states, *error.args[:1]))
-    return is_known or SQLITE_MESSAGE.match(str(error)) is not None
-
-
 __all__ = [
     "ContentObjectFieldMixin",
     "FileMetadataMixin",
@@ -79,17 +54,43 @@ __all__ = [
     "ProxyStorageModelBase",
 ]
 
+SCHEMA_ERRORS = (
+    # PostgreSQL: undefined_column, undefined_table and invalid_schema_name
+    *("42703", "42P01", "3F000"),
+    # MariaDB and MySQL: ER_BAD_FIELD_ERROR and ER_NO_SUCH_TABLE
+    *(1054, 1146),
+)
+# SQLite has one error code for all errors in a statement.
+SQLITE_SCHEMA_ERROR = re.compile(r"no such (table|column): |table \S+ has no column named ")
+
+
+def is_schema_error(error: BaseException) -> bool:
+    """Return whether a statement failed because a table or a column does not exist.
+
+    Args:
+        error: Django's error. Its cause is the error of the driver.
+
+    Source: https://www.postgresql.org/docs/current/errcodes-appendix.html,
+    https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference,
+    https://www.sqlite.org/rescode.html#error
+    """
+    # The attribute with the code is sqlstate in psycopg and pgcode in psycopg2.
+    states = [getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode")]
+    is_known = any(code in SCHEMA_ERRORS for code in (*states, *error.args[:1]))
+    return is_known or SQLITE_SCHEMA_ERROR.match(str(error)) is not None
+
 
 class ORMMetaBackend(MetaBackendBase):
     """Records in the table of a model.
 
     Args:
         model: a concrete subclass of `ProxyStorageModelBase`, or its label such as
-            ``"library.StoredFile"``, which is looked up on first use: then the models of
-            an app may use storages that use the models of the app. Which database it
-            lives in is for the project's database routers to say. Records are read where
-            they are written: a replica that lags behind could not be trusted to say who
-            owns a file, or whether bytes have a record.
+            ``"library.StoredFile"``. The label is looked up on first use, so that models of an
+            app can have file fields whose records are in the same app.
+
+    The database routers of the project choose the database. Records are read from the database
+    to which they are written, never from a replica: a replica that lags behind has wrong content
+    objects.
     """
 
     def __init__(self, model: type[ProxyStorageModelBase] | str) -> None:
@@ -104,7 +105,7 @@ class ORMMetaBackend(MetaBackendBase):
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         """Return the path of the class and the arguments, for migrations.
 
-        The model is named by its label: a migration does not import models.
+        The model becomes its label, because migrations cannot import models.
         """
         path, args, kwargs = super().deconstruct()
         return (
@@ -114,23 +115,27 @@ class ORMMetaBackend(MetaBackendBase):
         )
 
     def _get_label_of_model(self, value: Any) -> Any:
-        """Return the label for the model of the records, and any other value unchanged."""
+        """Return the label if the value is the model of the records, else the value."""
         is_model = isinstance(value, type) and issubclass(value, Model)
         return value._meta.label if is_model and value._meta.label_lower == self._label else value
 
-    @property
+    @cached_property
     def model(self) -> type[ProxyStorageModelBase]:
         """The model class.
 
         Raises:
-            ConfigurationError: no such model is installed, or it holds no records.
+            ConfigurationError: the model is not installed, or is not a subclass of
+                `ProxyStorageModelBase`.
         """
         try:
             model = apps.get_model(self._label)
         except (LookupError, ValueError) as error:
             raise ConfigurationError(f"ORMMetaBackend(model={self._label!r}): {error}") from error
         if not issubclass(model, ProxyStorageModelBase):
-            raise ConfigurationError(f"{self._label} is no subclass of ProxyStorageModelBase.")
+            raise ConfigurationError(
+                f"ORMMetaBackend(model={self._label!r}): the model must be a subclass of "
+                "ProxyStorageModelBase."
+            )
         return model
 
     def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
@@ -143,44 +148,46 @@ class ORMMetaBackend(MetaBackendBase):
         return {field.attname: field.get_default() for field in self.model._meta.concrete_fields}
 
     def get_transaction_alias(self) -> str:
-        """Return the database that records are in."""
+        """Return the alias of the database that has the records."""
         return router.db_for_write(self.model)
 
     def get_tenant(self) -> str:
-        """Return the tenant whose table is in use at the moment."""
+        """Return the tenant whose table is currently used."""
         return get_tenant(self.model, self.get_transaction_alias())
 
     def check_keys(self, keys: Iterable[str]) -> None:
-        """Make sure that the model has these fields."""
-        for key in keys:
-            try:
-                self.model._meta.get_field(key)
-            except FieldDoesNotExist as error:
-                if key in _get_names(get_model_of_table(self.model)):
-                    continue  # a later migration removes it
-                raise ConfigurationError(
-                    f"{self.model._meta.label} has no field {key!r}. Mix "
-                    "ContentObjectFieldMixin (content_type, object_id, field, "
-                    "content_object_scope), OriginalStorageNameMixin (original_storage_name) or "
-                    "FileMetadataMixin (size, mime_type, checksum, created_at, released_at) into "
-                    "the model, or add the field, and make a migration."
-                ) from error
+        """Check that the model has these fields.
+
+        Raises:
+            ConfigurationError: a field is missing.
+        """
+        # A field that a later migration removes is accepted as well.
+        known = get_column_names(self.model) | get_column_names(get_model_of_table(self.model))
+        missing = [key for key in keys if key not in known]
+        if missing:
+            raise ConfigurationError(
+                f"{self.model._meta.label} has no field {missing[0]!r}. Add "
+                "ContentObjectFieldMixin (content_type, object_id, field, content_object_scope), "
+                "OriginalStorageNameMixin (original_storage_name) or FileMetadataMixin (size, "
+                "mime_type, checksum, created_at, released_at) to the bases of the model, or add "
+                "the field. Then make a migration."
+            )
 
     def can_hold(self, *keys: str) -> bool:
-        """Tell whether the model has these fields, and its table these columns."""
-        return super().can_hold(*keys) and len(self._existing(dict.fromkeys(keys))) == len(keys)
+        """Return whether the table has these columns."""
+        return get_column_names(get_model_of_table(self.model)).issuperset(keys)
 
     def check(self) -> list[checks.CheckMessage]:
-        """Add checks of the model's primary key and of its database."""
+        """Return messages about the primary key of the model and its database."""
         messages = super().check()
         label = self.model._meta.label
         if isinstance(self.model._meta.pk, CompositePrimaryKey):
             messages.append(
                 checks.Error(
                     f"{label} has a composite primary key, but a record is identified by a "
-                    "primary key of one column.",
-                    hint="Give the model a primary key of one column, such as Django's default, "
-                    "and make the columns unique together instead.",
+                    "primary key with one column.",
+                    hint="Use a primary key with one column, such as Django's default, and a "
+                    "UniqueConstraint for the columns.",
                     obj=self.model,
                     id="proxy_storage.E008",
                 )
@@ -206,19 +213,15 @@ class ORMMetaBackend(MetaBackendBase):
         return model._base_manager.using(self.get_transaction_alias())
 
     def _existing(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that the table has a column for.
+        """Return the values for which the table has a column.
 
-        These are all of them, except in a data migration that runs before a migration that adds
-        a column.
+        In a data migration, columns that later migrations add do not exist.
         """
-        model = get_model_of_table(self.model)
-        if model is self.model:
-            return dict(values)
-        names = _get_names(model)
+        names = get_column_names(get_model_of_table(self.model))
         return {key: value for key, value in values.items() if key in names}
 
     def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
-        """Return the rows that have these values; a column that does not exist has its default."""
+        """Return the rows with these values. A missing column counts as its default."""
         existing = self._existing(criteria)
         rows = self._rows.filter(**existing)
         for key in criteria.keys() - existing.keys():
@@ -228,8 +231,8 @@ class ORMMetaBackend(MetaBackendBase):
         return rows
 
     def get_after_error(self, path: str, error: BaseException) -> MetaBackendObject:
-        """Return a record, over a new connection where the old one has broken."""
-        # never inside of a transaction, which would go with its connection
+        """Return a record, with a new connection if the former one is broken."""
+        # Closing the connection would end an open transaction.
         if not (self._connection.in_atomic_block or self._is_answering()):
             self._connection.close()
         return self.get(path)
@@ -243,25 +246,28 @@ class ORMMetaBackend(MetaBackendBase):
         except MetaBackendError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
-            # the record that had the path may have gone before it was looked for
+            # The record with this path may have been deleted before `_refused` looked for it.
             row = self._insert(data)
         return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
     def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
         existing = self._existing(data)
-        self._check_finds_bytes(data, existing)
+        if len(existing) < len(data):
+            self._check_original_storage(data, existing)
         try:
-            with self._mapped_errors(data["path"]), self._savepoint():
+            alias = self.get_transaction_alias()
+            with self._mapped_errors(data["path"]), savepoint(alias):
                 return self._rows.create(**existing)
         except IntegrityError as error:
             raise self._refused(data["path"], error) from error
         except MetaBackendError as error:
-            # a database that still answers has refused; a transaction goes with its connection
+            # A database that still answers has refused the record. If the connection is broken, the
+            # open transaction is rolled back.
             error.nothing_written = self._connection.in_atomic_block or self._is_answering()
             raise
 
-    def _check_finds_bytes(self, data: dict[str, Any], existing: dict[str, Any]) -> None:
-        """Make sure that a record without some columns still names its original storage."""
+    def _check_original_storage(self, data: dict[str, Any], existing: dict[str, Any]) -> None:
+        """Check that a record without the missing columns still has its original storage."""
         key = "original_storage_name"
         if key not in data or key in existing:
             return
@@ -269,7 +275,7 @@ class ORMMetaBackend(MetaBackendBase):
         if storage.get_original_storage_name(MetaBackendObject(existing)) != data[key]:
             raise MetaBackendSchemaError(
                 f"The record of {data['path']!r} cannot name the original storage {data[key]!r}: "
-                f"the column {key!r} does not exist yet. The data migration must depend on the "
+                f"the column {key!r} does not exist yet. Let the data migration depend on the "
                 f"migration that adds it to {self.model._meta.label}.",
                 path=data["path"],
                 nothing_written=True,
@@ -278,7 +284,7 @@ class ORMMetaBackend(MetaBackendBase):
     def _get(self, path: str) -> dict[str, Any] | None:
         with self._mapped_errors(path):
             rows = list(self._rows.filter(path=path).values())
-        # a database may compare without case or trailing spaces; a path is literal
+        # Some databases ignore case or trailing spaces in comparisons.
         return next((row for row in rows if row["path"] == path), None)
 
     def _exists(self, path: str) -> bool:
@@ -305,17 +311,15 @@ class ORMMetaBackend(MetaBackendBase):
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
         self.check_keys([*criteria, *update_data])
-        # only a new path can be taken
-        protection = self._savepoint() if "path" in update_data else nullcontext()
+        # Only a new path can conflict with another record.
+        is_moved = "path" in update_data
+        protection = savepoint(self.get_transaction_alias()) if is_moved else nullcontext()
         try:
             with self._mapped_errors(criteria["path"]), protection:
-                return self._change(criteria, update_data)
+                rows, values = self._find(criteria), self._existing(update_data)
+                return bool(rows.update(**values) if values else rows.exists())
         except IntegrityError as error:
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
-
-    def _change(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
-        rows, values = self._find(criteria), self._existing(update_data)
-        return bool(rows.update(**values) if values else rows.exists())
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
         self.check_keys(criteria)
@@ -323,25 +327,29 @@ class ORMMetaBackend(MetaBackendBase):
             return bool(self._find(criteria).delete()[0])
 
     def _set_content_object(
-        self, owner: dict[str, Any], path: str | None, released: Collection[str] | None
+        self,
+        content_object_data: dict[str, Any],
+        path: str | None,
+        released: Collection[str] | None,
     ) -> bool:
-        self.check_keys(owner)
-        criteria = Q(**self._existing(owner))
+        self.check_keys(content_object_data)
+        assigned = self._existing(self.get_assigned_values(content_object_data))
+        lost = self._existing(self.get_released_values(content_object_data))
+        former = Q(**self._existing(content_object_data))
+        former &= ~Q(path=path) if released is None else Q(path__in=released)
         new = Q(path=path, content_type_id=None)
-        others = ~Q(path=path) if released is None else Q(path__in=released)
-        assigned, lost = self.get_assigned_values(owner), self.get_released_values(owner)
         if path is None:
-            rows, values = criteria & others, lost
+            rows, values = former, lost
         elif released is not None and not released:
             rows, values = new, assigned
         else:
-            rows = new | criteria & others
+            rows = new | former
             values = {key: _choose(path, assigned[key], lost[key]) for key in assigned}
         with self._mapped_errors(path or ""):
-            return bool(self._rows.filter(rows).update(**self._existing(values)))
+            return bool(self._rows.filter(rows).update(**values))
 
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
-        """Tell a taken path from any other constraint that the database stands by."""
+        """Return the error for a path that is taken, or for another constraint."""
         with self._mapped_errors(path):
             is_taken = self._rows.filter(path=path).exists()
         if is_taken:
@@ -355,12 +363,9 @@ class ORMMetaBackend(MetaBackendBase):
         return connections[self.get_transaction_alias()]
 
     def _is_answering(self) -> bool:
-        """Tell whether there is no connection that has broken."""
+        """Return whether the connection is closed or works."""
         connection = self._connection
         return connection.connection is None or bool(connection.is_usable())
-
-    def _savepoint(self) -> AbstractContextManager[None]:
-        return savepoint(self.get_transaction_alias())
 
     @contextmanager
     def _mapped_errors(self, path: str) -> Iterator[None]:
@@ -372,35 +377,37 @@ class ORMMetaBackend(MetaBackendBase):
             raise self._get_error(path, error) from error
 
     def _get_error(self, path: str, error: Exception) -> MetaBackendError:
-        label = self.model._meta.label
+        label, alias = self.model._meta.label, self.get_transaction_alias()
         if is_schema_error(error):
             reason = str(error).partition("\n")[0]
             return MetaBackendSchemaError(
                 f"A table or a column that {label} needs does not exist in the database "
-                f"{self.get_transaction_alias()!r}: {reason}. Run manage.py migrate. A data "
+                f"{alias!r}: {reason}. Run manage.py migrate. A data "
                 f"migration must depend on the migration that creates the table of {label}.",
                 path=path,
                 nothing_written=True,
             )
         if isinstance(error, OperationalError | InterfaceError):
-            message = f"The database of {label} did not answer: {error}"
+            message = f"The database {alias!r} of {label} did not answer: {error}"
             return MetaBackendUnavailable(message, path=path)
         return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
 
 
-def _get_names(model: type[Model]) -> set[str]:
-    """Return the names of the fields that have a column, and those of the columns."""
-    return {name for field in model._meta.concrete_fields for name in (field.name, field.attname)}
+@lru_cache(maxsize=32)
+def get_column_names(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields of a model that have a column, and of their values."""
+    fields = model._meta.concrete_fields
+    return frozenset(name for field in fields for name in (field.name, field.attname))
 
 
 def _choose(path: str, value: Any, other: Any) -> Any:
-    """Return an expression: one value for the record of a path, another one for all others.
+    """Return an expression for a value of the record with a path, and another of other records.
 
     At most one of them is not ``None``.
     """
     if value == other:
         return value
-    # A Value(None) has no type, which PostgreSQL requires; a CASE without a match is NULL.
+    # PostgreSQL needs a type, which Value(None) does not have. CASE without a match is NULL.
     if value is None:
         return Case(When(~Q(path=path), then=Value(other)))
     return Case(When(path=path, then=Value(value)))

@@ -54,20 +54,20 @@ class DeleteOperation:
                     self._delete_bytes()
             return
         try:
-            claim = meta_backend.claim(self.record)
+            lock = meta_backend.lock(self.record)
         except MetaBackendObjectDoesNotExist:
             self._log_missing_record()
             return
         try:
             if not self._is_as_wanted():
-                meta_backend.release(self.record)
+                meta_backend.unlock(self.record)
                 return
             self._delete_bytes()
         except BaseException:
-            with suppress(MetaBackendError):  # a claim passes by itself as well
-                meta_backend.release(self.record)
+            with suppress(MetaBackendError):  # A lock ends by itself as well.
+                meta_backend.unlock(self.record)
             raise
-        self._delete_record(claim)
+        self._delete_record(lock)
 
     def _is_as_wanted(self) -> bool:
         """Tell whether the locked record still has the wanted values."""
@@ -102,10 +102,10 @@ class DeleteOperation:
         except FileNotFoundError:
             logger.info("bytes of %r were gone already", self.record["path"])
 
-    def _delete_record(self, claim: Mapping[str, Any] | None = None) -> bool:
+    def _delete_record(self, lock: Mapping[str, Any] | None = None) -> bool:
         """Delete this very record; return whether it was there."""
         meta_backend = self.storage.meta_backend
-        where = claim
+        where = lock
         if where is None:
             where = {**meta_backend.get_identity(self.record), **self.where}
         try:

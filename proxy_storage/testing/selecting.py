@@ -1,4 +1,4 @@
-"""What every meta backend answers about many records: by condition, in order, in parts."""
+"""Contract tests of lists of records: conditions, orders and slices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from proxy_storage.testing.records import RECORD, MetaBackendCases
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 TYPE, OTHER_TYPE = 901, 902  # of models that do not exist
-# each says what is there; the others have no such value
+# Keys that a record does not name have no value.
 RECORDS: list[dict[str, Any]] = [
     {"path": "/A"},
     {"path": "/a", "content_type_id": TYPE, "object_id": 5, "field": "scan", "size": 3},
@@ -52,7 +52,6 @@ CONDITIONS: dict[str, list[Q]] = {
         Q(path__lt="/a"),
         Q(path__lte="/a"),
         Q(path__gt="/\ue000"),
-        Q(path=5),
         Q(path="nul\0"),
         Q(path__gt="\udc80"),
         Q(path__isnull=True),
@@ -67,15 +66,12 @@ CONDITIONS: dict[str, list[Q]] = {
     ],
     "size": [
         Q(size=3),
-        Q(size=3.5),
-        Q(size=True),
         Q(size="3"),
         Q(size="three"),
         Q(size__gt=3),
         Q(size__gte=3),
-        Q(size__lt=3.5),
+        Q(size__lt=4),
         Q(size__lte=0),
-        Q(size__gt=None),
         Q(size__gt=2**70),
         Q(size__lt=2**70),
         Q(size__gt=-(2**70)),
@@ -83,8 +79,6 @@ CONDITIONS: dict[str, list[Q]] = {
         Q(size__in=[0, 4, 2**70]),
         Q(size__isnull=True),
         Q(size__isnull=False),
-        Q(size__startswith="3"),
-        Q(size__icontains="3"),
     ],
     "created_at": [
         Q(created_at=NOON),
@@ -137,45 +131,44 @@ ORDERS = [
 
 
 class SelectCases(MetaBackendCases):
-    """Records by condition, order and place."""
+    """Records by condition, in an order, and in slices."""
 
     @pytest.fixture
     def filled(self, backend: MetaBackendBase) -> MetaBackendBase:
         """Return the meta backend with `RECORDS`."""
-        # written in another order than any that they are asked for in
+        # The order differs from all orders of the tests.
         for data in RECORDS[::-2] + RECORDS[-2::-2]:
             times = {key: localize(data[key]) for key in ("created_at",) if key in data}
             backend.create({**RECORD, **data, **times})
         return backend
 
     def get_matching(self, backend: MetaBackendBase, condition: Condition) -> list[str]:
-        """Return the paths of the records that fulfil a condition in Python."""
-        # Python compares text by code points
+        """Return the paths of the records that fulfil a condition, evaluated in Python."""
         return sorted(record["path"] for record in backend if matches(condition, record))
 
     @pytest.mark.parametrize("key", CONDITIONS)
-    def test_by_condition(self, filled: MetaBackendBase, key: str) -> None:
+    def test_select_and_count_by_condition(self, filled: MetaBackendBase, key: str) -> None:
         for condition in CONDITIONS[key]:
             for asked in (condition, negate(condition), Q(condition, ~Q(path="/a"))):
                 expected = self.get_matching(filled, asked)
                 assert [record["path"] for record in filled.select(asked)] == expected, asked
                 assert filled.count(asked) == len(expected), asked
 
-    def test_records_come_as_get_gives_them(self, filled: MetaBackendBase) -> None:
+    def test_select_returns_the_same_records_as_get(self, filled: MetaBackendBase) -> None:
         records = filled.select()
         assert all(isinstance(record, MetaBackendObject) for record in records)
         assert records == [filled.get(data["path"]) for data in RECORDS]
 
-    def test_all_or_none(self, filled: MetaBackendBase) -> None:
+    def test_true_selects_all_records_and_false_none(self, filled: MetaBackendBase) -> None:
         assert len(filled.select(True)) == filled.count(True) == filled.count() == len(RECORDS)
         assert filled.select(False) == []
         assert filled.count(False) == 0
 
     @pytest.mark.parametrize("names", ORDERS, ids=str)
-    def test_order(self, filled: MetaBackendBase, names: list[str]) -> None:
+    def test_order_by(self, filled: MetaBackendBase, names: list[str]) -> None:
         found = [record["path"] for record in filled.select(True, names)]
         expected = sorted(data["path"] for data in RECORDS)
-        # sorted by one after the other, the last one first; what is equal keeps its place
+        # Python's sort is stable, so the keys are sorted by in reverse.
         last = names[-1] if names else "path"
         for name in [*names, "-path" if last.startswith("-") else "path"][::-1]:
             key, is_descending = name.removeprefix("-"), name.startswith("-")
@@ -188,21 +181,21 @@ class SelectCases(MetaBackendCases):
     @pytest.mark.parametrize(
         ("start", "stop"), [(0, 2), (2, 4), (3, None), (8, 20), (20, 30), (2, 2), (4, 2), (0, 0)]
     )
-    def test_part(self, filled: MetaBackendBase, start: int, stop: int | None) -> None:
+    def test_slice(self, filled: MetaBackendBase, start: int, stop: int | None) -> None:
         everything = filled.select(order_by=["-size"])
         assert filled.select(True, ["-size"], start, stop) == everything[start:stop]
 
-    def test_keys_that_no_record_has(self, filled: MetaBackendBase) -> None:
+    def test_key_that_no_record_has_is_none(self, filled: MetaBackendBase) -> None:
         for missing in (Q(title=None), ~Q(title="a"), ~Q(title__gt="a"), Q(title__isnull=True)):
             assert filled.count(missing) == len(RECORDS)
         for missing in (Q(title="a"), Q(title__in=["a"]), Q(title__lt="a"), ~Q(title=None)):
             assert filled.select(missing) == []
         assert filled.select(order_by=["-title"]) == filled.select(order_by=["-path"])
 
-    def test_owners_of_a_queryset(self, filled: MetaBackendBase) -> None:
+    def test_queryset_as_value(self, filled: MetaBackendBase) -> None:
         model = ContentType.objects.get_for_model(ContentType)
-        owner = {"content_type_id": model.pk, "object_id": model.pk, "field": "scan"}
-        self.create(filled, "/owned", **owner)
+        content_object = {"content_type_id": model.pk, "object_id": model.pk, "field": "scan"}
+        self.create(filled, "/owned", **content_object)
         chosen = ContentType.objects.filter(pk=model.pk)
         others = ContentType.objects.exclude(pk=model.pk)
         querysets: list[QuerySet[Any, Any]] = [
@@ -232,6 +225,13 @@ class SelectCases(MetaBackendCases):
             ~Q(Q(path="/a") | Q(path__iexact="/A")),
             Q(size__isnull="yes"),
             Q(path__in="/a"),
+            Q(path=5),
+            Q(path__gt=None),
+            Q(size=3.5),
+            Q(size=True),
+            Q(size__startswith="3"),
+            Q(size__icontains="3"),
+            Q(created_at=5),
             Q(path={"$ne": ""}),
             Q(path=["/a"]),
             Q(path__in=[["/a"]]),
@@ -240,13 +240,13 @@ class SelectCases(MetaBackendCases):
         ],
         ids=str,
     )
-    def test_a_condition_that_has_no_meaning(self, backend: MetaBackendBase, condition: Q) -> None:
+    def test_unsupported_condition_is_refused(self, backend: MetaBackendBase, condition: Q) -> None:
         with pytest.raises(ConfigurationError):
             backend.select(condition)
         with pytest.raises(ConfigurationError):
             backend.count(condition)
 
     @pytest.mark.parametrize("name", ["object_id", "-object_id", "a.b", "$natural", "?", ""])
-    def test_an_order_that_there_is_not(self, backend: MetaBackendBase, name: str) -> None:
+    def test_unsupported_order_is_refused(self, backend: MetaBackendBase, name: str) -> None:
         with pytest.raises(ConfigurationError, match="ordered by"):
             backend.select(True, [name])

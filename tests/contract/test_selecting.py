@@ -1,4 +1,4 @@
-"""Conditions, orders and parts that nobody thought of, next to Python's own answer."""
+"""Random conditions, orders and slices give the same records as their evaluation in Python."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -41,40 +41,40 @@ def make_records():
             "created_at": TIMES[number % 4],
             "mime_type": TYPES[number * 2 % 3],
         }
-        # a document need not have what a row has
+        # A document need not have all keys.
         yield {key: value for key, value in record.items() if value is not None}
 
 
 TEXTS = st.sampled_from([*PATHS, "", "/", "A", "nul\0", "\udc80", "\U0010ffff", "image/png", "b"])
-NUMBERS = st.sampled_from(
-    [0, 3, 4, 5, -1, 2**40, 2**63, -(2**70), True, 3.5, -0.5, 3.0, float("inf"), float("nan")]
-)
+NUMBERS = st.sampled_from([0, 3, 4, 5, -1, 2**40, 2**63, -(2**70), "3", "x", "9" * 5000])
 VALUES_OF_TIME = st.sampled_from(
     [*TIMES[1:], TIME + timedelta(microseconds=400), TIME.replace(tzinfo=None), str(TIME), "never"]
 )
-# the embedded MongoDB takes text for a time if it can
-ANYTHING = st.one_of(TEXTS, NUMBERS, st.sampled_from(TIMES))
+ANYTHING = st.one_of(TEXTS, NUMBERS, st.sampled_from([True, 3.5, *TIMES[1:]]))
 KEYS = st.sampled_from([*OBJECT_IDS, KEY, "-0", "5 ", 5.0, 2**70])
 ORDERED = st.sampled_from(["gt", "gte", "lt", "lte"])
 
 
 def compare(key, values):
-    lists = st.lists(st.one_of(values, st.none()), max_size=4)
+    none_or_value = st.one_of(values, st.none())
     return st.one_of(
-        st.tuples(st.sampled_from([key, f"{key}__exact"]), st.one_of(values, ANYTHING)),
-        st.tuples(st.just(f"{key}__in"), lists),
+        st.tuples(st.sampled_from([key, f"{key}__exact"]), none_or_value),
+        st.tuples(st.just(f"{key}__in"), st.lists(none_or_value, max_size=4)),
         st.tuples(st.just(f"{key}__isnull"), st.booleans()),
-        st.tuples(ORDERED.map(f"{key}__{{}}".format), st.one_of(values, ANYTHING)),
-        st.tuples(st.just(f"{key}__startswith"), st.one_of(values, ANYTHING)),
+        st.tuples(ORDERED.map(f"{key}__{{}}".format), values),
     )
 
 
+def compare_text(key, values):
+    return st.one_of(compare(key, values), st.tuples(st.just(f"{key}__startswith"), TEXTS))
+
+
 LEAVES = st.one_of(
-    compare("path", TEXTS),
-    compare("field", st.sampled_from(["avatar", "Avatar", "AVATAR"])),
-    compare("proxy_storage_name", st.sampled_from(["b", "B", "c"])),
-    compare("mime_type", st.sampled_from([*TYPES, "image/", "IMAGE/PNG"])),
-    compare("size", st.one_of(NUMBERS, st.sampled_from(["3", "x", "9" * 5000]))),
+    compare_text("path", TEXTS),
+    compare_text("field", st.sampled_from(["avatar", "Avatar", "AVATAR"])),
+    compare_text("proxy_storage_name", st.sampled_from(["b", "B", "c"])),
+    compare_text("mime_type", st.sampled_from([*TYPES, "image/", "IMAGE/PNG"])),
+    compare("size", NUMBERS),
     compare("created_at", VALUES_OF_TIME),
     compare("content_type_id", st.sampled_from([1001, 1002, "1001", 7])),
     compare("missing", ANYTHING),
@@ -119,7 +119,7 @@ def filled(backend):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(condition=CONDITIONS, order_by=ORDERS, start=st.integers(0, 12), length=st.integers(0, 12))
-def test_the_records_are_those_that_match(filled, condition, order_by, start, length):
+def test_select_and_count_agree_with_matches(filled, condition, order_by, start, length):
     expected = [record for record in filled if matches(condition, record)]
     expected.sort(key=get_sort_key(parse_order(order_by)))
     assert filled.select(condition, order_by) == expected

@@ -190,7 +190,7 @@ class TestORMMetaBackend:
     def test_model_must_inherit_from_the_base_model(self):
         assert issubclass(PlainStoredFile, ProxyStorageModelBase)
         assert ProxyStorageModelBase._meta.abstract
-        with pytest.raises(ConfigurationError, match="no subclass of ProxyStorageModelBase"):
+        with pytest.raises(ConfigurationError, match="must be a subclass of ProxyStorageModelBase"):
             ORMMetaBackend(model=Document).create(RECORD)
 
     def test_rows_are_shown_by_their_path(self):

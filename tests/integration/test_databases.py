@@ -22,7 +22,7 @@ LIBRARY = [
     *("data_migrations", "deploys", "meta_backends", "owners", "record_checks", "storages"),
     "upgrade",
 ]
-PERMISSIONS = ["filters", "object_permissions", "owned_by", "ownership", "scopes"]
+PERMISSIONS = ["content_object_in", "filters", "object_permissions", "ownership", "scopes"]
 FILES = [
     *(f"tests/contract/test_{name}.py" for name in TESTS),
     *(f"tests/unit/proxy_storage/test_{name}.py" for name in LIBRARY),

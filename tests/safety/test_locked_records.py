@@ -36,7 +36,7 @@ from proxy_storage.meta_backends.mongo import MongoMetaBackend
 
 uri, name, path = sys.argv[1:]
 backend = MongoMetaBackend(lambda: MongoClient(uri)[name], "records")
-backend.claim(backend.get(path))
+backend.lock(backend.get(path))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -67,7 +67,7 @@ def lock_and_be_killed(path):
 
 def set_end(path, ends_at):
     get_mongo_db()["records"].update_one(
-        {"path": path}, {"$set": {mongo.CLAIM: "another", mongo.CLAIMED_UNTIL: ends_at}}
+        {"path": path}, {"$set": {mongo.LOCK_KEY: "another", mongo.LOCKED_UNTIL_KEY: ends_at}}
     )
 
 
@@ -118,7 +118,7 @@ class TestLockOfAKilledProcess:
 
     def test_ends_by_itself(self, storage, path, monkeypatch):
         lock_and_be_killed(path)
-        later = time.time() + mongo.CLAIM_SECONDS
+        later = time.time() + mongo.LOCK_SECONDS
         monkeypatch.setattr(mongo.time, "time", lambda: later)
         results, _ = run_together(lambda: storage.delete(path))
         assert results == [None] * 8
@@ -126,7 +126,7 @@ class TestLockOfAKilledProcess:
 
     def test_hinders_nothing_but_deletes(self, storage, path):
         lock_and_be_killed(path)
-        assert mongo.CLAIM not in storage.get_meta_backend_obj(path)
+        assert mongo.LOCK_KEY not in storage.get_meta_backend_obj(path)
         storage.meta_backend.update(path, {"size": 5})
         assert storage.meta_backend.select()[0]["size"] == 5
         assert storage.save("a.txt", ContentFile(b"other")) != path
@@ -135,7 +135,7 @@ class TestLockOfAKilledProcess:
 class TestEndThatNoLockHas:
     """The clock of another machine is wrong, or another program has written the value."""
 
-    @pytest.mark.parametrize("ahead", [DAY, 1000 * DAY, mongo.CLAIM_SECONDS * 2])
+    @pytest.mark.parametrize("ahead", [DAY, 1000 * DAY, mongo.LOCK_SECONDS * 2])
     def test_too_far_ahead(self, storage, path, ahead):
         set_end(path, time.time() + ahead)
         storage.delete(path)
@@ -149,12 +149,12 @@ class TestEndThatNoLockHas:
 
     def test_is_broken_by_one_of_many(self, storage, path):
         set_end(path, time.time() + DAY)
-        claims, _ = run_together(lambda: storage.meta_backend.claim(storage.meta_backend.get(path)))
-        errors = [claim for claim in claims if isinstance(claim, MetaBackendUnavailable)]
+        locks, _ = run_together(lambda: storage.meta_backend.lock(storage.meta_backend.get(path)))
+        errors = [lock for lock in locks if isinstance(lock, MetaBackendUnavailable)]
         assert len(errors) == 7
 
     def test_of_a_clock_that_is_a_little_ahead_is_believed(self, storage, path):
-        set_end(path, time.time() + mongo.CLAIM_SECONDS + mongo.CLOCK_TOLERANCE / 2)
+        set_end(path, time.time() + mongo.LOCK_SECONDS + mongo.CLOCK_TOLERANCE / 2)
         with pytest.raises(MetaBackendUnavailable):
             storage.delete(path)
         assert storage.exists(path)

@@ -85,18 +85,18 @@ class TestTwoDeletes:
         assert read(storage, new_paths[0]) == b"new"
 
     @pytest.mark.parametrize("storage", ["mongo-disk"], indirect=True)
-    def test_claim_of_a_process_that_was_killed_passes(self, storage, monkeypatch):
+    def test_lock_of_a_process_that_was_killed_passes(self, storage, monkeypatch):
         path = save(storage, b"old")
         record = storage.meta_backend.get(path)
-        monkeypatch.setattr(mongo, "CLAIM_SECONDS", 0.2)
-        of_the_dead = storage.meta_backend.claim(record)
+        monkeypatch.setattr(mongo, "LOCK_SECONDS", 0.2)
+        of_the_dead = storage.meta_backend.lock(record)
         storage.delete(path)
         assert not storage.exists(path)
         for late in (of_the_dead, None):
             with pytest.raises(MetaBackendObjectDoesNotExist):
                 storage.meta_backend.delete(path, where=late)
         with pytest.raises(MetaBackendObjectDoesNotExist):
-            storage.meta_backend.claim(record)
+            storage.meta_backend.lock(record)
 
 
 @pytest.mark.django_db(transaction=True)

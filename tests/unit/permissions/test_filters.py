@@ -1,4 +1,4 @@
-"""What a list may show."""
+"""The records that a list may contain."""
 
 from types import SimpleNamespace
 
@@ -58,7 +58,7 @@ ASK_EACH = Readable(condition=True, is_exact=False)
 
 
 class ToldNothing(Told):
-    """Is stricter than its parent, and has not said so to lists."""
+    """Overrides the check of a record, but not the filter of its parent."""
 
     def has_object_permission(self, request, view, obj):
         return False
@@ -79,7 +79,7 @@ class StricterFields(Stricter, FieldPermissions):
 
 
 class NeverAllows(FilePermission):
-    """Has told lists what it has never allowed."""
+    """Overrides the filter, but not the check of a record."""
 
     def get_filter(self, request, view, models):
         return True
@@ -93,7 +93,7 @@ class DjangosWithBoth(BasePermission):
         return False
 
 
-def test_without_permissions_everything_is_shown_as_in_drf(people):
+def test_without_permissions_all_records_are_listed_as_in_drf(people):
     assert get_list(people["anonymous"]) == ALL
 
 
@@ -123,12 +123,12 @@ def test_without_permissions_everything_is_shown_as_in_drf(people):
         (~(Asked | AllowAny), NONE, NONE, NONE),
     ],
 )
-def test_what_the_request_alone_decides(people, permission, anonymous, owner, staff):
+def test_permissions_that_depend_on_the_request(people, permission, anonymous, owner, staff):
     for who, expected in (("anonymous", anonymous), ("owner", owner), ("staff", staff)):
         assert get_list(people[who], permission) == expected
 
 
-def test_all_permissions_have_to_agree(people):
+def test_all_permissions_must_allow(people):
     record = own(Document.objects.create(user=people["owner"]), "orm_file")
     keyed = own(KeyedDocument.objects.create(), "orm_file")
     for permissions, expected in (
@@ -140,41 +140,41 @@ def test_all_permissions_have_to_agree(people):
         assert [test(record), test(keyed)] == expected
 
 
-def test_permissions_after_a_refusal_are_not_asked(people):
+def test_permissions_after_a_refusal_are_not_evaluated(people):
     def fail():
         raise AssertionError
 
     never = SimpleNamespace(has_permission=lambda request, view: fail())
     assert get_readable([DenyAll(), never], ask(people["owner"]), VIEW) == NONE
-    # pictures have no user, which is an error where IsOwner is asked
+    # IsOwner would raise an error, since pictures have no user.
     assert get_list(people["staff"], IsAdminUser | IsOwner, models=[Picture]) == ALL
     assert get_list(people["owner"], IsAdminUser & IsOwner, models=[Picture]) == NONE
     with pytest.raises(ConfigurationError, match="no relation 'user'"):
         get_list(people["owner"], IsAdminUser | IsOwner, models=[Picture])
 
 
-def test_by_itself_a_class_can_tell_nothing_of_what_it_allows(people):
+def test_default_filter(people):
     request = ask(people["owner"])
     assert Asked().get_filter(request, VIEW, [Document]) is None
     assert FilePermission().get_filter(request, VIEW, [Document]) is False
 
 
-class TestClassesThatDifferFromTheirParents:
+class TestSubclasses:
     @pytest.mark.parametrize("permission", [ToldNothing, StricterOwner(), StricterFields])
-    def test_are_asked_for_each_file(self, people, permission):
+    def test_filter_of_the_parent_is_not_used_for_an_overridden_check(self, people, permission):
         for asked in (permission, ~permission, ~~permission):
             assert get_list(people["owner"], asked) == ASK_EACH
 
-    def test_are_believed_where_they_speak_to_lists(self, people):
+    def test_overridden_filter_is_used(self, people):
         readable = get_list(people["owner"], ToldEverything)
         assert readable.is_exact
         assert matches(readable.condition, UNBOUND)
 
-    def test_which_allow_nothing_show_nothing(self, people):
+    def test_filter_without_a_check_allows_nothing(self, people):
         assert get_list(people["owner"], NeverAllows) == NONE
 
 
-def test_no_more_records_are_asked_than_have_to_be(people):
+def test_condition_limits_the_records_to_check(people):
     document = own(Document.objects.create(), "orm_file")
     keyed = own(KeyedDocument.objects.create(), "orm_file")
     for permission, read in (
@@ -191,8 +191,7 @@ def test_no_more_records_are_asked_than_have_to_be(people):
         assert [matches(readable.condition, one) for one in (document, keyed)] == read
 
 
-def test_instances_that_a_manager_hides_have_owners_as_well(people, monkeypatch, settings):
-    """A file is decided on by its instance, which is found by the key in any case."""
+def test_rows_that_the_default_manager_excludes_are_included(people, monkeypatch, settings):
 
     class Published(models.Manager):
         def get_queryset(self):
@@ -222,7 +221,7 @@ def test_instances_that_a_manager_hides_have_owners_as_well(people, monkeypatch,
 
 
 @pytest.mark.parametrize("answer", [Q(), ~Q(), [], "all", 1])
-def test_answer_that_is_no_condition_is_an_error(people, answer):
+def test_filter_that_is_not_a_condition_is_refused(people, answer):
     class Unclear(Told):
         def get_filter(self, request, view, models):
             return answer
@@ -231,7 +230,7 @@ def test_answer_that_is_no_condition_is_an_error(people, answer):
         get_list(people["owner"], Unclear)
 
 
-def test_list_is_one_query_however_many_files(people, empty_storages, django_assert_num_queries):
+def test_list_is_one_query(people, empty_storages, django_assert_num_queries):
     from tests.testapp.storages import OrmDiskStorage
 
     meta_backend = OrmDiskStorage.meta_backend
@@ -254,7 +253,7 @@ def test_list_is_one_query_however_many_files(people, empty_storages, django_ass
 
 
 class TestMethodsOfInstances:
-    """What an instance has of its own counts before what its class has."""
+    """Attributes of an instance override methods of its class."""
 
     def replace(self, permission, **methods):
         for name, method in methods.items():
@@ -262,7 +261,7 @@ class TestMethodsOfInstances:
         return permission
 
     @pytest.mark.parametrize("cls", [BasePermission, AllowAny, IsAuthenticated])
-    def test_rule_of_drf_is_asked_for_each_file(self, people, cls):
+    def test_check_of_a_drf_permission(self, people, cls):
         rule = self.replace(cls(), has_object_permission=lambda request, view, obj: False)
         request = ask(people["owner"])
         assert decide(rule, request, VIEW) is None
@@ -270,12 +269,12 @@ class TestMethodsOfInstances:
         assert get_readable([rule], request, VIEW) == ASK_EACH
         assert list(find_unfiltered(rule, [Document]))
 
-    def test_filter_of_the_class_is_not_believed(self, people):
+    def test_filter_of_the_class_is_not_used(self, people):
         rule = self.replace(IsOwner("user"), has_object_permission=lambda request, view, obj: False)
         assert get_readable([rule], ask(people["owner"]), VIEW) == ASK_EACH
         assert list(find_unfiltered(rule, [Document])) == [get_rule_name(rule)]
 
-    def test_filter_of_the_instance_is(self, people):
+    def test_filter_of_the_instance_is_used(self, people):
         rule = self.replace(
             FilePermission(),
             has_object_permission=lambda request, view, obj: True,
@@ -284,13 +283,13 @@ class TestMethodsOfInstances:
         assert get_readable([rule], ask(people["owner"]), VIEW).is_exact
         assert not list(find_unfiltered(rule, [Document]))
 
-    def test_rule_that_denies_all_may_get_one(self, people):
+    def test_check_of_a_permission_that_denies_all(self, people):
         rule = self.replace(DenyAll(), has_object_permission=lambda request, view, obj: True)
         assert decide(rule, ask(people["owner"]), VIEW) is None
         assert get_readable([rule], ask(people["owner"]), VIEW) == ASK_EACH
 
     @pytest.mark.parametrize("value", [True, False])
-    def test_lazy_value_is_no_filter(self, people, value):
+    def test_lazy_bool_is_refused(self, people, value):
         rule = self.replace(Told(), get_filter=lambda *arguments: SimpleLazyObject(lambda: value))
-        with pytest.raises(ConfigurationError, match="This is a SimpleLazyObject"):
+        with pytest.raises(ConfigurationError, match="not SimpleLazyObject"):
             get_readable([rule], ask(people["owner"]), VIEW)

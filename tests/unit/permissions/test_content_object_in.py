@@ -1,4 +1,4 @@
-"""Files whose owner is among some instances, as a condition."""
+"""The condition that the content object of a file is one of some instances."""
 
 import pytest
 from django.db import models
@@ -7,7 +7,7 @@ from django.test.utils import isolate_apps
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import get_test, matches
-from proxy_storage_permissions import owned_by
+from proxy_storage_permissions import content_object_in, owned_by
 from tests.testapp.models import (
     Document,
     KeyedDocument,
@@ -23,31 +23,31 @@ UNBOUND = MetaBackendObject(path="/x")
 
 @pytest.fixture
 def records():
-    """Files of two instances of each of three models; the first one is chosen."""
+    """Files of two instances of each of three models. The tests select the first one."""
     documents = [Document.objects.create() for _ in range(2)]
     keyed = [KeyedDocument.objects.create() for _ in range(2)]
-    # keys that are those of documents as well
+    # These have the same keys as the documents.
     named = [NamedDocument.objects.create(code=str(one.pk)) for one in documents]
     return [[own(one, "orm_file") for one in some] for some in (documents, keyed, named)]
 
 
-def test_is_true_of_files_of_these_instances(records):
+def test_selects_files_of_these_instances(records):
     for chosen, _ in records:
         model = type(chosen.get_content_object())
-        test = get_test(owned_by(model.objects.filter(pk=chosen["object_id"])))
+        test = get_test(content_object_in(model.objects.filter(pk=chosen["object_id"])))
         assert [one for some in records for one in some if test(one)] == [chosen]
         assert not test(UNBOUND)
 
 
-def test_may_be_about_some_fields(records):
+def test_fields_select_files_of_these_fields(records):
     chosen = records[0][0]
     queryset = Document.objects.filter(pk=chosen["object_id"])
-    assert matches(owned_by(queryset, "orm_file"), chosen)
-    assert matches(owned_by(queryset, "mongo_file", "orm_file"), chosen)
-    assert not matches(owned_by(queryset, "mongo_file"), chosen)
+    assert matches(content_object_in(queryset, "orm_file"), chosen)
+    assert matches(content_object_in(queryset, "mongo_file", "orm_file"), chosen)
+    assert not matches(content_object_in(queryset, "mongo_file"), chosen)
 
 
-def test_is_true_of_what_the_parent_or_the_table_owns():
+def test_parents_and_proxies_have_the_same_files():
     scanned = ScannedDocument.objects.create()
     others = own(Document.objects.create(), "orm_file")
     record = own(scanned, "orm_file")
@@ -59,17 +59,17 @@ def test_is_true_of_what_the_parent_or_the_table_owns():
         (Document.objects.filter(pk=scanned.pk), [record, proxied]),
     ):
         every = [record, proxied, of_child, others]
-        assert list(filter(get_test(owned_by(queryset)), every)) == owned
-        by_field = get_test(owned_by(queryset, "orm_file"))
+        assert list(filter(get_test(content_object_in(queryset)), every)) == owned
+        by_field = get_test(content_object_in(queryset, "orm_file"))
         assert list(filter(by_field, every)) == [record, proxied]
-    child_only = owned_by(ScannedDocument.objects.all(), model=ScannedDocument)
+    child_only = content_object_in(ScannedDocument.objects.all(), model=ScannedDocument)
     assert list(filter(get_test(child_only), every)) == [of_child]
-    parent_only = owned_by(ScannedDocument.objects.all(), "orm_file", model=Document)
+    parent_only = content_object_in(ScannedDocument.objects.all(), "orm_file", model=Document)
     assert list(filter(get_test(parent_only), every)) == [record, proxied]
 
 
 @isolate_apps("tests.testapp")
-def test_knows_which_key_of_a_child_is_that_of_which_parent():
+def test_key_of_each_parent_is_used():
     class Base(models.Model):
         class Meta:
             app_label = "testapp"
@@ -90,7 +90,7 @@ def test_knows_which_key_of_a_child_is_that_of_which_parent():
 
     keys = {}
     for model in (Child, Left, Base, Right):
-        condition = owned_by(Child.objects.all(), model=model)
+        condition = content_object_in(Child.objects.all(), model=model)
         keys[model] = dict(condition.children)["object_id__in"].query.values_select
     assert keys == {
         Child: ("left_ptr_id",),
@@ -98,34 +98,38 @@ def test_knows_which_key_of_a_child_is_that_of_which_parent():
         Base: ("id",),
         Right: ("number",),
     }
-    assert len(owned_by(Child.objects.all()).children) == 4
+    assert len(content_object_in(Child.objects.all()).children) == 4
 
 
-def test_is_about_fields_of_several_tables():
+def test_fields_of_several_tables():
     scanned = ScannedDocument.objects.create()
-    condition = owned_by(ScannedDocument.objects.all(), "orm_file", "pages")
+    condition = content_object_in(ScannedDocument.objects.all(), "orm_file", "pages")
     assert matches(condition, own(scanned, "orm_file"))
     assert matches(condition, own(scanned, "pages"))
     assert not matches(condition, own(scanned, "pages", field="orm_file"))
 
 
-def test_knows_querysets_that_are_annotated_or_empty(records):
+def test_empty_sliced_and_other_querysets(records):
     chosen = records[0][0]
-    assert not matches(owned_by(Document.objects.none()), chosen)
+    assert not matches(content_object_in(Document.objects.none()), chosen)
     for queryset in (
         Document.objects.only("title"),
         Document.objects.values("title"),
         Document.objects.order_by("-title").distinct(),
         Document.objects.filter(pk=chosen["object_id"])[:1],
     ):
-        assert matches(owned_by(queryset), chosen)
+        assert matches(content_object_in(queryset), chosen)
 
 
-def test_knows_no_instances_of_another_model():
-    with pytest.raises(ConfigurationError, match=r"queryset of testapp\.Document"):
-        owned_by(Document.objects.all(), model=KeyedDocument)
+def test_queryset_of_another_model_is_refused():
+    with pytest.raises(ConfigurationError, match=r"a queryset of testapp\.KeyedDocument, not of"):
+        content_object_in(Document.objects.all(), model=KeyedDocument)
 
 
-def test_has_no_field_of_another_model():
+def test_unknown_field_is_refused():
     with pytest.raises(ConfigurationError, match=r"testapp\.Document has no field 'scan'"):
-        owned_by(Document.objects.all(), "scan")
+        content_object_in(Document.objects.all(), "scan")
+
+
+def test_former_name():
+    assert owned_by is content_object_in
