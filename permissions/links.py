@@ -350,7 +350,7 @@ class HasValidSignature(FilePermission):
     """
 
     #: the actions that accept links
-    actions: Collection[str] = ("authorize", "download", "remove")
+    actions: Collection[str] = ("authorize", "destroy", "download")
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject

@@ -1,1 +1,1 @@
-"""The download endpoint: a DRF viewset that asks permissions and lets a server deliver."""
+"""The endpoint of files: a DRF viewset that checks permissions and delivers files."""

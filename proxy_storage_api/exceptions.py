@@ -1,15 +1,15 @@
-"""Refusals that DRF has no class for."""
+"""HTTP errors that Django REST framework has no class for."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-#: the value of the header Retry-After where the meta backend does not answer, in seconds
+#: The header ``Retry-After`` of a response with status 503, in seconds.
 RETRY_AFTER = 5
 
 
 class MetaBackendDoesNotAnswer(APIException):
-    """503: the meta backend does not answer now, or the record is locked by another delete.
+    """503: a meta backend is not available, or the record is locked by another delete.
 
     Source: RFC 9110 section 15.6.4. DRF makes the header ``Retry-After`` of ``wait``.
     """
@@ -21,7 +21,7 @@ class MetaBackendDoesNotAnswer(APIException):
 
 
 class LengthRequired(APIException):
-    """411: an upload without ``Content-Length``, as chunked bodies are.
+    """411: an upload has no ``Content-Length``, because its body is chunked.
 
     Source: RFC 9110 section 15.5.12.
     """
@@ -32,7 +32,7 @@ class LengthRequired(APIException):
 
 
 class StorageFull(APIException):
-    """507: the disk is full, or the quota is used up.
+    """507: the disk is full, or the quota is exhausted.
 
     Source: RFC 4918 section 11.5.
     """
@@ -43,18 +43,18 @@ class StorageFull(APIException):
 
 
 class PreconditionFailed(APIException):
-    """412: the file is not the one that the client wants to change.
+    """412: the file is not of the version that the client wants to change.
 
     Source: RFC 9110 section 15.5.13.
     """
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = _("The file is not of the version that was asked for.")
+    default_detail = _("The file is not of the requested version.")
     default_code = "precondition_failed"
 
 
 class LinkExpired(APIException):
-    """403: the requester has a signed link to this file that was good until a while ago."""
+    """403: the requester has a signed link to this file, and it has expired."""
 
     status_code = status.HTTP_403_FORBIDDEN
     default_detail = _("This link has expired.")
@@ -62,7 +62,7 @@ class LinkExpired(APIException):
 
 
 class FileTooLarge(APIException):
-    """413: more bytes than ``UPLOAD_MAX_SIZE``.
+    """413: the file is larger than ``UPLOAD_MAX_SIZE``.
 
     Source: RFC 9110 section 15.5.14.
     """

@@ -1,4 +1,4 @@
-"""A serializer field for files that gives out signed links."""
+"""A serializer field for files whose value is a signed link."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from proxy_storage_permissions.links import get_signed_url
 
 
 class SignedFileField(serializers.FileField):
-    """A file as a link that opens it for a while, to whoever has the link.
+    """A file as a signed link, which opens it until the link expires.
 
-    Who may have the instance gets the link with it: that is for the view to decide. It is
-    ``null`` where there is no file, and where the file has another owner than this instance
-    and field, so that nobody gets a file by putting its path into a row. Absolute where the
-    request is in the context. Each link takes one query.
+    The view decides who may read the instance, and each of these requesters gets the link. The
+    value is ``null`` without a file, and if the file belongs to another instance or field: a path
+    that is written to a row must not give access to its file. The link is absolute if the context
+    has the request. Each link needs one query.
 
-    Written to, it is a ``FileField``.
+    As an input, the field is a ``FileField``.
 
     Args:
-        max_age: seconds that links are good for; by default, and at most, ``LINK_MAX_AGE``.
-        as_attachment: files are to be saved, also where they could be shown in place.
-        **kwargs: those of ``FileField``.
+        max_age: lifetime of the links in seconds; by default, and at most, ``LINK_MAX_AGE``.
+        as_attachment: whether browsers save the file instead of showing it.
+        **kwargs: the arguments of ``FileField``.
     """
 
     def __init__(
@@ -41,9 +41,10 @@ class SignedFileField(serializers.FileField):
         """Return a link to the file of an instance.
 
         Raises:
-            ConfigurationError: the files of this field name no owner, or there is no endpoint.
+            ConfigurationError: the records of this field have no content object, or the project
+                has no endpoint.
         """
-        # what was uploaded and has not been saved has no link yet, as it has no URL
+        # A file that has been uploaded and not been saved has no URL yet.
         if not value or not isinstance(value, FieldFile):
             return None
         record = _get_own_record(value)
@@ -58,12 +59,12 @@ class SignedFileField(serializers.FileField):
 
 
 def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
-    """Return the record of a file, if it names the file's instance and field as its owner."""
+    """Return the record of a file if it belongs to the file's instance and field."""
     field: Any = file.field
     if not isinstance(field, ContentObjectFileFieldMixin):
         raise ConfigurationError(
-            f"SignedFileField gives links to files that know their owner, and those of {field} "
-            "do not. Make it a ProxyStorageFileField, or use DRF's FileField here."
+            f"SignedFileField needs a ProxyStorageFileField, and {field} is a "
+            f"{type(field).__name__}. Change the model field, or use DRF's FileField here."
         )
     if file.instance.pk is None:
         return None

@@ -44,7 +44,7 @@ class RecordFilter(BaseFilterBackend):
         Raises:
             ValidationError: 400, a parameter is unknown or has an invalid value.
         """
-        if getattr(view, "asks_for_one_file", False):
+        if getattr(view, "checks_record", False):
             return queryset
         check_parameters(request, view)
         given = RecordFilterSerializer(data=request.query_params)

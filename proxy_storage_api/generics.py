@@ -1,29 +1,31 @@
-"""Who may do what with which file: the part that all requests have in common."""
+"""The base of the viewset: find a record, check the permissions, open the transactions."""
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, cached_property
 from itertools import dropwhile, islice
 from typing import Any, NoReturn
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.models import Q
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
-    MethodNotAllowed,
     NotAuthenticated,
     NotFound,
     ParseError,
     ValidationError,
 )
-from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
 from proxy_storage.endpoint import RequestedEndpoint, remember_endpoint
 from proxy_storage.exceptions import (
@@ -35,102 +37,116 @@ from proxy_storage.exceptions import (
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.orm import is_schema_error
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage.registry import (
-    get_meta_backends,
-    get_proxy_storage,
-    get_proxy_storage_names,
-)
-from proxy_storage_api.caching import refuse_cached_actions
+from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage_api.exceptions import LinkExpired, MetaBackendDoesNotAnswer
+from proxy_storage_api.filters import RecordFilter, apply_filter
 from proxy_storage_api.hidden import count_queries, run_queries_of_refusal
-from proxy_storage_api.negotiation import FileContentNegotiation, ShallowParser
+from proxy_storage_api.negotiation import FileContentNegotiation
 from proxy_storage_api.settings import api_settings, get_permission_classes
-from proxy_storage_api.transactions import RequestTransactionMixin
-from proxy_storage_permissions import DenyAll, evaluate
-from proxy_storage_permissions.base import is_refusal
+from proxy_storage_api.signals import file_refused
+from proxy_storage_permissions import DenyAll, evaluate, get_readable
+from proxy_storage_permissions.base import StandInView, is_refusal
 from proxy_storage_permissions.links import is_marked_as_expired
+from proxy_storage_permissions.ownership import is_logged_in
+from proxy_storage_permissions.settings import READING
 
 logger = logging.getLogger("proxy_storage_api")
 
-#: Cache-Control of records, lists, links and refusals: they are for one user, at one moment
+#: ``Cache-Control`` of records, lists, links and refusals: they are for one user, at one moment.
 NOT_STORED = "private, no-store"
 
-# Errors of a rule, beside refusals, after which another request may succeed.
-_PASSED_ON = (APIException, MetaBackendUnavailable, OperationalError, InterfaceError)
+#: The actions that are about one file. Their permissions are checked for its record.
+ONE_FILE_ACTIONS = ("authorize", "destroy", "download", "link", "retrieve")
+#: All actions of the endpoint.
+ACTIONS = ("create", "list", *ONE_FILE_ACTIONS)
+# The attribute and the setting with the permission classes of an action.
+PERMISSIONS = {
+    "create": ("upload_permission_classes", "UPLOAD_PERMISSION_CLASSES"),
+    "destroy": ("delete_permission_classes", "DELETE_PERMISSION_CLASSES"),
+}
+READ_PERMISSIONS = ("permission_classes", READING)
+
+# The same request may succeed after one of these errors, unless it is a refusal.
+_TEMPORARY_ERRORS = (APIException, MetaBackendUnavailable, OperationalError, InterfaceError)
+# Modules of decorators that cache the response of a method.
+_CACHING_MODULES = ("rest_framework_extensions.cache.decorators",)
 
 
-class FileAccess(RequestTransactionMixin):
-    """Find the record of a file, and let the permissions decide.
+class GenericFileViewSet(GenericViewSet[Any]):
+    """The part of the viewset that all actions share.
 
-    Authentication, throttles, renderers, versioning and the exception handler are the
-    project's own.
+    Authentication, throttles, renderers, versioning and the exception handler are those of the
+    project.
+
+    ``file_refused`` is sent after the transactions of ``ATOMIC_REQUESTS``. Django REST framework
+    rolls them back when it answers with an error, and rows that a receiver has written inside of
+    them would be lost. So Django does not open them for this view: `dispatch` does.
 
     Raises:
-        ConfigurationError: an action of a subclass is cached by drf-extensions.
+        ConfigurationError: drf-extensions caches an action of a subclass.
+
+    Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
     """
 
     content_negotiation_class = FileContentNegotiation
-    #: who may read; None: those of the setting, looked up for each request
+    filter_backends: Sequence[Any] = (RecordFilter,)
+    #: The permissions to read files. ``None``: those of ``DEFAULT_PERMISSION_CLASSES``.
     permission_classes: Sequence[Any] | None = None  # type: ignore[assignment]  # DRF has no None
-    #: where to look for a path, in this order; None: all those of registered storages
+    #: The permissions to upload. ``None``: those of ``UPLOAD_PERMISSION_CLASSES``.
+    upload_permission_classes: Any = None
+    #: The permissions to delete. ``None``: those of ``DELETE_PERMISSION_CLASSES``.
+    delete_permission_classes: Any = None
+    #: Where to look for a path, in this order. ``None``: those of all registered proxy storages.
     meta_backends: Sequence[MetaBackendBase] | None = None
-    #: the query parameter that has the path
+    #: The query parameter with the path.
     path_parameter = "path"
-    #: the one that may name the proxy storage, where a path alone is ambiguous
+    #: The query parameter with the name of the proxy storage, if the path alone is ambiguous.
     storage_parameter = "storage"
-    #: actions that call `get_object` or `get_permitted`, so that the permissions see a record
-    one_file_actions: Sequence[str] = ("authorize", "download", "link", "record", "remove")
+    #: Actions that call `get_object`, so that the permissions are checked for a record.
+    one_file_actions: Sequence[str] = ONE_FILE_ACTIONS
 
-    # Path and proxy storage of the record, where they are not in the query.
+    # The path and the proxy storage of the requested record, if they are not in the query.
     _lookup: tuple[str, str | None] | None = None
-    # Those of the record that is looked for at the moment.
-    _sought: tuple[str, str | None] | None = None
-    # The reason why the requester is not logged in, although the request tries to.
+    # Those of the record that `find_record` looks up.
+    _searched: tuple[str, str | None] | None = None
+    # The error of an authentication that has failed, for a request that may not need one.
     _failed_authentication: AuthenticationFailed | NotAuthenticated | None = None
+    # Whether permissions are being evaluated.
     _is_deciding = False
+    # The arguments of `file_refused` for the end of `dispatch`; None outside of it.
+    _refusals: list[dict[str, Any]] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        refuse_cached_actions(cls, ("list", "create", *cls.one_file_actions))
+        _refuse_cached_actions(cls, (*ACTIONS, *cls.one_file_actions))
 
-    @property
-    def asks_for_one_file(self) -> bool:
-        """Whether the permissions will see a record, not only the request."""
-        return self.action in self.one_file_actions
+    @classmethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """Return the view. Django opens no transaction for it."""
+        view = super().as_view(actions, **initkwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
 
-    def get_permissions(self) -> list[BasePermission]:
-        """Return the permissions of the class, or those of the setting."""
-        return self.make_permissions(self.permission_classes, "DEFAULT_PERMISSION_CLASSES")
+    # A request, from its start to its response.
 
-    def make_permissions(self, classes: Sequence[Any] | None, key: str) -> list[BasePermission]:
-        """Return permissions of these classes, or of those that a setting names.
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request inside the transactions of ``ATOMIC_REQUESTS``.
 
-        An empty list says of nobody that they may, so it counts as none. Where the setting
-        has none either, nobody may.
+        URLs in the answer have the arguments of the request's own URL.
         """
-        return [permission() for permission in classes or get_permission_classes(key) or [DenyAll]]
-
-    def is_action_enabled(self, name: str) -> bool:
-        """Tell whether an action is switched on."""
-        return True
-
-    @property
-    def allowed_methods(self) -> list[str]:
-        """Return the methods that are switched on."""
-        return [
-            method
-            for method in super().allowed_methods
-            if self.is_action_enabled(self.action_map.get(method.lower(), ""))
-        ]
-
-    def get_parsers(self) -> list[BaseParser]:
-        """Return the parsers of the project; a body that is nested too deeply is 400."""
-        return [ShallowParser(parser) for parser in super().get_parsers()]
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Answer a request; URLs in the answer have the arguments of its own URL."""
         with remember_endpoint(self._get_requested_endpoint(request)):
-            return super().dispatch(request, *args, **kwargs)
+            self._refusals = []
+            try:
+                with ExitStack() as transactions:
+                    for alias, options in connections.settings.items():
+                        if options["ATOMIC_REQUESTS"]:
+                            transactions.enter_context(transaction.atomic(using=alias))
+                    return super().dispatch(request, *args, **kwargs)
+            finally:
+                refusals, self._refusals = self._refusals, None
+                for refusal in refusals:
+                    file_refused.send_robust(type(self), **refusal)
 
     def _get_requested_endpoint(self, request: Any) -> RequestedEndpoint | None:
         match = getattr(request, "resolver_match", None)
@@ -141,34 +157,40 @@ class FileAccess(RequestTransactionMixin):
             name = f"{self.basename}-list"
         elif name in _get_action_url_names(type(self)):
             name = "files"
-        kwargs = {key: value for key, value in match.kwargs.items() if key != "format"}
+        kwargs = dict(match.kwargs)
+        kwargs.pop("format", None)
         return RequestedEndpoint(":".join([*match.namespaces, name]), kwargs, match.args)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse methods that do not exist or are switched off before anything is read.
+    @cached_property
+    def allowed_methods(self) -> list[str]:
+        """The methods whose action is not disabled."""
+        disabled = self.disabled_actions
+        return [
+            method
+            for method in super().allowed_methods
+            if self.action_map.get(method.lower()) not in disabled
+        ]
 
-        Raises:
-            MethodNotAllowed: 405.
-        """
-        method = str(request.method).lower()
-        # DRF chooses the renderer of the refusal by it.
-        self.format_kwarg = self.get_format_suffix(**kwargs)
-        is_known = method in self.http_method_names and hasattr(self, method)
-        if not is_known or (self.action and not self.is_action_enabled(self.action)):
-            raise MethodNotAllowed(str(request.method))
-        super().initial(request, *args, **kwargs)
+    @cached_property
+    def disabled_actions(self) -> list[str]:
+        """The actions that neither the class nor the settings give permission classes for."""
+        return [
+            action
+            for action, (attribute, setting) in PERMISSIONS.items()
+            if not getattr(self, attribute) and get_permission_classes(setting) is None
+        ]
 
     def perform_authentication(self, request: Request) -> None:
-        """Authenticate the requester. A failed log-in is ignored for requests that need none.
+        """Authenticate the requester. Ignore a failure if the request may not need it.
 
-        A browser sends the cookie of a log-in that has ended with a signed link as well. The
-        requester then is anonymous; a refusal has the error of the log-in. Lists and uploads are
-        refused at once: a client would take a list of public files for the complete list.
+        A browser sends the cookie of an expired session with a signed link as well. The
+        requester is anonymous then, and a refusal has the error of the authentication. Lists and
+        uploads are refused at once: a client would take a list of public files for a complete one.
         """
         try:
             super().perform_authentication(request)
         except (AuthenticationFailed, NotAuthenticated) as error:
-            if not self.asks_for_one_file and self.action != "metadata":
+            if not self.checks_record and self.action != "metadata":
                 raise
             self._failed_authentication = error
         except SuspiciousOperation:
@@ -178,29 +200,27 @@ class FileAccess(RequestTransactionMixin):
             raise
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer 503 where a meta backend or a database does not answer.
+        """Answer 503 if a meta backend or a database is not available.
 
-        What Django refuses to read is 400. Otherwise Django would answer it, and caches could
-        keep that answer.
+        If Django refuses to parse the request, the answer is 400. Django's own answer would lack
+        ``Cache-Control``, so that caches could store it.
         """
+        translated: APIException | None = None
         if isinstance(exc, SuspiciousOperation):
             _log_as_django(exc, self.request)
-            malformed = ParseError()
-            malformed.__cause__ = exc
-            exc = malformed
-        is_unavailable = isinstance(exc, MetaBackendUnavailable) or (
+            translated = ParseError()
+        elif isinstance(exc, MetaBackendUnavailable) or (
             isinstance(exc, OperationalError | InterfaceError) and not is_schema_error(exc)
-        )
-        if is_unavailable:
-            unavailable = MetaBackendDoesNotAnswer()
-            unavailable.__cause__ = exc
-            exc = unavailable
-        return super().handle_exception(exc)
+        ):
+            translated = MetaBackendDoesNotAnswer()
+        if translated is not None:
+            translated.__cause__ = exc
+        return super().handle_exception(translated or exc)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Keep caches from giving one user the answer to another.
+        """Forbid shared caches to store the response, unless it has a ``Cache-Control``.
 
-        A file's answer has a Cache-Control of its own, and its bytes do not depend on ``Accept``.
+        A file does not depend on ``Accept``, so its response does not vary by it.
 
         Source: RFC 9111 sections 3.5 and 5.2.2, RFC 9110 section 12.5.5.
         """
@@ -210,44 +230,52 @@ class FileAccess(RequestTransactionMixin):
         response.headers.setdefault("Cache-Control", NOT_STORED)
         return response
 
-    def _decide(
-        self, permission: Any, request: Request, obj: MetaBackendObject | None = None
-    ) -> bool | None:
-        with self._deciding():
-            return evaluate(permission, request, self, obj)
+    # Permissions.
 
-    @contextmanager
-    def _deciding(self) -> Iterator[None]:
-        was_deciding, self._is_deciding = self._is_deciding, True
-        try:
-            yield
-        finally:
-            self._is_deciding = was_deciding
+    @property
+    def checks_record(self) -> bool:
+        """Whether the permissions are checked for a record, not only for the request."""
+        return self.action in self.one_file_actions
+
+    #: The name of `checks_record` in earlier versions.
+    asks_for_one_file = checks_record
+
+    def get_permissions(self) -> list[BasePermission]:
+        """Return the permissions of the action: those of the class, or those of the setting.
+
+        An empty list counts as a missing one. Without permissions, all requests are denied.
+        """
+        attribute, setting = PERMISSIONS.get(self.action, READ_PERMISSIONS)
+        classes = getattr(self, attribute) or get_permission_classes(setting) or [DenyAll]
+        return [permission() for permission in classes]
 
     def check_permissions(self, request: Request) -> None:
-        """Refuse what no record could allow, before one is looked for."""
-        described = self.get_described_action(request)
-        if described != self.action:
-            with self._acting_as(described):
+        """Refuse requests that are denied for all records before a record is looked up."""
+        if self.action == "metadata" and request.method != "OPTIONS":
+            with self._acting_as(self.get_described_action(request)):
                 self.check_permissions(request)
             return
         for permission in self.get_permissions():
             try:
-                answer = self._decide(permission, request)
+                answer = self._evaluate(evaluate, permission, request, self)
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
-            # A list selects the records that are allowed, and OPTIONS does not show records. Any
-            # other action without a record must not be allowed by a rule about records.
-            is_open = self.asks_for_one_file or self.action in ("list", "metadata")
+            # A list selects the permitted records, and OPTIONS does not show records. For any
+            # other action without a record, a permission that depends on records denies.
+            is_open = self.checks_record or self.action in ("list", "metadata")
             if answer is False or (answer is None and not is_open):
                 self._deny(request, permission)
+        if self.action == "list" and not (
+            api_settings.ANONYMOUS_LISTS or is_logged_in(request.user)
+        ):
+            self.permission_denied(request)
 
     def get_described_action(self, request: Request) -> str | None:
         """Return the action of a request, or the one that the answer to OPTIONS describes.
 
-        That answer describes the bodies of other methods that are allowed. Django REST framework
-        asks the view for each of them with a request of that method.
+        That answer describes the bodies of the other permitted methods. For each of them, Django
+        REST framework calls the view with a request of that method.
         """
         if self.action == "metadata" and request.method != "OPTIONS":
             return self.action_map.get(str(request.method).lower())
@@ -255,86 +283,109 @@ class FileAccess(RequestTransactionMixin):
 
     @contextmanager
     def _acting_as(self, action: Any) -> Iterator[None]:
-        self.action, action_asked_for = action, self.action
+        self.action, requested_action = action, self.action
         try:
             yield
         finally:
-            self.action = action_asked_for
+            self.action = requested_action
 
     def check_object_permissions(self, request: Request, obj: MetaBackendObject) -> None:
-        """Let every permission decide by the record."""
+        """Check all permissions for a record."""
         try:
             with count_queries() if api_settings.HIDE_FORBIDDEN else nullcontext() as queries:
                 permission = self._find_refusing(obj)
         except Exception as error:
             if is_refusal(error):
-                self._tell_of_refusal(obj)
+                self._report_refusal(obj)
             raise
         if permission is None:
             return
-        self._tell_of_refusal(obj)
+        self._report_refusal(obj)
         if queries is None:
             self._deny(request, permission)
-        self._look_on(obj)
+        self._query_other_meta_backends(obj)
         if not queries.count:
-            run_queries_of_refusal(obj["path"], self._may_have_phantom)
+            run_queries_of_refusal(obj["path"], self._is_missing_file_permitted)
         raise NotFound
 
-    def _tell_of_refusal(self, record: MetaBackendObject) -> None:
-        # a project may have no user for those who are not logged in
-        who = getattr(self.request.user, "pk", None)
-        logger.warning("%s of %r was refused to %r.", self.action, record["path"], who)
-        self.report_refusal(record)
+    def has_access(self, record: MetaBackendObject) -> bool:
+        """Return whether all permissions allow a file. A refusal does not send `file_refused`."""
+        try:
+            return self._find_refusing(record) is None
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return False
 
     def _find_refusing(self, record: MetaBackendObject) -> Any:
-        """Return the first permission that does not allow a file."""
+        """Return the first permission that does not allow a file, or ``None``."""
         for permission in self.get_permissions():
             try:
-                if self._decide(permission, self.request, record) is not True:
+                if self._evaluate(evaluate, permission, self.request, self, record) is not True:
                     return permission
             except RuleError as error:
                 self._log_rule_error(error)
                 return permission
             except Exception as error:
-                # Its status would tell that the file exists.
+                # The status of this error would reveal that the file exists.
                 if not api_settings.HIDE_FORBIDDEN:
                     raise
                 if not is_refusal(error):
-                    if isinstance(error, _PASSED_ON):
+                    if isinstance(error, _TEMPORARY_ERRORS):
                         raise
-                    logger.exception("A rule failed for %r, so it is refused.", record["path"])
+                    logger.exception("A permission failed for %r. Access denied.", record["path"])
                 return permission
         return None
+
+    def _is_missing_file_permitted(self, missing: MetaBackendObject) -> bool:
+        try:
+            return all(
+                self._evaluate(evaluate, permission, self.request, self, missing) is True
+                for permission in self.get_permissions()
+            )
+        except Exception as error:
+            # A permission of the project may fail for a record that does not exist.
+            if isinstance(error, _TEMPORARY_ERRORS) and not is_refusal(error):
+                raise
+            return False
+
+    def _evaluate(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that evaluates permissions: they must not call `get_queryset`."""
+        was_deciding, self._is_deciding = self._is_deciding, True
+        try:
+            return function(*args)
+        finally:
+            self._is_deciding = was_deciding
 
     def _log_rule_error(self, error: RuleError) -> None:
         if str(error) not in self._logged:
             self._logged.add(str(error))
-            logger.error("A rule cannot decide, so it denies. %s", error)
+            logger.error("A permission cannot decide. Access denied. %s", error)
 
     @cached_property
     def _logged(self) -> set[str]:
         return set()
 
-    def _look_on(self, record: MetaBackendObject) -> None:
-        """Look for the path in the further meta backends, as for a path that none has."""
-        if self._sought is None or self.narrows_records():
+    def _report_refusal(self, record: MetaBackendObject) -> None:
+        """Log a refusal, and send ``file_refused`` after the transactions of the request."""
+        # A project may have no user for anonymous requests.
+        user_key = getattr(self.request.user, "pk", None)
+        logger.warning("%s of %r was refused to %r.", self.action, record["path"], user_key)
+        refusal = {"request": self.request, "record": record, "action": self.action}
+        if self._refusals is None:
+            file_refused.send_robust(type(self), **refusal)
+        else:
+            self._refusals.append(refusal)
+
+    def _query_other_meta_backends(self, record: MetaBackendObject) -> None:
+        """Look up the path of a forbidden file as often as a path without a file."""
+        if self._searched is None or self.narrows_records():
             return
-        meta_backends = self._get_meta_backends_of(self._sought[1])
+        meta_backends = self._get_meta_backends_of(self._searched[1])
         rest = dropwhile(lambda one: one != record.meta_backend, meta_backends)
         for meta_backend in islice(rest, 1, None):
             with suppress(MetaBackendObjectDoesNotExist):
                 meta_backend.get(record["path"])
-
-    def _may_have_phantom(self, phantom: MetaBackendObject) -> bool:
-        try:
-            return all(
-                self._decide(one, self.request, phantom) is True for one in self.get_permissions()
-            )
-        except Exception as error:
-            # A rule of the project may fail for a record that does not exist.
-            if isinstance(error, _PASSED_ON) and not is_refusal(error):
-                raise
-            return False
 
     def _deny(self, request: Request, permission: Any) -> NoReturn:
         if is_marked_as_expired(request):
@@ -344,70 +395,50 @@ class FileAccess(RequestTransactionMixin):
         message, code = getattr(permission, "message", None), getattr(permission, "code", None)
         self.permission_denied(request, message=message, code=code)
 
+    # Records.
+
     def get_object(self) -> MetaBackendObject:
-        """Return the record that the request is about, once the requester may have it.
+        """Return the requested record if the permissions allow it.
 
         Raises:
-            ValidationError: 400, the request names no path.
-            NotFound: 404, there is no record of the path.
+            ValidationError: 400, the query has no path.
+            NotFound: 404, no record has the path, or its storage is not configured any more.
             NotAuthenticated, PermissionDenied: 401 or 403, as DRF decides.
         """
-        path, storage_name = self.get_lookup()
-        return self.get_permitted(path, storage_name)
-
-    def get_lookup(self) -> tuple[str, str | None]:
-        """Return the path that the request is about, and the name of the proxy storage if any.
-
-        Raises:
-            ValidationError: 400, the request names no path.
-        """
-        if self._lookup is not None:
-            return self._lookup
-        path = self.request.query_params.get(self.path_parameter)
+        query = self.request.query_params
+        path, proxy_storage_name = self._lookup or (
+            query.get(self.path_parameter),
+            query.get(self.storage_parameter),
+        )
         if path is None:
             raise ValidationError({self.path_parameter: ["This query parameter is required."]})
-        return path, self.request.query_params.get(self.storage_parameter)
-
-    def get_permitted(self, path: str, proxy_storage_name: str | None = None) -> MetaBackendObject:
-        """Return the record of a path, once the requester may have it.
-
-        Args:
-            path: the path.
-            proxy_storage_name: only a record of this proxy storage will do.
-
-        Raises:
-            NotFound: 404, there is no record of the path, or it names a storage that does not
-                exist.
-            NotAuthenticated, PermissionDenied: 401 or 403, as DRF decides.
-        """
-        self._sought = (path, proxy_storage_name)
         try:
             record = self.find_record(path, proxy_storage_name)
         except NotFound:
             if api_settings.HIDE_FORBIDDEN:
-                run_queries_of_refusal(path, self._may_have_phantom)
+                run_queries_of_refusal(path, self._is_missing_file_permitted)
             raise
         self.check_object_permissions(self.request, record)
-        # The record itself can be shown without its storage.
-        if self.action != "record":
+        # The record can be shown without its storage.
+        if self.action != "retrieve":
             _require_storage(record)
         return record
 
     def find_record(self, path: str, proxy_storage_name: str | None = None) -> MetaBackendObject:
         """Return the record of a path from the first meta backend that has it.
 
-        Where a subclass narrows the records by `get_queryset`, ``filter_backends`` or
-        `filter_queryset`, it is one of those.
+        If a subclass narrows the records by `get_queryset`, ``filter_backends`` or
+        `filter_queryset`, other records are not found. The permissions are not checked.
 
         Args:
             path: the path.
-            proxy_storage_name: only a record of this proxy storage will do.
+            proxy_storage_name: ``None``, or the only proxy storage whose record is returned.
 
         Raises:
-            NotFound: there is none.
-            MetaBackendUnavailable: 503, a meta backend does not answer.
+            NotFound: no record has the path.
+            MetaBackendUnavailable: a meta backend is not available.
         """
-        self._sought = (path, proxy_storage_name)
+        self._searched = path, proxy_storage_name
         for record in self._find_records(path, proxy_storage_name):
             if proxy_storage_name in (None, record["proxy_storage_name"]):
                 return record
@@ -416,35 +447,68 @@ class FileAccess(RequestTransactionMixin):
     def _find_records(
         self, path: str, proxy_storage_name: str | None
     ) -> Iterator[MetaBackendObject]:
-        if self.narrows_records():
-            yield from self._find_narrowed(path)
+        if not self.narrows_records():
+            for meta_backend in self._get_meta_backends_of(proxy_storage_name):
+                with suppress(MetaBackendObjectDoesNotExist):
+                    yield meta_backend.get(path)
             return
-        for meta_backend in self._get_meta_backends_of(proxy_storage_name):
-            with suppress(MetaBackendObjectDoesNotExist):
-                yield meta_backend.get(path)
-
-    def _find_narrowed(self, path: str) -> Iterator[MetaBackendObject]:
         records = self.filter_queryset(self.get_queryset())
         if isinstance(records, RecordSet):
             records = records.filter(path=path)
         for record in records:
             if not isinstance(record, MetaBackendObject):
                 raise ConfigurationError(
-                    f"{type(self).__qualname__}.get_queryset() must give records, as the RecordSet "
-                    f"of super().get_queryset() does, not {type(record).__name__}."
+                    f"{type(self).__qualname__}.get_queryset() must return records, not "
+                    f"{type(record).__name__}. Return the RecordSet of super().get_queryset(), or "
+                    "a part of it."
                 )
             if record["path"] == path:
                 yield record
 
     def narrows_records(self) -> bool:
-        """Tell whether a subclass gives access to a part of the records only.
+        """Return whether a subclass gives access to a part of the records only."""
+        cls = GenericFileViewSet
+        return (
+            any(backend is not RecordFilter for backend in self.filter_backends)
+            or getattr(self.get_queryset, "__func__", None) is not cls.get_queryset
+            or getattr(self.filter_queryset, "__func__", None) is not cls.filter_queryset
+        )
 
-        A `FileAccess` without lists does not.
+    def get_queryset(self) -> Any:
+        """Return the records that the requester may read.
+
+        The filters of the permissions select them. A permission without a filter is checked for
+        each record. If the request is about one file, these are the records of its path, and the
+        permissions are checked afterwards.
+
+        Raises:
+            ConfigurationError: the class has a ``queryset``.
+            RuleError: a permission class calls this method, as DRF's model permissions do.
         """
-        return False
+        if getattr(self, "queryset", None) is not None:
+            raise ConfigurationError(
+                f"{type(self).__qualname__}.queryset is not used. Override get_queryset() instead, "
+                "and narrow down super().get_queryset() by filter()."
+            )
+        if self._is_deciding:
+            StandInView().get_queryset()
+        if self.checks_record:
+            if self._searched is None:
+                return RecordSet(self.get_meta_backends())
+            path, proxy_storage_name = self._searched
+            return RecordSet(self._get_meta_backends_of(proxy_storage_name), Q(path=path))
+        readable = self._evaluate(get_readable, self.get_permissions(), self.request, self)
+        check = None if readable.is_exact else self.has_access
+        return RecordSet(self.get_meta_backends(), readable.condition, check=check)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Apply the filter backends, also those that need a queryset of Django."""
+        for backend in self.filter_backends:
+            queryset = apply_filter(backend(), self.request, queryset, self)
+        return queryset
 
     def get_meta_backends(self) -> Sequence[MetaBackendBase]:
-        """Return the meta backends to look for a path in."""
+        """Return the meta backends in which records are looked up."""
         return get_meta_backends() if self.meta_backends is None else self.meta_backends
 
     def _get_meta_backends_of(self, proxy_storage_name: str | None) -> Sequence[MetaBackendBase]:
@@ -456,43 +520,49 @@ class FileAccess(RequestTransactionMixin):
         only = get_proxy_storage(proxy_storage_name).meta_backend
         return [meta_backend for meta_backend in meta_backends if meta_backend == only]
 
-    def has_access(self, record: MetaBackendObject) -> bool:
-        """Return whether all permissions allow a file. A refusal does not send `file_refused`."""
-        try:
-            return self._find_refusing(record) is None
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            return False
+
+def _refuse_cached_actions(cls: type, names: Iterable[str]) -> None:
+    """Raise ConfigurationError if drf-extensions caches one of these actions.
+
+    Its keys do not distinguish requesters, and responses with files cannot be stored.
+
+    Source: https://chibisov.github.io/drf-extensions/docs/#caching
+    """
+    for name in names:
+        function = getattr(cls, name, None)
+        while function is not None:
+            module = getattr(function, "__globals__", {}).get("__name__")
+            if inspect.isfunction(function) and module in _CACHING_MODULES:
+                raise ConfigurationError(
+                    f"{cls.__qualname__}.{name} is cached by drf-extensions, whose keys do not "
+                    "distinguish requesters: a user would get files and records of another one. "
+                    "Remove cache_response or CacheResponseMixin from this class."
+                )
+            function = getattr(function, "__wrapped__", None)
 
 
 @cache
-def _get_action_url_names(cls: type[FileAccess]) -> frozenset[str]:
+def _get_action_url_names(cls: type[GenericFileViewSet]) -> frozenset[str]:
     actions: list[Any] = cls.get_extra_actions()
     return frozenset(action.url_name for action in actions)
 
 
 def _log_as_django(error: SuspiciousOperation, request: Request) -> None:
-    """Write an error to the log of security, as Django does where it answers by itself."""
+    """Log an error as Django's own handler does, which is not reached."""
     security_logger = logging.getLogger(f"django.security.{type(error).__name__}")
     security_logger.error(str(error), extra={"status_code": 400, "request": request._request})
 
 
 def _require_storage(record: MetaBackendObject) -> None:
-    """Make sure that the storages of a record exist.
-
-    Raises:
-        NotFound: 404, the record names a storage that the settings do not have any more.
-    """
+    """Raise NotFound if the settings do not have the storages of a record any more."""
     name = record["proxy_storage_name"]
-    reason = f"no proxy storage is registered as {name!r}"
+    reason = f"No proxy storage is registered as {name!r}."
     if name in get_proxy_storage_names():
-        storage = get_proxy_storage(name)
         try:
-            storage.get_original_storage(record)
+            get_proxy_storage(name).get_original_storage(record)
         except ConfigurationError as error:
             reason = str(error)
         else:
             return
-    logger.error("The file %r cannot be found: %s.", record["path"], reason.removesuffix("."))
+    logger.error("The file %r cannot be delivered. %s", record["path"], reason)
     raise NotFound

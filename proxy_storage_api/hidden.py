@@ -1,7 +1,8 @@
-"""Records of files that do not exist.
+"""The queries of a forbidden file, for a missing one.
 
-With ``HIDE_FORBIDDEN`` the answers for a forbidden file and for a missing one do not differ, also
-in their number of queries. So the permissions are checked for a record that does not exist, too.
+With ``HIDE_FORBIDDEN``, the responses for a forbidden file and for a missing one are equal. The
+number of queries must be equal as well, because their duration could reveal whether a file exists.
+So the permissions are also checked for records that do not exist.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from proxy_storage.scopes import get_scope
 def run_queries_of_refusal(path: str, has_access: Callable[[MetaBackendObject], bool]) -> None:
     """Run the permission queries of a forbidden file for a missing one.
 
-    Rules that make no query reveal nothing. So the first record is taken for which they make
-    one, and refuse the requester.
+    The number of queries then does not reveal whether a file exists. Permissions that make no
+    query reveal nothing, so this ends with the first record for which they make a query and deny.
 
     Args:
         path: the path of the request.
-        has_access: asks the permissions.
+        has_access: a function that checks the permissions for a record.
     """
-    for phantom in get_missing_records(path):
+    for record in get_missing_records(path):
         with count_queries() as queries:
-            is_allowed = has_access(phantom)
+            is_allowed = has_access(record)
         if queries.count and not is_allowed:
             return
 
 
 class QueryCounter:
-    """Counts queries, as a wrapper of a connection's ``execute``.
+    """A counter of queries, used as an execute wrapper of database connections.
 
     Source: https://docs.djangoproject.com/en/stable/topics/db/instrumentation/
     """
@@ -51,14 +52,14 @@ class QueryCounter:
         self.count = 0
 
     def __call__(self, execute: Any, *args: Any) -> Any:
-        """Count one, and run it."""
+        """Count and run a query."""
         self.count += 1
         return execute(*args)
 
 
 @contextmanager
 def count_queries() -> Iterator[QueryCounter]:
-    """Count the queries of all databases that are connected."""
+    """Count the queries of all open database connections."""
     queries = QueryCounter()
     with ExitStack() as stack:
         for connection in connections.all(initialized_only=True):
@@ -67,10 +68,10 @@ def count_queries() -> Iterator[QueryCounter]:
 
 
 def get_missing_records(path: str) -> Iterator[MetaBackendObject]:
-    """Give out a record for each file field of the project, with an owner that does not exist.
+    """Yield a record for each file field of the project, with a content object that does not exist.
 
-    It has every key that records of the field have, so that permissions do the same work for it
-    as for a file of that field.
+    It has all keys that records of the field have, so that permissions run the same queries as for
+    a file of that field.
 
     Args:
         path: the path of the records.
@@ -78,16 +79,16 @@ def get_missing_records(path: str) -> Iterator[MetaBackendObject]:
     for model in get_content_object_models():
         for field in model._meta.local_fields:
             if isinstance(field, ContentObjectFileFieldMixin):
-                yield _make_phantom(path, model, field)
+                yield _make_record(path, model, field)
 
 
-def _make_phantom(path: str, model: Any, field: Any) -> MetaBackendObject:
+def _make_record(path: str, model: Any, field: Any) -> MetaBackendObject:
     meta_backend = getattr(field.storage, "meta_backend", None)
     try:
         name = get_proxy_storage_name(field.storage)
-    except ConfigurationError:  # A storage that only this field uses.
+    except ConfigurationError:  # The storage is not registered.
         name = ""
-    phantom = MetaBackendObject(
+    record = MetaBackendObject(
         {
             **({} if meta_backend is None else meta_backend.get_blank_values()),
             "path": path,
@@ -99,8 +100,8 @@ def _make_phantom(path: str, model: Any, field: Any) -> MetaBackendObject:
             "content_object_scope": get_scope(model, router.db_for_write(model), meta_backend),
         }
     )
-    phantom.meta_backend = meta_backend
-    return phantom
+    record.meta_backend = meta_backend
+    return record
 
 
 def _get_unused_key(primary_key: Any) -> Any:

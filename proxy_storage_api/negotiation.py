@@ -1,4 +1,4 @@
-"""Content negotiation for an endpoint whose answers are files."""
+"""Content negotiation and parsers of the endpoint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from rest_framework.request import Request
 
 
 class FileContentNegotiation(DefaultContentNegotiation):
-    """Choose a renderer for refusals, and never refuse because there is none.
+    """Choose the renderer of an error, and never answer 406.
 
-    The bytes of a file have the type they have, whatever ``Accept`` says: an ``<img>``
-    that asks for ``image/*`` gets the image, and where it may not, a refusal in the first
-    of the renderers instead of 406.
+    The MIME type of a file does not depend on ``Accept``. A request of an ``<img>`` for
+    ``image/*`` gets the image. An error is rendered by the first renderer if none is acceptable.
 
-    Source: RFC 9110 section 12.4.1 leaves a server free to disregard ``Accept``.
+    Source: RFC 9110 section 12.4.1 allows a server to disregard ``Accept``.
     """
 
     def select_renderer(
@@ -29,7 +28,7 @@ class FileContentNegotiation(DefaultContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer that fits, else the first."""
+        """Return the acceptable renderer, or else the first one."""
         renderers = list(renderers)
         try:
             choice: tuple[BaseRenderer, str]
@@ -40,12 +39,12 @@ class FileContentNegotiation(DefaultContentNegotiation):
 
 
 class ShallowParser(BaseParser):
-    """A parser of the project, for which a body that is nested too deeply is not valid.
+    """A wrapper of a parser that refuses a body with too many nested levels.
 
-    Python's parsers of JSON raise ``RecursionError`` for it.
+    Python's JSON parser raises ``RecursionError`` for such a body.
 
     Args:
-        parser: the parser.
+        parser: a parser of the project.
     """
 
     def __init__(self, parser: BaseParser) -> None:

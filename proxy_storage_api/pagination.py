@@ -1,4 +1,8 @@
-"""Pages of records."""
+"""Pages of records.
+
+The position of a page in a list is encrypted in its URL, because it may be that of a record which
+the requester is not permitted to see.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +24,12 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from proxy_storage.meta_backends.record_set import RecordSet
 
-# JOINED Positions in a list, as a text that the client can hand back and cannot read.
-#
-# The position is that of a record that the requester may not be allowed to know of.
-#
-
 SALT = "proxy_storage_api.pagination"
 NONCE_LENGTH = 16  # bytes
 
 
 def seal(position: Mapping[str, Any]) -> str:
-    """Return a position as an unreadable text, which is another one each time.
+    """Return a position as encrypted and signed text, which is different at each call.
 
     Args:
         position: keys with text, numbers, times or ``None``.
@@ -41,10 +40,10 @@ def seal(position: Mapping[str, Any]) -> str:
 
 
 def unseal(text: str) -> dict[str, Any] | None:
-    """Return the position of a text; times are given as text.
+    """Return the position of a text. Times are returned as text.
 
     Returns:
-        ``None`` for a text that `seal` has not made with the same ``SECRET_KEY``.
+        ``None`` if the text was not made by `seal` with the same ``SECRET_KEY``.
     """
     try:
         sealed = urlsafe_base64_decode(Signer(salt=SALT).unsign(text))
@@ -56,7 +55,7 @@ def unseal(text: str) -> dict[str, Any] | None:
 
 
 def _combine(nonce: bytes, data: bytes) -> bytes:
-    """Encrypt or decrypt data by a stream of bytes that only the key and the nonce give.
+    """Encrypt or decrypt data by a stream of bytes that depends on the key and the nonce.
 
     Source: FIPS 202 (SHAKE256, an extendable-output function); the text is signed afterwards.
     """
@@ -66,12 +65,12 @@ def _combine(nonce: bytes, data: bytes) -> bytes:
 
 
 PAGE_SIZE = 50
-# Parameters of paginators, and the value of each that stands for the first page.
+# Attributes of paginators with the name of a query parameter, and its value for the first page.
 _FIRST_PAGES = {"page_query_param": "1", "offset_query_param": "0", "cursor_query_param": ""}
 
 
 class RecordPagination(PageNumberPagination):
-    """Fifty records a page, where the project has no paginator of its own.
+    """The paginator for projects without a ``DEFAULT_PAGINATION_CLASS``: 50 records in a page.
 
     A list without pages would read all records.
     """
@@ -81,24 +80,24 @@ class RecordPagination(PageNumberPagination):
     max_page_size = 500
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Describe a page; without a total where records are decided on one by one."""
+        """Describe a page. ``count`` is ``null`` if permissions are checked for each record."""
         described: dict[str, Any] = super().get_paginated_response_schema(schema)
         described["properties"]["count"]["nullable"] = True
         return described
 
 
 class StepPagination(BasePagination):
-    """Pages of records that are decided on one by one: with the next page, and without a total.
+    """Pages of records whose permissions are checked one by one: with a next page, without a total.
 
-    A page ends when it is full, or when so many records have been decided on as one request may.
-    So it may have fewer records than its size, or none, although there is a next page.
+    A page ends when it is full, or when the permissions have been checked for ``limit`` records.
+    So it may have fewer records than its size, or none, and still have a next page.
 
     Args:
-        paginator: the paginator of the view, which has the size of a page.
-        limit: the number of records that are decided on for one page.
+        paginator: the paginator of the view, which sets the size of a page.
+        limit: the number of records for which permissions are checked for one page.
     """
 
-    #: the query parameter that has the position
+    #: The query parameter with the position.
     position_query_param = "position"
 
     def __init__(self, paginator: Any, limit: int) -> None:
@@ -110,8 +109,8 @@ class StepPagination(BasePagination):
         """Return the records of a page.
 
         Raises:
-            NotFound: 404, the position is not one that this list has given out, or the page is
-                given by its number.
+            NotFound: 404, the position is not one of this list, or the query has the number of a
+                page.
         """
         records: RecordSet = queryset
         for name, first in _FIRST_PAGES.items():
@@ -140,5 +139,5 @@ class StepPagination(BasePagination):
         return PAGE_SIZE
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return a page as DRF's paginator does, with ``null`` as the total."""
+        """Return a page in the form of DRF's paginators, with ``null`` as the total."""
         return Response({"count": None, "next": self.next_url, "previous": None, "results": data})

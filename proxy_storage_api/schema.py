@@ -1,8 +1,7 @@
-"""What drf-spectacular says of the endpoint; it is loaded only where that is in use.
+"""The OpenAPI description of the endpoint. It is imported only if drf-spectacular is installed.
 
-A file and a page of records are answers of one operation, as they are of one URL. What is
-switched off is left out. What a project says by ``extend_schema`` counts before what is
-said here.
+A file and a page of records have one URL, so OpenAPI describes them as one operation. Disabled
+actions are left out. ``extend_schema`` of a project overrides this description.
 
 Source: https://drf-spectacular.readthedocs.io/en/latest/blueprints.html
 """
@@ -32,6 +31,7 @@ from rest_framework.settings import api_settings as drf_settings
 from rest_framework.views import exception_handler
 
 from proxy_storage_api.filters import ORDERINGS, RecordFilter
+from proxy_storage_api.generics import ACTIONS
 from proxy_storage_api.serializers import (
     DISPOSITION_PARAMETER,
     DISPOSITIONS,
@@ -44,53 +44,53 @@ from proxy_storage_api.serializers import (
 )
 from proxy_storage_api.settings import api_settings
 
-# actions that find the file by the query, and those of them that follow links to it
-_BY_QUERY = ("authorize", "download", "list", "record", "remove")
-_BY_LINK = ("authorize", "download", "list", "remove")
+# Actions with the path of the file in the query, and those of them that accept signed links.
+_BY_QUERY = ("authorize", "destroy", "download", "list", "retrieve")
+_BY_LINK = ("authorize", "destroy", "download", "list")
 _DELIVERING = ("download", "list")
 
 _LINK_PARAMETERS = {
-    "expires": "Of a signed link: when it ends, in seconds since 1970.",
+    "expires": "Of a signed link: when it expires, in seconds since 1970.",
     "signature": "Of a signed link.",
-    "user": "Of a signed link: key of the only user that it is for.",
-    "method": "Of a signed link: what it is for, if not for GET.",
+    "user": "Of a signed link: primary key of the only user who can use it.",
+    "method": "Of a signed link: the HTTP method it is for, unless that is GET.",
 }
 _REQUEST_HEADERS = {
-    "Range": ("Which bytes are wanted.", "bytes=0-3"),
-    "If-Range": ("A part is wanted only of this version.", '"etag"'),
-    "If-None-Match": ("The file is wanted only if it is of another version.", '"etag"'),
+    "Range": ("The requested bytes.", "bytes=0-3"),
+    "If-Range": ("A part is requested only of this version.", '"etag"'),
+    "If-None-Match": ("The file is requested only if it is of another version.", '"etag"'),
     "If-Modified-Since": (
-        "The file is wanted only if it was changed after that.",
+        "The file is requested only if it was changed after this time.",
         "Mon, 01 Jan 2024 00:00:00 GMT",
     ),
 }
 _DELETE_HEADERS = {
     "If-Match": ("The file is deleted only if it is of this version.", '"etag"'),
     "If-Unmodified-Since": (
-        "The file is deleted only if it was not changed after that.",
+        "The file is deleted only if it was not changed after this time.",
         "Mon, 01 Jan 2024 00:00:00 GMT",
     ),
 }
-# of a file's answer: header -> the statuses that have it, and what it says
+# Headers of a file: the statuses that have the header, and its description.
 _FILE_HEADERS = {
-    "Accept-Ranges": ([200, 206], "`bytes`: parts can be asked for."),
+    "Accept-Ranges": ([200, 206], "`bytes`: parts can be requested."),
     "Cache-Control": (
         [200, 206, 302, 304],
-        "Of a file `private, no-cache`, unless the project lets browsers use a copy for a while; "
-        "of a page of records `private, no-store`.",
+        "For a file `private, no-cache`, unless the project allows browsers to cache it; "
+        "for a page of records `private, no-store`.",
     ),
-    "Content-Disposition": ([200, 206], "How to show the file, and what to save it as."),
-    "Content-Range": ([206, 416], "Which bytes come, and of how many."),
+    "Content-Disposition": ([200, 206], "Whether browsers show or save the file, and its name."),
+    "Content-Range": ([206, 416], "The bytes in this response, and the size of the file."),
     "Content-Security-Policy": (
         [200, 206, 302, 304, 412],
-        "What a browser may not do with the file.",
+        "Restrictions for browsers that show the file.",
     ),
     "ETag": ([200, 206, 304], "The version of the file."),
-    "Last-Modified": ([200, 206, 304], "When the file was changed."),
+    "Last-Modified": ([200, 206, 304], "The time of the last change."),
     "X-Content-Type-Options": ([200, 206, 302, 304, 412], "`nosniff`"),
-    "X-Frame-Options": ([200, 206, 302, 304, 412], "Which pages may embed the file."),
+    "X-Frame-Options": ([200, 206, 302, 304, 412], "The pages that may embed the file."),
 }
-# those that a web server has to hand on with the file
+# Headers that a web server must add to the file.
 _AUTHORIZE_HEADERS = (
     "Content-Disposition",
     "Content-Security-Policy",
@@ -100,7 +100,7 @@ _AUTHORIZE_HEADERS = (
 
 
 def get_parameters(view: Any) -> Iterator[Any]:
-    """Give out what an action of a `FileAccess` may be asked with.
+    """Yield the parameters of an action of a `GenericFileViewSet`.
 
     Args:
         view: the view, with its action.
@@ -114,7 +114,7 @@ def get_parameters(view: Any) -> Iterator[Any]:
     if view.action in _BY_QUERY:
         yield from _get_path_parameters(view)
     if view.action in _DELIVERING or view.action == "authorize":
-        text = "Whether the file is to be shown in place, where that is safe, or to be saved."
+        text = "Whether browsers show the file, if that is safe, or save it."
         yield OpenApiParameter(DISPOSITION_PARAMETER, enum=DISPOSITIONS, description=text)
     if view.action in _BY_LINK:
         for name, text in _LINK_PARAMETERS.items():
@@ -123,23 +123,23 @@ def get_parameters(view: Any) -> Iterator[Any]:
 
 
 def _get_preconditions(action: str) -> Iterator[OpenApiParameter]:
-    headers = {"remove": _DELETE_HEADERS, **dict.fromkeys(_DELIVERING, _REQUEST_HEADERS)}
+    headers = {"destroy": _DELETE_HEADERS, **dict.fromkeys(_DELIVERING, _REQUEST_HEADERS)}
     for name, (text, value) in headers.get(action, {}).items():
         examples = [OpenApiExample(name, value)]
         yield OpenApiParameter(name, location="header", description=text, examples=examples)
 
 
 def _get_parameters_of_web_servers(header: str, storage: str) -> Iterator[OpenApiParameter]:
-    text = "What the client has asked the web server for: path and query."
+    text = "Path and query of the client's request to the web server."
     yield OpenApiParameter(header, location="header", required=True, description=text)
-    text = "Name of the proxy storage that the web server delivers from."
+    text = "Name of the proxy storage whose files the web server delivers."
     yield OpenApiParameter(storage, required=True, description=text)
 
 
 def _get_filters() -> Iterator[Any]:
     serializer = RecordFilterSerializer()
     for field in serializer.fields.values():
-        # an empty value in a query counts as none
+        # An empty value in a query counts as missing.
         if isinstance(field, CharField):
             field.allow_blank = True
     yield serializer
@@ -148,22 +148,22 @@ def _get_filters() -> Iterator[Any]:
         many=True,
         explode=False,
         enum=[f"{sign}{name}" for name in ORDERINGS for sign in ("", "-")],
-        description="What records are ordered by; with `-` the other way round.",
+        description="Keys to order by; with `-` in descending order.",
     )
-    text = "Parts of the path or of the file's name, whatever their case."
+    text = "Parts of the path or of the file's name; case-insensitive."
     yield OpenApiParameter(drf_settings.SEARCH_PARAM, description=text)
 
 
 def _get_path_parameters(view: Any) -> Iterator[OpenApiParameter]:
     is_list = view.action == "list"
-    text = "Path of the file." + " Without it, a page of records is the answer." * is_list
+    text = "Path of the file." + " Without it, the response is a page of records." * is_list
     yield OpenApiParameter(view.path_parameter, required=not is_list, description=text)
-    text = "Name of the proxy storage, where a path alone is ambiguous."
+    text = "Name of the proxy storage, if the path alone is ambiguous."
     yield OpenApiParameter(view.storage_parameter, description=text)
 
 
 def get_headers(view: Any) -> Iterator[OpenApiParameter]:
-    """Give out the headers that an action of a `FileAccess` answers with.
+    """Yield the response headers of an action of a `GenericFileViewSet`.
 
     Args:
         view: the view, with its action.
@@ -171,7 +171,7 @@ def get_headers(view: Any) -> Iterator[OpenApiParameter]:
     if view.action in _DELIVERING:
         for name, (statuses, text) in _FILE_HEADERS.items():
             yield _get_header(name, statuses, text)
-        yield _get_header("Location", [302], "Where the file is.", is_url=True)
+        yield _get_header("Location", [302], "URL of the file.", is_url=True)
     if view.action == "authorize":
         for name in _AUTHORIZE_HEADERS:
             yield _get_header(name, [204], _FILE_HEADERS[name][1])
@@ -179,10 +179,10 @@ def get_headers(view: Any) -> Iterator[OpenApiParameter]:
     elif view.action not in _DELIVERING:
         yield _get_header("Cache-Control", [200, 201, 204], "`private, no-store`")
     if view.action == "create":
-        yield _get_header("Location", [201], "Where the file is.", is_url=True)
-    yield _get_header("WWW-Authenticate", [401], "How to log in.")
+        yield _get_header("Location", [201], "URL of the file.", is_url=True)
+    yield _get_header("WWW-Authenticate", [401], "The authentication schemes.")
     statuses = [429, 503] if view.get_throttles() else [503]
-    yield _get_header("Retry-After", statuses, "Seconds.")
+    yield _get_header("Retry-After", statuses, "Seconds until a new attempt.")
 
 
 def _get_header(
@@ -198,44 +198,43 @@ def _get_header(
     )
 
 
-_ACTIONS = ("authorize", "create", "download", "link", "list", "record", "remove")
 _INVALID = {
     "type": "object",
-    "description": "What is wrong with each parameter, or with the request as a whole.",
+    "description": "The errors of each parameter, or of the whole request.",
     "additionalProperties": {
         "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
     },
 }
 
 
-# names that nothing else of a project is likely to have
+# Names that are unlikely to clash with other components of a project.
 extend_schema_serializer(component_name="FileLink")(LinkAnswerSerializer)
 extend_schema_serializer(component_name="FileLinkOptions")(LinkSerializer)
 
 
 class FileRefusalSerializer(serializers.Serializer[Any]):
-    """Why there is no answer; it tells nothing about files."""
+    """The reason for an error. It reveals nothing about files."""
 
     detail = serializers.CharField()
 
 
 class FileSchema(AutoSchema):
-    """Describe the operations of a `FileAccess`, and any others as drf-spectacular would."""
+    """Describe the actions of a `GenericFileViewSet`, and others as drf-spectacular does."""
 
     view: Any
 
     def is_excluded(self) -> bool:
-        """Tell whether the operation is switched off."""
-        return bool(super().is_excluded()) or not self.view.is_action_enabled(self.view.action)
+        """Return whether the operation is disabled."""
+        return bool(super().is_excluded()) or self.view.action in self.view.disabled_actions
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        # that the first answer is a file takes no parameter from a list
+        # The operation has the parameters of a list, although its first response is a file.
         if serializer is None and self.view.action == "list":
             return True
         return bool(super()._is_list_view(serializer))
 
     def get_override_parameters(self) -> list[Any]:
-        """Return the parameters of the request, and the headers of the answers."""
+        """Return the parameters of the request and the headers of the responses."""
         own = [*get_parameters(self.view), *get_headers(self.view)]
         return [*own, *super().get_override_parameters()]
 
@@ -248,16 +247,16 @@ class FileSchema(AutoSchema):
         return super().get_request_serializer()
 
     def get_response_serializers(self) -> Any:
-        """Return the answers by status, and by type where there are several of one status."""
+        """Return the responses by status, and by MIME type if a status has several."""
         answers: dict[Any, Any]
         match self.view.action:
             case "list":
-                text = "The file, or a page of records where no path is named."
+                text = "The file, or without a path a page of records."
                 types = self.map_renderers("media_type")
                 answers = _get_file_answers(text) | {(200, *types): self.view.get_serializer()}
             case "download":
                 answers = _get_file_answers("The file.")
-            case "record":
+            case "retrieve":
                 answers = {200: OpenApiResponse(self.view.get_serializer(), "The record.")}
             case "link":
                 answers = {200: OpenApiResponse(LinkAnswerSerializer, "The link.")}
@@ -265,8 +264,8 @@ class FileSchema(AutoSchema):
                 answers = {201: OpenApiResponse(RecordSerializer, "The record of the file.")}
             case "authorize":
                 answers = {204: OpenApiResponse(description="The requester may read the file.")}
-            case "remove":
-                answers = {204: OpenApiResponse(description="The file is gone.")}
+            case "destroy":
+                answers = {204: OpenApiResponse(description="The file has been deleted.")}
             case _:
                 return super().get_response_serializers()
         return answers | self._get_refusals()
@@ -274,10 +273,10 @@ class FileSchema(AutoSchema):
     def _get_refusals(self) -> dict[int, OpenApiResponse]:
         texts = {
             400: "The request is not valid.",
-            401: "Nobody is logged in, and somebody has to be.",
-            403: "The requester may not do this.",
-            404: "There is no such file.",
-            503: "The records cannot be asked now.",
+            401: "Authentication is required.",
+            403: "The requester is not permitted to do this.",
+            404: "The file does not exist.",
+            503: "The records are not available now.",
         }
         action = self.view.action
         if action == "create":
@@ -286,10 +285,10 @@ class FileSchema(AutoSchema):
                 413: "The file is too large.",
                 507: "There is not enough space to save the file.",
             }
-        if action == "remove":
-            texts |= {412: "The file is not of the version that was asked for."}
+        if action == "destroy":
+            texts |= {412: "The file is not of the requested version."}
         if action in ("create", "link"):
-            texts |= {415: "The body is of a type that is not read."}
+            texts |= {415: "The type of the body is not supported."}
         if self.view.get_throttles():
             texts |= {429: "There were too many requests."}
         return {
@@ -301,18 +300,18 @@ class FileSchema(AutoSchema):
         if self.view.action == "authorize":
             return None
         if self.view.get_exception_handler() is not exception_handler:
-            return {"description": "As the project words it."}
+            return {"description": "The format depends on the project."}
         return _INVALID if status == 400 else FileRefusalSerializer
 
     def get_auth(self) -> list[dict[str, Any]]:
-        """Return the ways to log in, and none where somebody unknown may be allowed."""
+        """Return the authentication schemes, and an empty one if anonymous requests may pass."""
         auth: list[dict[str, Any]] = super().get_auth()
-        if auth and {} not in auth and self._is_open_to_anybody():
+        if auth and {} not in auth and self._is_open():
             auth.append({})
         return auth
 
-    def _is_open_to_anybody(self) -> bool:
-        """Ask the permissions what they say before a record is seen."""
+    def _is_open(self) -> bool:
+        """Return whether the permissions allow an anonymous request, before a record is known."""
         request = HttpRequest()
         request.method = self.method
         try:
@@ -323,40 +322,40 @@ class FileSchema(AutoSchema):
 
 
 def _get_file_answers(text: str) -> dict[Any, Any]:
-    """Return the answers of servers; the type of a file is its own.
+    """Return the responses of servers, with any MIME type.
 
     Args:
-        text: what comes with 200.
+        text: the description of the response with status 200.
     """
     return {
         (200, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, text),
         (206, "*/*"): OpenApiResponse(OpenApiTypes.BINARY, "A part of the file."),
-        302: OpenApiResponse(description="The file is at another place."),
+        302: OpenApiResponse(description="The file is at another URL."),
         304: OpenApiResponse(description="The client has this version of the file."),
-        412: OpenApiResponse(description="The file is not of the version that was asked for."),
-        416: OpenApiResponse(description="The file has no such part."),
+        412: OpenApiResponse(description="The file is not of the requested version."),
+        416: OpenApiResponse(description="The file does not have the requested part."),
     }
 
 
-class FileAccessExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs
-    """Describe the viewset, and those that a project has made of it."""
+class GenericFileViewSetExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs
+    """Describe the viewset and its subclasses."""
 
-    target_class = "proxy_storage_api.generics.FileAccess"
+    target_class = "proxy_storage_api.generics.GenericFileViewSet"
     match_subclasses = True
 
     def view_replacement(self) -> Any:
         """Return the same view with a `FileSchema`."""
         target: Any = self.target
         base: Any = type(target.schema)
-        # otherwise drf-spectacular will say what is wrong
+        # Otherwise drf-spectacular reports the error.
         return _describe(target, base) if issubclass(base, AutoSchema) else target
 
 
 @cache
 def _describe(target: Any, base: type[AutoSchema]) -> Any:
-    """Return the one class for all URLs of a view, which drf-spectacular counts."""
+    """Return one class for all URLs of a view: drf-spectacular distinguishes classes."""
     described = type(target.__name__, (target,), {"schema": _combine(base)()})
-    for name in _ACTIONS:
+    for name in ACTIONS:
         of_action = getattr(getattr(target, name, None), "kwargs", {}).get("schema")
         if of_action is not None:
             method = isolate_view_method(described, name)  # type: ignore[no-untyped-call]  # theirs
@@ -365,24 +364,24 @@ def _describe(target: Any, base: type[AutoSchema]) -> Any:
 
 
 def _combine(base: type[AutoSchema]) -> type[AutoSchema]:
-    """Put what a project says before what is said here."""
+    """Return a schema class in which the methods of the project come first."""
     return FileSchema if base is AutoSchema else type(base.__name__, (base, FileSchema), {})
 
 
 class RecordSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # theirs
-    """Describe all fields of a record, also those that only staff gets."""
+    """Describe all fields of a record, also those for staff only."""
 
     target_class = "proxy_storage_api.serializers.RecordSerializer"
     match_subclasses = True
 
     def get_name(self, auto_schema: Any, direction: Any) -> str | None:
-        """Return a name as those above; a class of the project has one of its own."""
+        """Return the name of the component; ``None`` for a class of the project."""
         return "FileRecord" if type(self.target) is RecordSerializer else None
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         """Return the description."""
         serializer: Any = type(self.target)()
-        # they are found before the serializer is told of a requester, who may not see all
+        # Read the fields before the serializer has a request, whose user may not see all of them.
         _ = serializer.fields
         schema: dict[str, Any] = auto_schema._map_serializer(
             serializer, direction, bypass_extensions=True
@@ -392,12 +391,12 @@ class RecordSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
 
 
 class UploadSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # theirs
-    """Describe an upload, of which drf-spectacular thinks as of the URL in an answer."""
+    """Describe the file of an upload, which drf-spectacular describes as a URL otherwise."""
 
     target_class = "proxy_storage_api.serializers.UploadSerializer"
 
     def get_name(self, auto_schema: Any, direction: Any) -> str:
-        """Return a name as those above."""
+        """Return the name of the component."""
         return "FileUpload"
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
@@ -406,5 +405,5 @@ class UploadSerializerExtension(OpenApiSerializerExtension):  # type: ignore[no-
         properties = schema["properties"]
         properties["file"]["format"] = "binary"
         if not properties["storage"]["enum"]:
-            del properties["storage"]["enum"]  # none to choose from; OpenAPI has no empty list
+            del properties["storage"]["enum"]  # OpenAPI does not allow an empty list.
         return schema

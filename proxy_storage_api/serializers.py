@@ -1,4 +1,4 @@
-"""What the endpoint tells, and what it is told."""
+"""The serializers of requests and responses of the endpoint."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from proxy_storage.serving.headers import get_download_name
 from proxy_storage_api.settings import api_settings
 from proxy_storage_permissions.settings import get_link_max_age
 
-#: Keys for staff only: the place of the bytes, and the former content object.
 DISPOSITIONS = ("inline", "attachment")
-# signed links have it under this name
+# The name of the query parameter, also in signed links.
 DISPOSITION_PARAMETER = "disposition"
 
+#: Fields for staff only: where the file is stored, and its former content object.
 STAFF_FIELDS = (
     "original_storage_name",
     "original_storage_path",
@@ -33,19 +33,19 @@ _MAX_SIZE = 2**63 - 1
 
 
 class DispositionField(serializers.ChoiceField):
-    """A disposition; the value of a wrong one is not repeated, as it may not be valid text."""
+    """A disposition. The error message does not repeat the value, which may not be valid text."""
 
     default_error_messages = {"invalid_choice": f"This must be one of {', '.join(DISPOSITIONS)}."}
 
 
 class MomentField(serializers.DateTimeField):
-    """A date and time, converted to UTC, as databases compare it.
+    """A date and time, converted to UTC for comparison in the database.
 
-    The first and the last hours of the calendar in another time zone have no value in UTC.
+    A moment of the first or last day of the calendar may be out of range in UTC.
     """
 
     def to_internal_value(self, value: Any) -> datetime:
-        """Return the moment.
+        """Return the moment in UTC.
 
         Raises:
             ValidationError: the value is invalid, or out of range in UTC.
@@ -58,29 +58,32 @@ class MomentField(serializers.DateTimeField):
 
 
 class RecordSerializer(serializers.Serializer[MetaBackendObject]):
-    """The record of a file. What it does not say is ``null``."""
+    """The record of a file. A key without a value is ``null``."""
 
     path = serializers.CharField(read_only=True)
-    url = serializers.SerializerMethodField(help_text="Leads to the file.")
+    url = serializers.SerializerMethodField(help_text="URL of the file.")
     storage = serializers.CharField(
         source="proxy_storage_name", read_only=True, help_text="Name of the proxy storage."
     )
     content_type = serializers.SerializerMethodField(
-        help_text="Model of the owner, as in jobs.jobapply."
+        help_text="Model of the content object, such as jobs.jobapply."
     )
     object_id = serializers.CharField(
-        read_only=True, default=None, allow_null=True, help_text="Key of the owner."
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="Primary key of the content object.",
     )
     field = serializers.CharField(
-        read_only=True, default=None, allow_null=True, help_text="Field of the owner."
+        read_only=True, default=None, allow_null=True, help_text="Field of the content object."
     )
     size = serializers.IntegerField(
-        read_only=True, default=None, allow_null=True, help_text="Bytes."
+        read_only=True, default=None, allow_null=True, help_text="Size in bytes."
     )
-    name = serializers.SerializerMethodField(help_text="Name that the file is saved under.")
+    name = serializers.SerializerMethodField(help_text="Name of the file in downloads.")
     mime_type = serializers.CharField(read_only=True, default=None, allow_null=True)
     checksum = serializers.CharField(
-        read_only=True, default=None, allow_null=True, help_text="SHA-256 of the bytes."
+        read_only=True, default=None, allow_null=True, help_text="SHA-256 of the content."
     )
     created_at = serializers.DateTimeField(read_only=True, default=None, allow_null=True)
     original_storage_name = serializers.CharField(
@@ -102,7 +105,7 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         read_only=True,
         default=None,
         allow_null=True,
-        help_text="Key of the former content object. For staff only.",
+        help_text="Primary key of the former content object. For staff only.",
     )
     former_field = serializers.CharField(
         read_only=True,
@@ -125,7 +128,7 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return get_download_name(record)
 
     def get_url(self, record: MetaBackendObject) -> str | None:
-        """Return the absolute URL of the file, unless its storage is not registered any more."""
+        """Return the absolute URL of the file; ``None`` if its storage is not registered."""
         if record["proxy_storage_name"] not in get_proxy_storage_names():
             return None
         url = record.get_proxy_storage().url(record["path"])
@@ -133,14 +136,14 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return str(url if request is None else request.build_absolute_uri(url))
 
     def get_content_type(self, record: MetaBackendObject) -> str | None:
-        """Return the name of the content object's model, if it is there."""
-        return self._get_model_name(record.get("content_type_id"))
+        """Return the label of the content object's model; ``None`` if it does not exist."""
+        return self._get_model_label(record.get("content_type_id"))
 
     def get_former_content_type(self, record: MetaBackendObject) -> str | None:
-        """Return the name of the former content object's model, if it is there."""
-        return self._get_model_name(record.get("former_content_type_id"))
+        """Return the label of the former content object's model; ``None`` if it does not exist."""
+        return self._get_model_label(record.get("former_content_type_id"))
 
-    def _get_model_name(self, key: int | None) -> str | None:
+    def _get_model_label(self, key: int | None) -> str | None:
         if key is None:
             return None
         try:
@@ -151,24 +154,24 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
 
 
 class LinkSerializer(serializers.Serializer[Any]):
-    """Which file a link is to open, and what it is to be good for."""
+    """The file and the options of a new link."""
 
     path = serializers.CharField(trim_whitespace=False, allow_blank=True)
     storage = serializers.CharField(
         required=False,
         allow_blank=True,
-        help_text="Name of the proxy storage, where a path alone is ambiguous.",
+        help_text="Name of the proxy storage, if the path alone is ambiguous.",
     )
     disposition = DispositionField(DISPOSITIONS, default="inline")
     max_age = serializers.IntegerField(
-        required=False, help_text="Seconds; by default as many as there can be."
+        required=False, help_text="Lifetime in seconds; by default the longest one."
     )
     only_me = serializers.BooleanField(
-        default=False, help_text="Whether it is good only for who asks for it, logged in."
+        default=False, help_text="Whether only the logged-in requester can use the link."
     )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields; no link is good for longer than the setting allows."""
+        """Return the fields, with ``LINK_MAX_AGE`` as the longest lifetime."""
         fields = super().get_fields()
         fields["max_age"] = serializers.IntegerField(
             min_value=1,
@@ -194,17 +197,17 @@ class UploadSerializer(serializers.Serializer[Any]):
         required=False,
         trim_whitespace=False,
         max_length=MAX_PATH_LENGTH,
-        help_text="A relative name; by default the file's own.",
+        help_text="Relative name of the new file; by default the name of the uploaded file.",
     )
-    storage = serializers.ChoiceField([], help_text="Name of the proxy storage that it goes to.")
+    storage = serializers.ChoiceField([], help_text="Name of the proxy storage to save to.")
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return the fields; of several storages one has to be chosen."""
+        """Return the fields. ``storage`` is required if there are several."""
         fields = super().get_fields()
         names = list(api_settings.UPLOAD_STORAGES)
         one = {"default": names[0]} if len(names) == 1 else {}
         help_text = fields["storage"].help_text
-        # A wrong value is not repeated, as it may not be valid text.
+        # The message does not repeat the value, which may not be valid text.
         messages: dict[str, Any] = {"invalid_choice": f"This must be one of {', '.join(names)}."}
         fields["storage"] = serializers.ChoiceField(
             names, help_text=help_text, error_messages=messages, **one
@@ -213,14 +216,16 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 
 class RecordFilterSerializer(serializers.Serializer[Any]):
-    """The parameters that choose records, named as django-filter names them."""
+    """The query parameters that select records, with names as in django-filter."""
 
     storage = serializers.CharField(required=False, help_text="Name of the proxy storage.")
     content_type = serializers.CharField(
-        required=False, help_text="Model of the owner, as in jobs.jobapply."
+        required=False, help_text="Model of the content object, such as jobs.jobapply."
     )
-    object_id = serializers.CharField(required=False, help_text="Key of the owner.")
-    field = serializers.CharField(required=False, help_text="Field of the owner.")
+    object_id = serializers.CharField(
+        required=False, help_text="Primary key of the content object."
+    )
+    field = serializers.CharField(required=False, help_text="Field of the content object.")
     name = serializers.CharField(required=False, trim_whitespace=False)
     mime_type = serializers.CharField(required=False)
     path__startswith = serializers.CharField(required=False, trim_whitespace=False)
@@ -232,7 +237,7 @@ class RecordFilterSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Whether the files belong to a model instance.",
+        help_text="Whether the file has a content object.",
     )
     released_at__gte = MomentField(required=False)
     released_at__lte = MomentField(required=False)

@@ -3,80 +3,73 @@
 from typing import Any
 
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.settings import SETTING, ProxyStorageSettings, cached
 from proxy_storage_permissions.settings import DEFAULTS as RULE_DEFAULTS
 from proxy_storage_permissions.settings import READING, import_classes
 
 DEFAULTS: dict[str, Any] = {
-    # who may read files; rules can be checked outside of the API, too
+    # Permission classes for reading files. They are used outside of the API as well.
     READING: RULE_DEFAULTS[READING],
-    # who may save files by the endpoint, and who may delete them; None: nobody, it is off
+    # Permission classes for uploads and for deletes. None: disabled.
     "UPLOAD_PERMISSION_CLASSES": None,
     "DELETE_PERMISSION_CLASSES": None,
-    # names of the proxy storages that uploads may go to
+    # Names of the proxy storages that accept uploads.
     "UPLOAD_STORAGES": [],
-    # Bytes of the file of a request.
+    # The largest size of an uploaded file, in bytes.
     "UPLOAD_MAX_SIZE": 10 * 1024 * 1024,
-    # Throttles of downloads and of `authorize`; None: those of DRF's settings, as for the rest
-    # of the API.
+    # Throttle classes of downloads and of `authorize`. None: those of the other requests.
     "DOWNLOAD_THROTTLE_CLASSES": None,
-    # whether a file that the requester may not read looks like one that is not there
+    # Whether the response for a forbidden file is the one for a missing file.
     "HIDE_FORBIDDEN": False,
-    # the header by which a web server tells `authorize` what it is asked for, such as
-    # "X-Original-URI"; it must be one that the web server sets, whatever a client sends
+    # The header with the client's request target in requests to `authorize`, such as
+    # "X-Original-URI". The web server must replace this header in each request.
     "AUTHORIZE_URI_HEADER": None,
-    # whether requests that are not logged in get lists of files
+    # Whether anonymous requests get lists of files.
     "ANONYMOUS_LISTS": True,
-    # the number of records that one page of a list decides on, where rules have no filter
+    # The number of records for which one page of a list checks permissions without a filter.
     "LIST_MAX_DECISIONS": 2000,
 }
 
 api_settings = ProxyStorageSettings(DEFAULTS)
 
 
+@cached
 def get_permission_classes(key: str) -> list[Any] | None:
-    """Return the permission classes that a setting names.
-
-    An empty list says of nobody that they may do it, so it counts as the default.
+    """Return the permission classes of a setting. An empty list counts as the default.
 
     Args:
         key: one of the settings that end in ``PERMISSION_CLASSES``.
 
     Returns:
-        ``None`` where it is switched off.
+        ``None`` if the action is disabled.
 
     Raises:
-        ConfigurationError: a class cannot be imported, or there is no list.
+        ConfigurationError: a class cannot be imported, or the value is not a list.
     """
     paths = getattr(api_settings, key) or DEFAULTS[key]
     return None if paths is None else import_classes(key, paths)
 
 
-def get_max_decisions() -> int:
-    """Return the number of records that one page of a list decides on.
-
-    Raises:
-        ConfigurationError: the setting is not a whole number, or less than 1.
-    """
-    number: Any = api_settings.LIST_MAX_DECISIONS
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ConfigurationError(
-            f"{SETTING}['LIST_MAX_DECISIONS'] must be a whole number of records, not {number!r}."
-        )
-    return number
-
-
-def get_classes(key: str) -> list[Any] | None:
-    """Return the classes that a setting names.
-
-    Args:
-        key: the name of the setting.
-
-    Returns:
-        ``None`` for the value ``None``.
+@cached
+def get_throttle_classes() -> list[Any] | None:
+    """Return the classes of ``DOWNLOAD_THROTTLE_CLASSES``; ``None`` for the value ``None``.
 
     Raises:
         ConfigurationError: a class cannot be imported, or the value is not a list.
     """
-    paths = getattr(api_settings, key)
-    return None if paths is None else import_classes(key, paths)
+    paths = api_settings.DOWNLOAD_THROTTLE_CLASSES
+    return None if paths is None else import_classes("DOWNLOAD_THROTTLE_CLASSES", paths)
+
+
+def get_max_decisions() -> int:
+    """Return the number of records for which one page of a list checks permissions.
+
+    Raises:
+        ConfigurationError: the value is not an integer greater than 0.
+    """
+    number: Any = api_settings.LIST_MAX_DECISIONS
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ConfigurationError(
+            f"{SETTING}['LIST_MAX_DECISIONS'] must be an integer greater than 0, not {number!r}."
+        )
+    return number

@@ -1,21 +1,19 @@
-"""Signals of the endpoint, for an audit trail.
+"""Signals of the endpoint, for an audit trail. The sender is the class of the view.
 
 ``file_served``
-    Sent before an answer with a file goes out; also for one without its bytes, such as 304.
-    An error of a receiver is one of the request: what cannot be written down is not
-    delivered. Arguments: ``request``, ``record`` (the file's, which knows its owner),
-    ``server`` (who delivers it; ``None`` for ``authorize``, where the web server does by
-    itself) and ``response``.
+    Sent before a response with a file is returned; also for one without a body, such as 304.
+    An error of a receiver is an error of the request, so that a file is not delivered if its
+    delivery cannot be recorded. Arguments: ``request``, ``record`` (the file's record),
+    ``server`` (the server that delivers the file; ``None`` for ``authorize``, where the web
+    server delivers it) and ``response``.
 
 ``file_refused``
-    Sent when a requester may not do with a file what was asked for. Errors of receivers are
-    logged by Django, so that they make no difference to the answer. Arguments: ``request``,
-    ``record`` and ``action``, such as ``"download"``.
+    Sent when the permissions deny an action on a file. Errors of receivers are logged by Django
+    and do not change the response. Arguments: ``request``, ``record`` and ``action``, such as
+    ``"download"``.
 
-    It is sent after the transaction of ``ATOMIC_REQUESTS``, which a refusal rolls back, so that
-    rows which a receiver writes stay.
-
-The sender is the class of the view.
+    It is sent after the transaction of ``ATOMIC_REQUESTS``, which a refusal rolls back. So rows
+    that a receiver writes are kept.
 """
 
 import re
@@ -28,28 +26,29 @@ from rest_framework.request import Request
 file_served = Signal()
 file_refused = Signal()
 
-# The first two bytes: Safari requests them before it plays a file.
+# Safari requests the first two bytes before it plays a file. That is not a download.
 _START = re.compile(r"\s*bytes\s*=\s*0*0-(?!0*1\s*$)", re.IGNORECASE)
 
 
 def begins_download(request: Request | HttpRequest, response: HttpResponseBase) -> bool:
-    """Return whether a request reads a file from its first byte on.
+    """Return whether a request reads a file from its first byte.
 
-    ``file_served`` is sent for each request. Players and PDF viewers send many of them for one
-    file, for a part each, and browsers ask with ``If-None-Match`` for a file that they have.
-    A receiver that counts downloads leaves those out by this function.
+    ``file_served`` is sent for each request. Players and PDF viewers send many requests for the
+    parts of one file, and browsers send requests with ``If-None-Match`` for a file in their cache.
+    With this function, a receiver that counts downloads can ignore them.
 
     Args:
-        request: the request that the signal names.
-        response: the response that it names. Behind a web server that delivers the file, it is
-            200 in each case.
+        request: the argument ``request`` of the signal.
+        response: the argument ``response`` of the signal. Its status is always 200 if a web server
+            delivers the file.
 
     Source: RFC 9110 sections 13.1 (preconditions) and 14.2 (Range).
     """
     if request.method != "GET" or response.status_code not in (200, 204, 206, 302):
         return False
     is_conditional = "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
-    # Whether the client has the file is decided by the web server, or has been decided here.
+    # A streamed response has the file, so the client does not have this version. Any other
+    # response may become 304 in the web server.
     if is_conditional and not response.streaming:
         return False
     wanted = request.headers.get("Range")

@@ -1,4 +1,4 @@
-"""``path("files/", include("proxy_storage_api.urls"))``."""
+"""URLs of the endpoint: ``path("files/", include("proxy_storage_api.urls"))``."""
 
 from typing import Any
 
@@ -8,11 +8,15 @@ from proxy_storage_api.viewsets import FileViewSet
 
 app_name = "proxy_storage_api"
 
-# the attributes of an action are unknown to DRF's stubs
+# The stubs of DRF do not have the attributes of an action.
 _extra_actions: list[Any] = FileViewSet.get_extra_actions()
 
 urlpatterns = [
-    path("", FileViewSet.as_view({"get": "list", "post": "create"}), name="files"),
+    path(
+        "",
+        FileViewSet.as_view({"get": "list", "post": "create", "delete": "destroy"}),
+        name="files",
+    ),
     *(
         path(
             f"{extra.url_path}/",

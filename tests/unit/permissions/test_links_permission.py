@@ -156,7 +156,7 @@ class TestAction:
         assert is_allowed(record, url, view) is expected
 
     def test_link_for_delete_allows_deleting(self, record, url):
-        view = SimpleNamespace(asks_for_one_file=True, action="remove")
+        view = SimpleNamespace(checks_record=True, action="destroy")
         to_delete = get_signed_url(record, method="DELETE").url
         assert is_allowed(record, to_delete, view, "DELETE")
         assert not is_allowed(record, url, view, "DELETE")

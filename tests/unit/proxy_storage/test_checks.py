@@ -18,7 +18,6 @@ from proxy_storage.settings import DEFAULTS
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
-from proxy_storage_api.checks import check_permission_classes
 from tests.testapp import storages as tests_storages
 from tests.testapp.storages import OrmDiskStorage
 
@@ -268,12 +267,6 @@ def test_headers_of_files(settings, key, value, expected):
     for message in messages:
         assert key in message.msg
         assert message.hint
-
-
-def test_permission_classes_that_cannot_be_imported(settings):
-    settings.PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": ["no.Where"]}
-    (error,) = check_permission_classes(None)
-    assert error.id == "proxy_storage_api.E001"
 
 
 @isolate_apps("tests.testapp")

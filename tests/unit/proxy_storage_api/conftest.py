@@ -1,4 +1,4 @@
-"""What the tests of the endpoint have in common: people, and clients that are logged in."""
+"""Fixtures of the tests of the endpoint: settings and logged-in clients."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ def change(settings):
 
 @pytest.fixture
 def log_in(empty_storages):
-    """Return a client of somebody, who is made if need be."""
+    """Return a client of a user, who is created if necessary."""
 
     def log_in(who, **kwargs):
         client = Client(**kwargs)

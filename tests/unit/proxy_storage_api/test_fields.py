@@ -1,4 +1,4 @@
-"""The serializer field that gives out signed links."""
+"""The serializer field with signed links."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,7 +44,7 @@ def clock(monkeypatch):
 
 
 def get_link(instance, field, request=None, **options):
-    """What a serializer with this field says of an instance."""
+    """Return the value of the field for an instance."""
     signed_field = SignedFileField(source=field, **options)
     serializer_class = type("Files", (serializers.Serializer,), {"link": signed_field})
     context = {} if request is None else {"request": request}
@@ -62,18 +62,18 @@ def opens(link, record):
 
 
 class TestLink:
-    def test_opens_the_file(self, document, field):
+    def test_link_opens_the_file(self, document, field):
         link = get_link(document, field)
         assert opens(link, get_record(document, field))
         assert (urlsplit(link).netloc, urlsplit(link).path) == ("", "/files/")
 
-    def test_is_absolute_where_the_request_is_known(self, document, field):
+    def test_link_is_absolute_with_a_request(self, document, field):
         request = Request(APIRequestFactory().get("/documents/"))
         link = get_link(document, field, request)
         assert link.startswith("http://testserver/files/?")
         assert opens(link, get_record(document, field))
 
-    def test_has_the_options_of_the_field(self, document, field):
+    def test_link_has_the_options_of_the_field(self, document, field):
         plain = parse_qs(urlsplit(get_link(document, field)).query)
         assert plain["expires"] == [str(NOW + 3600)]
         assert "disposition" not in plain
@@ -82,39 +82,39 @@ class TestLink:
         assert parse_qs(urlsplit(link).query)["disposition"] == ["attachment"]
         assert opens(link, get_record(document, field))
 
-    def test_is_there_for_every_kind_of_key(self, field):
+    def test_link_for_each_type_of_primary_key(self, field):
         for instance in (KeyedDocument(), NamedDocument(code="an a"), NamedDocument(code="1")):
             save_file(instance, field)
             again = type(instance).objects.get(pk=instance.pk)
             assert opens(get_link(again, field), get_record(again, field))
 
-    def test_is_there_whichever_class_the_file_is_reached_through(self, field):
+    def test_link_through_parent_and_proxy_models(self, field):
         scanned = ScannedDocument()
         save_file(scanned, field)
         for model in (Document, ProxyDocument, ScannedDocument):
             instance = model.objects.get(pk=scanned.pk)
             assert opens(get_link(instance, field), get_record(instance, field))
 
-    def test_takes_one_query(self, document, field, django_assert_num_queries):
-        get_link(document, field)  # content types are remembered from now on
+    def test_link_needs_one_query(self, document, field, django_assert_num_queries):
+        get_link(document, field)  # caches the content types
         with django_assert_num_queries(1 if field == "orm_file" else 0):
             assert get_link(document, field)
 
-    def test_for_longer_than_the_setting_allows_is_an_error(self, document, field):
+    def test_longer_lifetime_than_the_setting_is_an_error(self, document, field):
         with pytest.raises(ValueError, match="max_age"):
             get_link(document, field, max_age=3601)
 
 
 class TestNoLink:
-    def test_to_no_file(self, field):
+    def test_empty_field_has_no_link(self, field):
         assert get_link(Document.objects.create(), field) is None
 
-    def test_to_a_file_that_is_gone(self, document, field):
+    def test_deleted_file_has_no_link(self, document, field):
         getattr(document, field).storage.delete(getattr(document, field).name)
         assert get_link(document, field) is None
 
-    def test_to_the_file_of_another_instance(self, document, field):
-        """Its path was put into this row."""
+    def test_file_of_another_instance_has_no_link(self, document, field):
+        """The path of another row's file is written to this row."""
         path = getattr(document, field).name
         thief = Document.objects.create(**{field: path})
         with pytest.raises(ProxyFileNotFoundError, match="belongs to another row"):
@@ -123,7 +123,7 @@ class TestNoLink:
         assert get_link(Document.objects.get(pk=thief.pk), field) is None
         assert get_link(document, field) is not None
 
-    def test_to_the_file_of_another_model_with_the_same_key(self, field):
+    def test_file_of_another_model_has_no_link(self, field):
         document = Document(pk=1)
         save_file(document, field)
         path = getattr(document, field).name
@@ -131,30 +131,30 @@ class TestNoLink:
         assert get_link(document, field) is not None
         assert get_link(other, field) is None
 
-    def test_to_the_file_of_another_field(self):
+    def test_file_of_another_field_has_no_link(self):
         document = Document()
         path = save_file(document, "orm_file")
         storage = document.orm_file.storage
         storage.meta_backend.update(path, {"field": "mongo_file"})
         assert get_link(document, "orm_file") is None
 
-    def test_to_a_file_without_owner(self, field):
-        """Anybody could have put its path into a row."""
+    def test_file_without_content_object_has_no_link(self, field):
+        """A path that is written to a row does not give access to its file."""
         storage = Document._meta.get_field(field).storage
-        path = storage.save("nobodys.txt", SimpleUploadedFile("a.txt", b"hello"))
+        path = storage.save("unowned.txt", SimpleUploadedFile("a.txt", b"hello"))
         for document in (Document(**{field: path}), NamedDocument(code="None", **{field: path})):
             document.save()
             assert get_link(document, field) is None
         getattr(Document.objects.get(), field).claim()
         assert get_link(Document.objects.get(), field) is not None
 
-    def test_to_a_file_that_was_replaced(self, document, field):
+    def test_replaced_file_has_no_link(self, document, field):
         stale = Document.objects.get()
         save_file(document, field, "new.txt")
         assert get_link(stale, field) is None
         assert get_link(document, field) is not None
 
-    def test_of_an_instance_without_row(self, document, field):
+    def test_unsaved_instance_has_no_link(self, document, field):
         copy = Document(**{field: getattr(document, field).name})
         assert get_link(copy, field) is None
         named = NamedDocument(code="None")
@@ -163,7 +163,7 @@ class TestNoLink:
         named.code = None
         assert get_link(named, field) is None
 
-    def test_to_an_upload_that_nobody_has_saved(self, field):
+    def test_unsaved_upload_has_no_link(self, field):
         class Upload(serializers.Serializer):
             link = SignedFileField()
 
@@ -172,10 +172,12 @@ class TestNoLink:
         assert upload.data == {"link": None}
 
 
-def test_files_that_cannot_know_their_owner_are_an_error(field):
+def test_other_file_field_is_an_error(field):
     document = PlainDocument()
     save_file(document, field)
-    with pytest.raises(ConfigurationError, match=rf"testapp\.PlainDocument\.{field} do not"):
+    with pytest.raises(
+        ConfigurationError, match=rf"testapp\.PlainDocument\.{field} is a FileField"
+    ):
         get_link(document, field)
     assert get_link(PlainDocument(), field) is None
 
@@ -183,7 +185,7 @@ def test_files_that_cannot_know_their_owner_are_an_error(field):
 @pytest.mark.parametrize(
     ("value", "code"), [("a.txt", "invalid"), (SimpleUploadedFile("a.txt", b""), "empty")]
 )
-def test_refuses_what_a_file_field_refuses(value, code):
+def test_invalid_input_is_refused_as_by_file_field(value, code):
     field = SignedFileField(max_length=10)
     with pytest.raises(serializers.ValidationError) as raised:
         field.run_validation(value)

@@ -12,6 +12,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_meta_backends, get_proxy_storage
 from proxy_storage_api.filters import RecordFilter
+from proxy_storage_api.generics import ACTIONS
 from proxy_storage_api.viewsets import FileViewSet
 from tests.testapp.models import StoredFile
 
@@ -193,14 +194,14 @@ class TestCachedActions:
 
         with pytest.raises(ConfigurationError, match=r"Mixed.list is cached by drf-extensions"):
             type("Mixed", (CacheResponseMixin, FileViewSet), {})
-        with pytest.raises(ConfigurationError, match=r"Decorated.record is cached"):
+        with pytest.raises(ConfigurationError, match=r"Decorated.retrieve is cached"):
             type(
                 "Decorated",
                 (FileViewSet,),
-                {"record": decorators.cache_response()(FileViewSet.record)},
+                {"retrieve": decorators.cache_response()(FileViewSet.retrieve)},
             )
 
-    @pytest.mark.parametrize("name", ["list", "download", "record", "link", "authorize", "remove"])
+    @pytest.mark.parametrize("name", ACTIONS)
     def test_by_the_module_of_the_decorator(self, name):
         module = {"__name__": "rest_framework_extensions.cache.decorators", "wraps": wraps}
         exec(

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the endpoint, as it is included in a project's URLs."""
+"""The OpenAPI document of the endpoint in a project's URLs."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def in_use(settings):
 
 @pytest.fixture
 def document(change):
-    """The document of an endpoint with all that there is."""
+    """The document of an endpoint with all actions."""
     change(
         UPLOAD_PERMISSION_CLASSES=STAFF,
         UPLOAD_STORAGES=["orm_disk", "mongo_gridfs"],
@@ -44,7 +44,7 @@ def files(document):
     return document["paths"]["/files/"]
 
 
-def test_what_is_switched_off_is_left_out():
+def test_disabled_actions_are_left_out():
     paths = describe()["paths"]
     assert {path: list(methods) for path, methods in paths.items()} == {
         "/files/": ["get"],
@@ -57,7 +57,7 @@ def test_what_is_switched_off_is_left_out():
 @pytest.mark.parametrize(
     ("key", "method"), [("UPLOAD", "post"), ("DELETE", "delete")], ids=["upload", "delete"]
 )
-def test_each_is_switched_on_by_itself(change, key, method):
+def test_enabled_action_is_described(change, key, method):
     change(**{f"{key}_PERMISSION_CLASSES": STAFF, "UPLOAD_STORAGES": ["orm_disk"]})
     assert set(describe()["paths"]["/files/"]) == {"get", method}
 
@@ -73,13 +73,13 @@ def test_each_is_switched_on_by_itself(change, key, method):
         ("authorize/", "get", {"204"} | REFUSALS),
     ],
 )
-def test_statuses(document, path, method, expected):
+def test_statuses_of_operations(document, path, method, expected):
     operation = document["paths"][f"/files/{path}"][method]
     assert set(operation["responses"]) == expected
     assert all(response["description"] for response in operation["responses"].values())
 
 
-def test_file_and_page_are_answers_of_one_operation(document, files):
+def test_file_and_page_are_responses_of_one_operation(document, files):
     content = files["get"]["responses"]["200"]["content"]
     assert content.keys() == {"*/*", "application/json"}
     assert content["*/*"]["schema"] == {"type": "string", "format": "binary"}
@@ -102,7 +102,7 @@ def test_file_and_page_are_answers_of_one_operation(document, files):
         ("416", {"Content-Range"}),
     ],
 )
-def test_headers_of_answers(files, status, expected):
+def test_headers_of_responses(files, status, expected):
     headers = files["get"]["responses"][status]["headers"]
     assert expected <= headers.keys()
     assert ("Content-Range" in headers) is (status in ("206", "416"))
@@ -116,7 +116,7 @@ def test_parameters_of_files_and_lists(files):
     assert not any(names.values())
 
 
-def test_empty_filters_are_none_and_orderings_are_listed(files):
+def test_filters_may_be_empty_and_orderings_are_listed(files):
     by_name = {one["name"]: one for one in files["get"]["parameters"]}
     assert "minLength" not in by_name["path__startswith"]["schema"]
     assert by_name["size__gte"]["schema"]["minimum"] == 0
@@ -137,11 +137,11 @@ def test_empty_filters_are_none_and_orderings_are_listed(files):
         ("authorize/", "get", OF_A_FILE | LINK | {"disposition": False}),
     ],
 )
-def test_parameters_of_what_is_about_one_file(document, path, method, expected):
+def test_parameters_of_actions_on_one_file(document, path, method, expected):
     assert get_names(document["paths"][f"/files/{path}"][method]) == expected
 
 
-def test_upload(document, files):
+def test_upload_is_a_form(document, files):
     assert "parameters" not in files["post"]
     content = files["post"]["requestBody"]["content"]
     assert content.keys() == {"multipart/form-data"}
@@ -157,7 +157,7 @@ def test_upload(document, files):
     )
 
 
-def test_link(document, change):
+def test_link_has_a_request_body(document, change):
     change(LINK_MAX_AGE=99)
     document = describe()
     operation = document["paths"]["/files/link/"]["post"]
@@ -171,7 +171,7 @@ def test_link(document, change):
     assert link["properties"].keys() == {"url", "expires_at"}
 
 
-def test_what_only_staff_gets_is_described_and_not_promised(document):
+def test_fields_for_staff_are_not_required(document):
     record = document["components"]["schemas"]["FileRecord"]
     of_staff = {
         *("original_storage_name", "original_storage_path"),
@@ -180,14 +180,14 @@ def test_what_only_staff_gets_is_described_and_not_promised(document):
     assert record["properties"].keys() - set(record["required"]) == of_staff
 
 
-def test_authorize_answers_without_a_body(document):
+def test_authorize_has_no_response_body(document):
     responses = document["paths"]["/files/authorize/"]["get"]["responses"]
     assert not any("content" in response for response in responses.values())
     assert {"Cache-Control", "Content-Disposition"} <= responses["204"]["headers"].keys()
     assert "Cache-Control" in responses["403"]["headers"]
 
 
-def test_authorize_as_web_servers_ask_it(change):
+def test_authorize_with_the_header_of_a_web_server(change):
     change(AUTHORIZE_URI_HEADER="X-Original-URI")
     operation = describe()["paths"]["/files/authorize/"]["get"]
     assert get_names(operation) == {"X-Original-URI": True, "storage": True}
@@ -201,12 +201,12 @@ def test_refusals_are_json(document, files):
     assert responses["400"]["content"]["application/json"]["schema"]["type"] == "object"
 
 
-def test_components_have_names_of_their_own(document):
+def test_components_have_unique_names(document):
     names = document["components"]["schemas"].keys()
     assert all("File" in name or name.endswith("Enum") for name in names)
 
 
-def test_it_is_loaded_only_where_drf_spectacular_is_in_use(monkeypatch):
+def test_module_is_imported_only_with_drf_spectacular(monkeypatch):
     monkeypatch.delattr(proxy_storage_api, "schema")
     monkeypatch.setitem(sys.modules, "proxy_storage_api.schema", None)
     config = apps.get_app_config("proxy_storage_api")
@@ -216,7 +216,7 @@ def test_it_is_loaded_only_where_drf_spectacular_is_in_use(monkeypatch):
         config.ready()
 
 
-def test_nothing_needs_drf_spectacular():
+def test_drf_spectacular_is_optional():
     code = """
 import sys
 sys.modules["drf_spectacular"] = None

@@ -1,4 +1,4 @@
-"""Who got which file, and who did not: for an audit trail."""
+"""The signals file_served and file_refused."""
 
 import logging
 
@@ -26,7 +26,7 @@ def application(log_in):
 
 @pytest.fixture
 def sent():
-    """What was sent; the receivers are gone afterwards."""
+    """The signals that were sent. The receivers are disconnected afterwards."""
     received = []
 
     def receive(signal, sender, **kwargs):
@@ -51,7 +51,7 @@ def broken():
         signal.disconnect(receive)
 
 
-def test_file_served(application, log_in, sent):
+def test_file_served_is_sent(application, log_in, sent):
     response = log_in("messi").get(application.resume.url)
     ((signal, sender, kwargs),) = sent
     assert signal is file_served
@@ -64,7 +64,7 @@ def test_file_served(application, log_in, sent):
     response.close()
 
 
-def test_authorize_serves_nothing_itself(application, log_in, sent):
+def test_authorize_sends_file_served_without_server(application, log_in, sent):
     log_in("messi").get("/files/authorize/", {"path": application.resume.name})
     ((signal, _, kwargs),) = sent
     assert signal is file_served
@@ -73,9 +73,9 @@ def test_authorize_serves_nothing_itself(application, log_in, sent):
 
 @pytest.mark.parametrize(
     ("url", "action"),
-    [("/files/", "download"), ("/files/record/", "record"), ("/files/authorize/", "authorize")],
+    [("/files/", "download"), ("/files/record/", "retrieve"), ("/files/authorize/", "authorize")],
 )
-def test_file_refused(application, log_in, sent, caplog, url, action):
+def test_file_refused_is_sent_and_logged(application, log_in, sent, caplog, url, action):
     ronaldo = log_in("ronaldo")
     with caplog.at_level(logging.WARNING, "proxy_storage_api"):
         ronaldo.get(url, {"path": application.resume.name, "signature": "secret"})
@@ -89,7 +89,7 @@ def test_file_refused(application, log_in, sent, caplog, url, action):
     assert message == f"{action} of '/messi_resume.txt' was refused to {ronaldo.user.pk}."
 
 
-def test_names_do_not_break_lines_of_the_log(log_in, caplog):
+def test_line_breaks_of_a_path_are_escaped_in_the_log(log_in, caplog):
     storage = JobApply._meta.get_field("resume").storage
     path = storage.save("a.txt", ContentFile(b""))
     storage.meta_backend.update(path, {"path": "/a\nb.txt"})
@@ -99,17 +99,17 @@ def test_names_do_not_break_lines_of_the_log(log_in, caplog):
 
 
 @pytest.mark.parametrize("path", ["/nothing.txt", ""])
-def test_nothing_is_said_of_files_that_are_not_there(log_in, sent, path):
+def test_no_signal_for_missing_files(log_in, sent, path):
     log_in("ronaldo").get("/files/", {"path": path})
     assert sent == []
 
 
 @pytest.mark.usefixtures("broken")
-def test_what_cannot_be_written_down_is_not_delivered(application, log_in):
+def test_error_of_a_receiver_prevents_the_delivery(application, log_in):
     client = log_in("messi", raise_request_exception=False)
     assert client.get(application.resume.url).status_code == 500
 
 
 @pytest.mark.usefixtures("broken")
-def test_a_refusal_is_one_whatever_becomes_of_the_signal(application, log_in):
+def test_error_of_a_receiver_does_not_change_a_refusal(application, log_in):
     assert log_in("ronaldo").get(application.resume.url).status_code == 403

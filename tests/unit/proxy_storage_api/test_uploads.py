@@ -1,4 +1,4 @@
-"""Uploads and deletes, where they are switched on."""
+"""Uploads and deletes, if they are enabled."""
 
 import errno
 import io
@@ -51,24 +51,24 @@ def get_files():
 
 
 class TestDescription:
-    """The answer to OPTIONS."""
+    """The response to OPTIONS."""
 
     def describe(self, client, url="/files/"):
         response = client.options(url)
         assert response.status_code == 200
         return response.json().get("actions", {})
 
-    def test_has_the_fields_of_an_upload(self, admin):
+    def test_options_have_the_fields_of_an_upload(self, admin):
         fields = self.describe(admin)["POST"]
         assert fields.keys() == {"file", "name", "storage"}
         assert fields["file"]["required"]
         assert [one["value"] for one in fields["storage"]["choices"]] == ["orm_disk", "mongo_disk"]
 
-    def test_has_the_fields_of_a_link(self, admin):
+    def test_options_have_the_fields_of_a_link(self, admin):
         fields = self.describe(admin, "/files/link/")["POST"]
         assert fields.keys() == {"path", "storage", "disposition", "max_age", "only_me"}
 
-    def test_has_none_for_who_may_not_upload(self, admin, log_in, change):
+    def test_options_have_no_fields_without_permission(self, admin, log_in, change):
         change(DEFAULT_PERMISSION_CLASSES=EVERYBODY)
         assert self.describe(log_in("ronaldo")) == {}
         change(UPLOAD_PERMISSION_CLASSES=None)
@@ -77,7 +77,7 @@ class TestDescription:
 
 class TestUpload:
     @pytest.mark.parametrize("storage", ["orm_disk", "mongo_disk"])
-    def test_saves_the_file_and_answers_with_its_record(self, admin, storage):
+    def test_upload_saves_the_file_and_returns_its_record(self, admin, storage):
         response = upload(admin, storage=storage)
         assert response.status_code == 201
         record = response.json()
@@ -90,30 +90,30 @@ class TestUpload:
         response = admin.get(record["url"])
         assert b"".join(response.streaming_content) == b"content"
 
-    def test_under_another_name(self, admin):
+    def test_upload_under_another_name(self, admin):
         response = upload(admin, name="b/c.txt")
         assert response.json()["original_storage_path"] == "b/c.txt"
 
-    def test_of_one_storage_none_has_to_be_named(self, admin, change):
+    def test_single_storage_is_the_default(self, admin, change):
         change(UPLOAD_STORAGES=["mongo_disk"])
         response = admin.post("/files/", {"file": SimpleUploadedFile("a.txt", b"")})
         assert response.json()["storage"] == "mongo_disk"
 
     @pytest.mark.parametrize("storage", ["", "orm-disk", "nothing", "../"])
-    def test_only_into_storages_of_the_list(self, admin, storage):
+    def test_other_storage_is_refused(self, admin, storage):
         response = upload(admin, storage=storage)
         assert response.status_code == 400
         assert set(response.json()) == {"storage"}
         assert get_files() == []
 
-    def test_without_a_file(self, admin):
+    def test_upload_without_a_file_is_refused(self, admin):
         response = admin.post("/files/", {"storage": "orm_disk", "file": "text"})
         assert response.status_code == 400
         assert set(response.json()) == {"file"}
 
-    # a form can have no other names
+    # A form cannot have other names.
     @pytest.mark.parametrize("name", [name for _, name in HOSTILE_NAMES if is_literal_path(name)])
-    def test_hostile_names(self, admin, name):
+    def test_hostile_name_is_saved_or_refused(self, admin, name):
         response = upload(admin, name=name)
         assert response.status_code in (201, 400)
         if response.status_code == 400:
@@ -121,21 +121,21 @@ class TestUpload:
             assert get_files() == []
 
     @pytest.mark.parametrize("name", ["../up.txt", "/etc/passwd", "a\nb", "a/../../b", "."])
-    def test_names_that_no_file_can_have(self, admin, name):
+    def test_invalid_name_is_refused(self, admin, name):
         response = upload(admin, name=name)
         assert response.status_code == 400
-        assert response.json() == {"name": ["No file can have this name."]}
+        assert response.json() == {"name": ["This is not a valid file name."]}
 
-    def test_somebody_else(self, admin, log_in):
+    def test_user_without_permission_is_refused(self, admin, log_in):
         assert upload(log_in("ronaldo")).status_code == 403
         assert upload(Client()).status_code == 403
         assert get_files() == []
 
-    def test_csrf_token_is_asked_for(self, admin, log_in):
+    def test_missing_csrf_token_is_refused(self, admin, log_in):
         assert upload(log_in("admin", enforce_csrf_checks=True)).status_code == 403
         assert get_files() == []
 
-    def test_who_may_upload_may_not_read_for_that(self, admin, change, log_in):
+    def test_permission_to_upload_does_not_include_reading(self, admin, change, log_in):
         change(UPLOAD_PERMISSION_CLASSES=EVERYBODY)
         client = log_in("ronaldo")
         response = upload(client)
@@ -143,7 +143,7 @@ class TestUpload:
         assert "original_storage_path" not in response.json()
         assert client.get(response.json()["url"]).status_code == 403
 
-    def test_attribute_of_a_subclass(self, log_in, change):
+    def test_permissions_of_a_subclass_are_used(self, log_in, change):
         change(UPLOAD_STORAGES=["orm_disk"])
 
         class Inbox(FileViewSet):
@@ -154,7 +154,7 @@ class TestUpload:
         assert view(APIRequestFactory().post("/", data)).status_code == 201
         assert view(APIRequestFactory().delete("/?path=/a")).status_code == 405
 
-    def test_empty_attribute_of_a_subclass_lets_nobody_in(self, log_in, change):
+    def test_empty_permissions_of_a_subclass_mean_the_setting(self, log_in, change):
         change(UPLOAD_STORAGES=["orm_disk"])
 
         class Inbox(FileViewSet):
@@ -164,11 +164,11 @@ class TestUpload:
         data = {"file": SimpleUploadedFile("a.txt", b"a")}
         assert view(APIRequestFactory().post("/", data)).status_code == 405
         assert view(APIRequestFactory().delete("/?path=/a")).status_code == 405
-        # as the setting says: applications only
+        # The setting is used: files of applications only.
         get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
         assert view(APIRequestFactory().get("/")).data["results"] == []
 
-    def test_content_that_cannot_be_read(self, admin, monkeypatch):
+    def test_unreadable_content_is_refused(self, admin, monkeypatch):
         def fail(self, *args, **kwargs):
             raise ContentError("closed")
 
@@ -177,7 +177,7 @@ class TestUpload:
         assert response.status_code == 400
         assert set(response.json()) == {"file"}
 
-    def test_records_that_cannot_be_written(self, admin, monkeypatch):
+    def test_failed_record_leaves_no_file(self, admin, monkeypatch):
         def fail(self, *args, **kwargs):
             raise MetaBackendUnavailable("gone")
 
@@ -191,29 +191,29 @@ class TestSizeLimit:
         change(UPLOAD_MAX_SIZE=1000)
         return admin
 
-    def test_up_to_the_limit(self, limited):
+    def test_file_of_the_largest_size_is_saved(self, limited):
         assert upload(limited, b"x" * 1000).status_code == 201
 
     @pytest.mark.parametrize("size", [1001, 300_000])
-    def test_beyond_it(self, limited, size):
+    def test_larger_file_is_refused(self, limited, size):
         response = upload(limited, b"x" * size)
         assert response.status_code == 413
         assert response.json() == {"detail": "The file is too large."}
         assert get_files() == []
 
-    def test_it_is_broken_off_before_the_token_of_a_session_is_read(self, limited, log_in):
+    def test_large_upload_ends_before_the_csrf_token_is_read(self, limited, log_in):
         client = log_in("admin", enforce_csrf_checks=True)
         client.cookies["csrftoken"] = "a" * 32
         assert upload(client, b"x" * 300_000).status_code == 413
         assert upload(client).status_code == 403
 
-    def test_nothing_is_left_of_what_was_broken_off(self, limited, settings, tmp_path):
+    def test_interrupted_upload_leaves_no_temporary_file(self, limited, settings, tmp_path):
         settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
         settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
         assert upload(limited, b"x" * 300_000).status_code == 413
         assert os.listdir(tmp_path) == []
 
-    def test_of_a_request_that_something_else_has_read(self, limited):
+    def test_limit_applies_to_a_body_that_a_middleware_has_read(self, limited):
         view = FileViewSet.as_view({"get": "list", "post": "create"}, authentication_classes=[])
 
         def read_and_view(size, permission):
@@ -232,14 +232,14 @@ class TestSizeLimit:
 
 
 class Unread(io.BytesIO):
-    """The body of a request, of which nothing must be read."""
+    """The body of a request that must not be read."""
 
     def read(self, *args):
         raise AssertionError("The body is read.")
 
 
 def make_body(*parts):
-    """Return a multipart body, and its type."""
+    """Return a multipart body and its content type."""
     lines = []
     for name, file_name, content in parts:
         shown = "" if file_name is None else f'; filename="{file_name}"'
@@ -254,7 +254,7 @@ def post(client, *parts, **extra):
 
 
 class TestWholeRequest:
-    """The limit is one of the request, and nothing is read that will be refused."""
+    """The limit applies to the whole request, and the body of a refused request is not read."""
 
     @pytest.fixture
     def limited(self, admin, change, settings, tmp_path):
@@ -265,13 +265,13 @@ class TestWholeRequest:
         assert os.listdir(tmp_path) == []
 
     @pytest.mark.parametrize("name", ["file", "other"])
-    def test_one_file_only(self, limited, name):
+    def test_two_files_are_refused(self, limited, name):
         response = post(limited, ("file", "a.txt", b"x" * 20), (name, "b.txt", b"y" * 20))
         assert response.status_code == 400
         assert response.json() == {"file": ["Send one file in a request."]}
         assert get_files() == []
 
-    def test_many_files_are_broken_off_at_the_second(self, limited, monkeypatch):
+    def test_upload_ends_at_the_second_file(self, limited, monkeypatch):
         begun = []
         new_file = TemporaryFileUploadHandler.new_file
 
@@ -285,31 +285,31 @@ class TestWholeRequest:
         assert len(begun) == 1
 
     @pytest.mark.parametrize("name", ["name", "storage"])
-    def test_one_value_only(self, limited, name):
+    def test_two_values_are_refused(self, limited, name):
         values = [(name, None, b"orm_disk"), (name, None, b"mongo_disk")]
         response = post(limited, ("file", "a.txt", b"x"), *values)
         assert response.status_code == 400
         assert response.json() == {name: ["Give one value."]}
         assert get_files() == []
 
-    def test_text_beside_the_file(self, limited):
+    def test_text_with_the_name_of_the_file_field_is_refused(self, limited):
         response = post(limited, ("file", None, b"text"), ("file", "a.txt", b"x"))
         assert response.json() == {"file": ["Send one file in a request."]}
 
     @pytest.mark.parametrize("is_session", [True, False])
-    def test_length_is_looked_at_before_the_body(self, limited, log_in, is_session):
+    def test_length_is_checked_before_the_body_is_read(self, limited, log_in, is_session):
         client = log_in("admin", enforce_csrf_checks=is_session)
         client.cookies["csrftoken"] = "a" * 32
         too_long = {"CONTENT_LENGTH": str(10**9), "wsgi.input": Unread()}
         response = post(client, ("file", "a.txt", b"x"), **too_long)
         assert response.status_code == 413
 
-    def test_other_fields_do_not_count_as_the_file(self, limited):
+    def test_other_fields_do_not_count_for_the_size(self, limited):
         parts = ("file", "a.txt", b"x" * 1000), ("note", None, b"y" * 60_000)
         assert post(limited, *parts).status_code == 201
 
     @pytest.mark.parametrize("who", ["ronaldo", None])
-    def test_users_without_the_right_send_nothing(self, limited, log_in, who):
+    def test_body_of_a_user_without_permission_is_not_read(self, limited, log_in, who):
         client = Client(enforce_csrf_checks=True)
         if who is not None:
             client.force_login(log_in(who).user)
@@ -318,7 +318,7 @@ class TestWholeRequest:
         assert response.status_code == 403
         assert "CSRF" not in response.json()["detail"]
 
-    def test_refusal_of_a_browser(self, limited, log_in):
+    def test_browser_gets_a_page_with_the_refusal(self, limited, log_in):
         client = Client(enforce_csrf_checks=True)
         client.force_login(log_in("ronaldo").user)
         client.cookies["csrftoken"] = "a" * 32
@@ -327,21 +327,21 @@ class TestWholeRequest:
         assert response.status_code == 403
         assert response["Content-Type"].startswith("text/html")
 
-    def test_session_without_token_saves_nothing(self, limited, log_in):
+    def test_session_without_csrf_token_saves_nothing(self, limited, log_in):
         client = log_in("admin", enforce_csrf_checks=True)
         client.cookies["csrftoken"] = "a" * 32
         response = post(client, ("file", "a.txt", b"x"))
         assert response.status_code == 403
         assert "CSRF" in response.json()["detail"]
 
-    def test_token_in_the_body(self, limited, log_in):
+    def test_csrf_token_in_the_body_is_accepted(self, limited, log_in):
         client = log_in("admin", enforce_csrf_checks=True)
         client.cookies["csrftoken"] = "a" * 32
         token = ("csrfmiddlewaretoken", None, b"a" * 32)
         assert post(client, token, ("file", "a.txt", b"x")).status_code == 201
 
     @pytest.mark.parametrize("value", ["", "all", "-1", "1e3", None])
-    def test_length_is_known(self, limited, value):
+    def test_missing_length_is_refused(self, limited, value):
         extra = {"CONTENT_LENGTH": value, "wsgi.input": Unread()}
         response = post(limited, ("file", "a.txt", b"x"), **extra)
         assert response.status_code == 411
@@ -350,14 +350,14 @@ class TestWholeRequest:
     @pytest.mark.parametrize(
         "content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", ""]
     )
-    def test_other_bodies_are_not_read(self, limited, content_type):
+    def test_other_content_types_are_refused(self, limited, content_type):
         extra = {"wsgi.input": Unread()}
         response = limited.post("/files/", b"{}", content_type=content_type, **extra)
         assert response.status_code == 415
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
     @pytest.mark.parametrize("place", ["storage", "temporary files"])
-    def test_full_disk(self, limited, monkeypatch, code, place):
+    def test_full_disk_is_507(self, limited, monkeypatch, code, place):
         def fail(*args, **kwargs):
             raise OSError(code, os.strerror(code))
 
@@ -367,7 +367,7 @@ class TestWholeRequest:
         assert response.status_code == 507
         assert response.json() == {"detail": "There is not enough space to save the file."}
 
-    def test_other_errors_of_the_disk_are_errors(self, limited, monkeypatch):
+    def test_other_error_of_the_disk_is_raised(self, limited, monkeypatch):
         def fail(*args, **kwargs):
             raise PermissionError(errno.EACCES, "no")
 
@@ -375,8 +375,8 @@ class TestWholeRequest:
         limited.raise_request_exception = False
         assert post(limited, ("file", "a.txt", b"x" * 20)).status_code == 500
 
-    def test_files_that_something_else_has_read(self, limited, log_in):
-        """A middleware may have read the body; then the files are looked at."""
+    def test_files_that_a_middleware_has_read_are_checked(self, limited, log_in):
+        """If a middleware has read the body, the files are checked."""
         view = FileViewSet.as_view(
             {"post": "create"}, upload_permission_classes=[AllowAny], authentication_classes=[]
         )
@@ -390,7 +390,7 @@ class TestWholeRequest:
 
 
 class TestPlaces:
-    """Where a file may go, beside what its name says by itself."""
+    """Folders that an upload can reach."""
 
     @pytest.fixture(params=["full", "relative", "prefixed"])
     def storage(self, admin, request, settings, change, tmp_path):
@@ -413,35 +413,35 @@ class TestPlaces:
     @pytest.mark.parametrize(
         "name", ["link/a.txt", "link/sub/a.txt", "in/out/a.txt", "link\\a.txt"]
     )
-    def test_links_are_not_followed_out_of_the_root(self, admin, storage, tmp_path, name):
+    def test_symbolic_link_out_of_the_root_is_refused(self, admin, storage, tmp_path, name):
         (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
         (tmp_path / "root" / "in").mkdir()
         (tmp_path / "root" / "in" / "out").symlink_to("../../outside")
         response = upload(admin, storage="inbox", name=name)
         assert response.status_code == 400
-        assert response.json() == {"name": ["No file can have this name."]}
+        assert response.json() == {"name": ["This is not a valid file name."]}
         assert list((tmp_path / "outside").iterdir()) == []
 
-    def test_links_within_the_root_are_followed(self, admin, storage, tmp_path):
+    def test_symbolic_link_within_the_root_is_followed(self, admin, storage, tmp_path):
         (tmp_path / "root" / "folder").mkdir()
         (tmp_path / "root" / "link").symlink_to("folder")
         assert upload(admin, storage="inbox", name="link/a.txt").status_code == 201
         assert len(list((tmp_path / "root" / "folder").iterdir())) == 1
 
-    def test_root_that_is_a_link(self, admin, storage, tmp_path):
+    def test_root_may_be_a_symbolic_link(self, admin, storage, tmp_path):
         (tmp_path / "root").rmdir()
         (tmp_path / "root").symlink_to("outside")
         assert upload(admin, storage="inbox", name="sub/a.txt").status_code == 201
 
     @pytest.mark.parametrize("name", ["a.txt/b.txt", "a.txt/b/c.txt"])
-    def test_path_below_a_file(self, admin, storage, name):
+    def test_path_below_a_file_is_refused(self, admin, storage, name):
         assert upload(admin, storage="inbox", name="a.txt").status_code == 201
         response = upload(admin, storage="inbox", name=name)
         assert response.status_code == 400
         assert response.json() == {"name": ["A folder of this name is a file."]}
 
-    def test_root_that_is_a_file(self, admin, storage, tmp_path):
-        """This is no fault of the name."""
+    def test_root_that_is_a_file_is_an_error(self, admin, storage, tmp_path):
+        """The name is not the cause."""
         (tmp_path / "root").rmdir()
         (tmp_path / "root").write_text("")
         admin.raise_request_exception = False
@@ -449,7 +449,7 @@ class TestPlaces:
         assert upload(admin, storage="inbox", name="a.txt").status_code == 500
 
     @pytest.mark.parametrize(("length", "status"), [(500, 201), (501, 400), (5000, 400)])
-    def test_length_of_a_name(self, admin, storage, length, status):
+    def test_length_of_a_name_is_limited(self, admin, storage, length, status):
         name = "/".join(["folder"] * 60)[: length - 6] + "/a.txt"
         name = "f" * (length - len(name)) + name
         response = upload(admin, storage="inbox", name=name)
@@ -464,13 +464,13 @@ class TestPlaces:
 
 class TestPathsBelowAFile:
     @pytest.mark.parametrize("storage", ["orm-memory", "mongo-memory", "plain"])
-    def test_in_memory(self, admin, change, settings, storage):
+    def test_path_below_a_file_in_memory(self, admin, change, settings, storage):
         if storage == "plain":
             storage = "orm-plain-memory"
         change(UPLOAD_STORAGES=[storage])
         assert upload(admin, storage=storage, name="a.txt").status_code == 201
         response = upload(admin, storage=storage, name="a.txt/b.txt")
-        # Bytes under names of their own leave the name to a folder.
+        # Files with unique names leave this name to a folder.
         assert response.status_code in (201, 400)
         if response.status_code == 400:
             assert response.json() == {"name": ["A folder of this name is a file."]}
@@ -478,7 +478,7 @@ class TestPathsBelowAFile:
 
 class TestNames:
     @pytest.mark.parametrize("storage", ["orm-relative-facts", "mongo-relative-facts"])
-    def test_name_in_downloads(self, admin, change, storage):
+    def test_download_has_the_name_of_the_upload(self, admin, change, storage):
         change(UPLOAD_STORAGES=[storage])
         for name, given, expected in (
             ("Annual report.pdf", {}, "Annual report.pdf"),
@@ -494,23 +494,23 @@ class TestNames:
         assert len(found) == 2
         assert admin.get("/files/", {"name": "annual"}).json()["results"] == []
 
-    def test_record_without_a_name(self, admin):
+    def test_name_in_the_record_has_no_folder(self, admin):
         assert upload(admin, name="b/c.txt").json()["name"] == "c.txt"
 
 
 class TestBrowsableAPI:
-    def test_form_of_an_upload(self, admin):
+    def test_form_has_the_fields_of_an_upload(self, admin):
         page = admin.get("/files/", headers={"accept": "text/html"}).content.decode()
         form = page[page.index('id="post-object-form"') :]
         for name in ("file", "name", "storage"):
             assert f'name="{name}"' in form
         assert 'type="file"' in form
 
-    def test_upload_that_is_refused_shows_why(self, admin):
+    def test_page_shows_why_an_upload_is_refused(self, admin):
         data = {"storage": "orm_disk", "name": "../up.txt", "file": SimpleUploadedFile("a", b"a")}
         response = admin.post("/files/", data, headers={"accept": "text/html"})
         assert response.status_code == 400
-        assert "No file can have this name." in response.content.decode()
+        assert "This is not a valid file name." in response.content.decode()
 
 
 class TestDelete:
@@ -519,7 +519,7 @@ class TestDelete:
         response = upload(admin, storage=request.param)
         return response.json()
 
-    def test_deletes_bytes_and_record(self, admin, file):
+    def test_file_and_record_are_deleted(self, admin, file):
         query = {"path": file["path"], "storage": file["storage"]}
         response = admin.delete("/files/", query_params=query)
         assert response.status_code == 204
@@ -528,16 +528,16 @@ class TestDelete:
         assert not os.path.exists(file["path"])
         assert admin.delete("/files/", query_params=query).status_code == 404
 
-    def test_without_a_path(self, admin, file):
+    def test_delete_without_a_path_is_invalid(self, admin, file):
         assert admin.delete("/files/").status_code == 400
         assert get_files() == [file["path"]]
 
-    def test_of_another_storage(self, admin, file):
+    def test_file_of_another_storage_is_not_deleted(self, admin, file):
         query = {"path": file["path"], "storage": "gridfs_proxy_storage"}
         assert admin.delete("/files/", query_params=query).status_code == 404
         assert get_files() == [file["path"]]
 
-    def test_that_does_not_succeed(self, admin, file, monkeypatch):
+    def test_failed_delete_keeps_the_record(self, admin, file, monkeypatch):
         def fail(self, record):
             raise MetaBackendUnavailable("gone")
 
@@ -546,7 +546,7 @@ class TestDelete:
         assert response.status_code == 503
         assert get_files() == [file["path"]]
 
-    def test_attribute_of_a_subclass(self, file, monkeypatch):
+    def test_permissions_of_a_subclass_are_used(self, file, monkeypatch):
         class Bin(FileViewSet):
             delete_permission_classes = [AllowAny]
 

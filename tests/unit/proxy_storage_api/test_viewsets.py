@@ -1,4 +1,4 @@
-"""The endpoint on the example's models; who may read what is the example's story."""
+"""The endpoint with the models and permissions of the example project."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -43,8 +43,8 @@ def application(clients):
 
 def read(response):
     content = b"".join(response.streaming_content)
-    # Django's client has closed it by now; without it, closing the response would end the
-    # request for Django, and so the connection of the test
+    # Django's client has closed the response. Otherwise closing it would close the database
+    # connection of the test.
     if response.file_to_stream is not None:
         response.file_to_stream.close()
     return content
@@ -60,7 +60,7 @@ def read(response):
         ("admin", 200, 200),
     ],
 )
-def test_who_may_read_what(clients, application, method, who, avatar, resume):
+def test_download_follows_the_permissions(clients, application, method, who, avatar, resume):
     ask = getattr(clients[who], method)
     for file, expected in ((application.avatar, avatar), (application.resume, resume)):
         response = ask(file.url)
@@ -72,7 +72,7 @@ def test_who_may_read_what(clients, application, method, who, avatar, resume):
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_unknown_path(clients, who):
+def test_unknown_path_is_not_found(clients, who):
     response = clients[who].get("/files/", {"path": "/nothing.txt"})
     assert response.status_code == 404
     assert "nothing" not in response.content.decode()
@@ -80,11 +80,11 @@ def test_unknown_path(clients, who):
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("url", ["/files/record/", "/files/authorize/"])
-def test_without_path(clients, who, url):
+def test_request_without_path(clients, who, url):
     assert clients[who].get(url).status_code == 400
 
 
-def test_without_path_where_there_are_only_downloads(clients):
+def test_download_without_path_is_invalid(clients):
     view = FileViewSet.as_view({"get": "download"})
     response = view(APIRequestFactory().get("/"))
     assert response.status_code == 400
@@ -92,25 +92,25 @@ def test_without_path_where_there_are_only_downloads(clients):
 
 
 @pytest.mark.parametrize("path", ["", "..", "/../etc/passwd", "nul\0", "%00", "/messi_resume.txt/"])
-def test_hostile_paths(clients, application, path):
+def test_hostile_path_is_not_found(clients, application, path):
     assert clients["admin"].get("/files/", {"path": path}).status_code == 404
 
 
-def test_same_path_in_two_meta_backends_means_two_files(clients):
-    everybody = FileViewSet.as_view({"get": "download"}, permission_classes=[AllowAny])
+def test_same_path_in_two_meta_backends(clients):
+    open_view = FileViewSet.as_view({"get": "download"}, permission_classes=[AllowAny])
     for name in ("gridfs_proxy_storage", "orm-gridfs"):
         storage = get_proxy_storage(name)
         path = storage.save("same.txt", ContentFile(name.encode()))
         assert path == "/same.txt"
-        response = everybody(APIRequestFactory().get(storage.url(path)))
+        response = open_view(APIRequestFactory().get(storage.url(path)))
         assert read(response) == name.encode()
     for name in ("orm_disk", "nothing", "", "../"):
-        response = everybody(APIRequestFactory().get("/", {"path": path, "storage": name}))
+        response = open_view(APIRequestFactory().get("/", {"path": path, "storage": name}))
         assert response.status_code == 404
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_meta_backend_that_does_not_answer(clients, monkeypatch, method):
+def test_unavailable_meta_backend_is_503(clients, monkeypatch, method):
     def fail(self, path):
         raise MetaBackendUnavailable("gone")
 
@@ -119,7 +119,7 @@ def test_meta_backend_that_does_not_answer(clients, monkeypatch, method):
     assert response.status_code == 503
 
 
-def test_permission_under_not_decides_by_the_record(clients, application):
+def test_negated_permission_is_checked_for_the_record(clients, application):
     view = FileViewSet.as_view({"get": "download"}, permission_classes=[~IsOwner("user")])
     for who, expected in (("messi", 403), ("ronaldo", 200)):
         request = APIRequestFactory().get("/", {"path": application.resume.name})
@@ -131,12 +131,12 @@ def test_permission_under_not_decides_by_the_record(clients, application):
 
 
 @pytest.mark.parametrize("permission", [IsOwner("user"), ~IsOwner("user")])
-def test_actions_that_see_no_record_are_closed(clients, permission):
+def test_action_without_record_is_denied(clients, permission):
     class Counting(FileViewSet):
         permission_classes = [permission]
 
         def count(self, request):
-            raise AssertionError("nobody gets here")
+            raise AssertionError("This must not be called.")
 
     view = Counting.as_view({"get": "count"})
     for who in PEOPLE[1:]:
@@ -146,11 +146,11 @@ def test_actions_that_see_no_record_are_closed(clients, permission):
             assert view(request).status_code == status
 
 
-def test_path_that_is_no_utf_8(clients):
+def test_path_that_is_not_utf_8_is_not_found(clients):
     assert clients["admin"].get("/files/?path=%ff%fe").status_code == 404
 
 
-def test_several_paths_are_decided_by_the_one_that_is_delivered(clients, application):
+def test_permissions_are_checked_for_the_delivered_path(clients, application):
     avatar, resume = application.avatar.name, application.resume.name
     response = clients["ronaldo"].get("/files/", {"path": [avatar, resume]})
     assert response.status_code == 403
@@ -158,12 +158,12 @@ def test_several_paths_are_decided_by_the_one_that_is_delivered(clients, applica
     assert read(response) == b"avatar"
 
 
-def test_bytes_that_are_gone(clients, application):
+def test_missing_file_is_not_found(clients, application):
     application.avatar.storage.original_storage.delete("messi_avatar.jpg")
     assert clients["admin"].get(application.avatar.url).status_code == 404
 
 
-def test_file_without_owner_is_for_nobody_of_these_rules(clients):
+def test_file_without_content_object_is_denied(clients):
     path = get_proxy_storage("gridfs_proxy_storage").save("a.txt", ContentFile(b""))
     for client in clients.values():
         assert client.get("/files/", {"path": path}).status_code == 403
@@ -171,9 +171,7 @@ def test_file_without_owner_is_for_nobody_of_these_rules(clients):
 
 @pytest.mark.parametrize("empty", [True, False])
 @pytest.mark.parametrize(("who", "expected"), [("ronaldo", 403), ("messi", 403), ("admin", 200)])
-def test_where_nobody_has_said_who_may_read_only_staff_may(
-    clients, application, settings, who, expected, empty
-):
+def test_only_staff_may_read_by_default(clients, application, settings, who, expected, empty):
     others = dict(settings.PROXY_STORAGE)
     del others["DEFAULT_PERMISSION_CLASSES"]
     settings.PROXY_STORAGE = {**others, "DEFAULT_PERMISSION_CLASSES": []} if empty else others
@@ -184,7 +182,7 @@ def test_where_nobody_has_said_who_may_read_only_staff_may(
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "trace", "propfind"])
-def test_other_methods_are_refused(clients, application, method):
+def test_other_methods_are_not_allowed(clients, application, method):
     for who in PEOPLE:
         response = clients[who].generic(method.upper(), application.resume.url)
         assert response.status_code == 405
@@ -193,7 +191,7 @@ def test_other_methods_are_refused(clients, application, method):
 
 
 @pytest.mark.parametrize("accept", ["image/*", "image/avif,image/webp", "x", "", "*/*"])
-def test_any_accept_will_do(clients, application, accept):
+def test_accept_is_ignored_for_files(clients, application, accept):
     response = clients["messi"].get(application.avatar.url, headers={"accept": accept})
     assert read(response) == b"avatar"
     response = clients["ronaldo"].get(application.resume.url, headers={"accept": accept})
@@ -201,25 +199,25 @@ def test_any_accept_will_do(clients, application, accept):
     assert "detail" in response.json()
 
 
-def test_refusal_in_another_renderer_of_the_project(clients, application):
+def test_refusal_uses_the_accepted_renderer(clients, application):
     response = clients["ronaldo"].get(application.resume.url, headers={"accept": "text/html"})
     assert response.status_code == 403
     assert response["Content-Type"].startswith("text/html")
 
 
-def test_any_format_will_do(clients, application):
+def test_format_is_ignored_for_files(clients, application):
     response = clients["messi"].get(application.avatar.url + "&format=jpg")
     assert read(response) == b"avatar"
 
 
-def test_401_where_the_projects_authentication_says_so(application):
+def test_first_authentication_class_decides_about_401(application):
     view = FileViewSet.as_view({"get": "download"}, authentication_classes=[BasicAuthentication])
     response = view(APIRequestFactory().get("/", {"path": application.resume.name}))
     assert response.status_code == 401
     assert response["WWW-Authenticate"].startswith("Basic")
 
 
-def test_attributes_of_a_subclass(application, clients):
+def test_attributes_of_a_subclass_are_used(application, clients):
     class Everything(FileViewSet):
         permission_classes = [AllowAny]
         meta_backends = [OrmStorage.meta_backend]
@@ -233,16 +231,16 @@ def test_attributes_of_a_subclass(application, clients):
     assert response.status_code == 404
 
 
-def test_one_download_with_a_session_makes_few_queries(
+def test_download_with_a_session_needs_three_queries(
     clients, application, django_assert_num_queries
 ):
-    read(clients["messi"].get(application.resume.url))  # content types are cached now
-    with django_assert_num_queries(3):  # session, user, owner; the record is in MongoDB
+    read(clients["messi"].get(application.resume.url))  # caches the content types
+    with django_assert_num_queries(3):  # session, user, content object; the record is in MongoDB
         response = clients["messi"].get(application.resume.url)
     assert read(response) == b"resume"
 
 
-def test_settings_of_the_project_count():
+def test_settings_of_the_project_are_used():
     assert FileViewSet().authentication_classes == drf_settings.DEFAULT_AUTHENTICATION_CLASSES
     assert FileViewSet().throttle_classes == drf_settings.DEFAULT_THROTTLE_CLASSES
     assert FileViewSet().renderer_classes == drf_settings.DEFAULT_RENDERER_CLASSES

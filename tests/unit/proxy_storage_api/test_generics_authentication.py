@@ -1,4 +1,4 @@
-"""A log-in that fails is ignored where none is needed."""
+"""A failed authentication is ignored if the request does not need one."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -25,7 +25,7 @@ class DocumentFiles(FieldPermissions):
 
 
 class ExpiredCookie(BaseAuthentication):
-    """As those of JWTs in cookies do."""
+    """An authentication class like those for JWTs in cookies."""
 
     def authenticate(self, request):
         if "jwt" in request.COOKIES:
@@ -37,14 +37,14 @@ class ExpiredCookie(BaseAuthentication):
 
 
 class MissingCookie(ExpiredCookie):
-    """As those do for which who comes without a log-in is nobody."""
+    """An authentication class that raises NotAuthenticated for anonymous requests."""
 
     def authenticate(self, request):
         raise NotAuthenticated("Token is expired")
 
 
 class WithoutToken(BaseAuthentication):
-    """As that of sessions does without the token against forgery."""
+    """An authentication class that refuses requests without a CSRF token."""
 
     def authenticate(self, request):
         raise PermissionDenied("CSRF Failed")
@@ -99,7 +99,7 @@ def link(files):
 
 @pytest.fixture(params=["tokens", "cookies", "missing"])
 def ask(request, client):
-    """Ask as a browser that sends a log-in which has ended."""
+    """Return a function that sends requests with expired credentials."""
     client.cookies["jwt"] = "expired"
 
     def ask(method, url, **options):
@@ -112,21 +112,21 @@ def ask(request, client):
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_link_and_public_file(ask, files, link, method):
+def test_signed_link_and_public_file_are_served(ask, files, link, method):
     assert ask(method, link).status_code == 200
     assert ask(method, files.mongo_file.url).status_code == 200
 
 
-def test_other_requests_about_a_public_file(ask, files):
+def test_other_actions_on_a_public_file_are_allowed(ask, files):
     query = {"path": files.mongo_file.name}
     assert ask("get", "/tokens/record/", data=query).status_code == 200
     assert ask("get", "/tokens/authorize/", data=query).status_code == 204
     response = ask("post", "/tokens/link/", data=query)
-    # Links are not accepted for the files of this field, which need none.
+    # The files of this field are public, so a link is accepted without a signature check.
     assert response.status_code == 200
 
 
-def test_refusal_says_what_is_wrong_with_the_log_in(ask, files):
+def test_refusal_has_the_error_of_the_authentication(ask, files):
     for response in (
         ask("get", files.orm_file.url),
         ask("get", "/tokens/record/", data={"path": files.orm_file.name}),
@@ -139,17 +139,17 @@ def test_refusal_says_what_is_wrong_with_the_log_in(ask, files):
         assert response["WWW-Authenticate"] in ("Bearer", "Token")
 
 
-def test_rule_that_no_record_changes(client, files):
+def test_permission_that_ignores_records_refuses_with_the_error(client, files):
     url = files.orm_file.url.replace("/tokens/", "/loggedin/")
     response = client.get(url, headers=BAD)
     assert (response.status_code, response.json()) == (401, {"detail": "Invalid token."})
 
 
-def test_missing_file(ask):
+def test_missing_file_is_not_found(ask):
     assert ask("get", "/tokens/?path=nothing").status_code == 404
 
 
-def test_hidden_file(ask, files, change):
+def test_hidden_file_equals_a_missing_one(ask, files, change):
     change(HIDE_FORBIDDEN=True)
     hidden, missing = ask("get", files.orm_file.url), ask("get", "/tokens/?path=nothing")
     assert (hidden.status_code, hidden.content) == (missing.status_code, missing.content)
@@ -157,20 +157,20 @@ def test_hidden_file(ask, files, change):
 
 
 def test_lists_and_uploads_are_refused(ask, files):
-    """A client would take what is public for all that there is."""
+    """A client would take a list of public files for a complete one."""
     assert ask("get", "/tokens/").status_code == 401
     assert ask("post", "/tokens/", data={}).status_code == 401
 
 
-def test_session_of_another_user_does_not_count(client, files):
-    """The user of Django's session is not that of a request whose authentication has failed."""
+def test_user_of_the_session_is_ignored(client, files):
+    """A request whose authentication has failed does not get the user of Django's session."""
     client.force_login(User.objects.get(username="owner"))
     assert client.get(files.orm_file.url, headers=BAD).status_code == 401
     response = client.get(files.mongo_file.url, headers=BAD)
     assert b"".join(response) == b"mongo_file"
 
 
-def test_refusal_of_a_forged_request_stays_one(client, files, link):
+def test_request_without_csrf_token_is_refused(client, files, link):
     for url in (link, files.mongo_file.url):
         response = client.get(url.replace("/tokens/", "/forged/"))
         assert (response.status_code, response.json()) == (403, {"detail": "CSRF Failed"})

@@ -1,4 +1,4 @@
-"""The endpoint goes by what the project has set for Django REST framework."""
+"""The endpoint uses the project's settings of Django REST framework."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -43,7 +43,7 @@ class Never(BaseThrottle):
 
 
 @pytest.mark.parametrize("query", [{}, {"path": "/nothing.txt"}])
-def test_throttles(query):
+def test_throttles_of_the_project_are_used(query):
     class Throttled(Everything):
         throttle_classes = [Never]
 
@@ -52,14 +52,14 @@ def test_throttles(query):
     assert response["Retry-After"] == "30"
 
 
-def test_exception_handler(settings):
+def test_exception_handler_of_the_project_is_used(settings):
     settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": f"{__name__}.shout"}
     response = ask(Everything, query={"path": "/nothing.txt"})
     assert response.status_code == 404
     assert response.data == {"PROBLEM": "NOT FOUND."}
 
 
-def test_exception_handler_of_a_refusal_without_a_body(settings):
+def test_authorize_has_no_body_with_an_exception_handler_of_the_project(settings):
     settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": f"{__name__}.shout"}
     view = Everything.as_view({"get": "authorize"})
     response = view(APIRequestFactory().get("/", {"path": "/nothing.txt"}))
@@ -67,7 +67,7 @@ def test_exception_handler_of_a_refusal_without_a_body(settings):
     assert response.content == b""
 
 
-def test_paginator():
+def test_paginator_of_the_project_is_used():
     for name in ("a.txt", "b.txt"):
         get_proxy_storage("orm_disk").save(name, ContentFile(b""))
 
@@ -83,7 +83,7 @@ def test_paginator():
     assert "offset=1" in response.data["next"]
 
 
-def test_renderers():
+def test_renderers_of_the_project_are_used():
     class Plain(JSONRenderer):
         media_type = "application/vnd.files+json"
 

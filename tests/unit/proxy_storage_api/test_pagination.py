@@ -1,4 +1,4 @@
-"""Lists whose rules have no filter: each record is decided on, a bounded number in a request."""
+"""Lists with permissions without a filter, which are checked for each record."""
 
 import base64
 import logging
@@ -33,7 +33,7 @@ TOTAL = 60
 
 
 class Numbered(FilePermission):
-    """Allows the files whose number can be divided by seven."""
+    """Allow files whose number is divisible by seven."""
 
     asked = []
 
@@ -60,7 +60,7 @@ def names(request):
 
 @pytest.fixture(autouse=True)
 def files(names, empty_storages):
-    """Files that are in one meta backend, or by turns in two; a third of them has no size."""
+    """Files in one meta backend, or alternately in two. A third of them has no size."""
     for number in range(TOTAL):
         name = names[number % len(names)]
         path = f"/hidden-name/{number:02}.txt"
@@ -80,7 +80,7 @@ def ask(url="/files/", view=Files, **query):
 
 
 def walk(asked, view=Files, **query):
-    """Follow the pages to the end; return the numbers of the files of each page."""
+    """Follow the pages to the end, and return the numbers of the files of each page."""
     pages, url = [], None
     while True:
         asked.clear()
@@ -106,7 +106,7 @@ def bound(change):
 @pytest.mark.parametrize(
     "ordering", ["path", "-path", "size", "-size", "created_at", "-created_at", "mime_type,-size"]
 )
-def test_every_file_is_on_one_page(asked, size, ordering):
+def test_each_file_is_on_one_page(asked, size, ordering):
     pages = walk(asked, page_size=size, ordering=ordering)
     numbers = [number for page in pages for number in page]
     assert sorted(numbers) == list(range(0, TOTAL, 7))
@@ -116,19 +116,19 @@ def test_every_file_is_on_one_page(asked, size, ordering):
 
 
 @pytest.mark.usefixtures("bound")
-def test_filters_go_on(asked):
+def test_next_page_has_the_filters(asked):
     pages = walk(asked, page_size="2", path__startswith="/hidden-name/4")
     assert pages == [[42, 49]]
 
 
-def test_decides_no_further_than_the_page(asked):
+def test_checks_end_with_the_page(asked):
     response = ask(page_size="2")
     assert len(response.data["results"]) == 2
     assert len(asked) == 8
 
 
 @pytest.mark.usefixtures("bound")
-def test_page_that_ends_with_the_last_record_is_the_last(asked):
+def test_page_with_the_last_record_has_no_next_page(asked):
     assert walk(asked, path__startswith="/hidden-name/56", page_size="1") == [[56]]
 
 
@@ -151,11 +151,11 @@ class Sizeless(PageNumberPagination):
 
 @pytest.mark.usefixtures("bound")
 @pytest.mark.parametrize("paginator", [Limited, Paged, Cursed])
-def test_paginator_of_the_project_says_the_size(asked, paginator):
+def test_paginator_of_the_project_sets_the_size(asked, paginator):
     class View(Files):
         pagination_class = paginator
 
-    # The second page ends with the twentieth file that is decided on.
+    # The second page ends with the twentieth file that is checked.
     assert walk(asked, View) == [[0, 7, 14], [21, 28], [35, 42, 49], [56]]
 
 
@@ -165,7 +165,7 @@ class Own(BasePagination):
 
 @pytest.mark.usefixtures("bound")
 @pytest.mark.parametrize("paginator", [Sizeless, Own])
-def test_size_where_the_paginator_says_none(asked, paginator):
+def test_default_size_without_a_size_of_the_paginator(asked, paginator):
     class View(Files):
         pagination_class = paginator
 
@@ -188,7 +188,7 @@ def test_size_where_the_paginator_says_none(asked, paginator):
         (RecordPagination, {"position": "\x00é"}, 404),
     ],
 )
-def test_pages_by_number_and_wrong_positions(paginator, query, status):
+def test_page_numbers_and_invalid_positions_are_not_found(paginator, query, status):
     class View(Files):
         pagination_class = paginator
 
@@ -199,17 +199,17 @@ class TestWithoutPages:
     class View(Files):
         pagination_class = None
 
-    def test_few_files(self):
+    def test_all_files_without_pages(self):
         assert len(ask(view=self.View).data) == 9
 
     @pytest.mark.usefixtures("bound")
-    def test_too_many_files(self, asked):
+    def test_too_many_files_without_pages_are_an_error(self, asked):
         response = ask(view=self.View)
         assert response.status_code == 400
         assert len(asked) == 20
         assert len(ask(view=self.View, path__startswith="/hidden-name/0").data) == 2
 
-    def test_files_that_are_found_by_a_condition(self):
+    def test_limit_does_not_apply_to_permissions_with_a_filter(self):
         class View(self.View):
             permission_classes = [AllowAny]
 
@@ -219,32 +219,32 @@ class TestWithoutPages:
 class TestPosition:
     POSITION = {"path": "/hidden-name/é.txt", "size": None, "created_at": START}
 
-    def test_is_given_back(self):
+    def test_unseal_returns_the_position(self):
         assert unseal(seal(self.POSITION)) == {
             **self.POSITION,
             "created_at": START.isoformat(),
         }
 
     @pytest.mark.usefixtures("bound")
-    def test_cannot_be_read(self):
+    def test_sealed_position_is_unreadable(self):
         (sealed,) = parse_qs(urlsplit(ask().data["next"]).query)["position"]
         raw = base64.urlsafe_b64decode(sealed.partition(":")[0] + "===")
         for text in (sealed.encode(), raw):
             assert b"hidden" not in text
             assert b"path" not in text
 
-    def test_differs_each_time(self):
+    def test_seal_differs_at_each_call(self):
         assert seal(self.POSITION) != seal(self.POSITION)
 
     @pytest.mark.parametrize("change", [lambda text: text[1:], lambda text: text + "x", str.upper])
-    def test_cannot_be_changed(self, change):
+    def test_changed_position_is_invalid(self, change):
         assert unseal(change(seal(self.POSITION))) is None
 
-    def test_of_another_key(self, settings):
+    def test_position_of_another_secret_key_is_invalid(self, settings):
         sealed = seal(self.POSITION)
         settings.SECRET_KEY = "another"
         assert unseal(sealed) is None
-        # The signature counts then, and nothing can be read with the new key.
+        # The signature is valid then, but the position cannot be decrypted with the new key.
         settings.SECRET_KEY_FALLBACKS = ["tests"]
         assert unseal(sealed) is None
 
@@ -254,20 +254,20 @@ class TestAnonymous:
         permission_classes = [AllowAny]
 
     @pytest.mark.parametrize("is_open", [True, False])
-    def test_switch(self, change, log_in, is_open, names):
+    def test_anonymous_lists_setting(self, change, log_in, is_open, names):
         change(ANONYMOUS_LISTS=is_open, DEFAULT_PERMISSION_CLASSES=[AllowAny])
         assert Client().get("/files/").status_code == (200 if is_open else 403)
         assert log_in("ronaldo").get("/files/").status_code == 200
         assert Client().get("/files/record/?path=/hidden-name/01.txt").status_code == 200
         assert Client().options("/files/").status_code == 200
 
-    def test_without_a_user_for_requests_that_are_not_logged_in(self, change, settings):
+    def test_request_without_user_is_refused(self, change, settings):
         change(ANONYMOUS_LISTS=False)
         settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
         assert ask(view=Files).status_code == 403
 
     @pytest.mark.parametrize("requester", [{"sub": 1}, "owner", 7])
-    def test_with_a_requester_that_does_not_say_whether_it_is_logged_in(self, change, requester):
+    def test_requester_without_is_authenticated_is_refused(self, change, requester):
         class Authentication(BaseAuthentication):
             def authenticate(self, request):
                 return requester, None
@@ -297,14 +297,14 @@ class TestWarning:
         with caplog.at_level(logging.WARNING, "proxy_storage_api"):
             for _ in range(2):
                 ask(view=View)
-        return [text for text in caplog.messages if "A list asks" in text]
+        return [text for text in caplog.messages if "A list checks" in text]
 
-    def test_names_the_rule_once(self, caplog):
+    def test_unfiltered_permission_is_logged_once(self, caplog):
         (text,) = self.warnings(caplog, AllowAny, Numbered | IsAuthenticated)
         assert f"{__name__}.Numbered" in text
         assert "AllowAny" not in text
 
-    def test_names_rules_that_have_no_filter_this_time(self, caplog):
+    def test_permission_without_filter_for_this_request_is_logged(self, caplog):
         class Sometimes(Numbered):
             def has_object_permission(self, request, view, obj):
                 return True
@@ -315,9 +315,9 @@ class TestWarning:
         (text,) = self.warnings(caplog, ~(Sometimes() & AllowAny), IsAuthenticated | Sometimes)
         assert "Sometimes" in text
 
-    def test_names_classes_of_drf(self, caplog):
+    def test_permission_of_drf_is_logged(self, caplog):
         (text,) = self.warnings(caplog, ~(AllowAny & OnlyForRequests))
         assert "OnlyForRequests" in text
 
-    def test_is_not_given_where_all_have_one(self, caplog):
+    def test_permissions_with_filters_are_not_logged(self, caplog):
         assert not self.warnings(caplog, AllowAny)

@@ -1,4 +1,4 @@
-"""The endpoint below variables, namespaces and other resources."""
+"""The endpoint below URLs with arguments, namespaces and other resources."""
 
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -44,7 +44,7 @@ def make_router(view, router_class=SimpleRouter):
     return router.urls
 
 
-# Where the endpoint is, and the URLs of the project.
+# The URL of the endpoint, and the URLs of the project.
 PLACES = {
     "/api/v1/files/": [path("api/<version>/files/", ENDPOINT)],
     "/v1/files/": [path("v1/", include(([path("files/", ENDPOINT)], "v1")))],
@@ -56,7 +56,7 @@ PLACES = {
     "/spaces/v3/files/": [
         path("spaces/v3/", include((make_router(ByNamespace), "v3"), namespace="v3"))
     ],
-    # Groups without a name.
+    # Unnamed groups.
     "/tenants/acme/files/": [re_path(r"^tenants/(\w+)/files/", ENDPOINT)],
     "/a/b/files/": [re_path(r"^(\w)/(\w)/", include(make_router(Open, DefaultRouter)))],
     "/alone/9/": [
@@ -66,7 +66,7 @@ PLACES = {
 
 
 class Urls:
-    """A module of URLs, as ROOT_URLCONF may be."""
+    """A stand-in for the module in ROOT_URLCONF."""
 
     def __init__(self, patterns):
         self.urlpatterns = patterns
@@ -89,7 +89,7 @@ def storage():
 
 
 @pytest.mark.parametrize("root", PLACES)
-def test_every_answer_leads_to_where_the_request_came_to(client, use, root):
+def test_urls_in_responses_have_the_arguments_of_the_request(client, use, root):
     use(PLACES[root])
     response = client.post(root, {"file": ContentFile(b"scan", name="scan.txt")})
     assert response.status_code == 201, response.content
@@ -104,7 +104,7 @@ def test_every_answer_leads_to_where_the_request_came_to(client, use, root):
         assert b"".join(client.get(url)) == b"scan"
 
 
-def test_outside_of_requests_a_name_has_to_be_given(use, change, storage):
+def test_url_outside_of_requests_needs_the_setting(use, change, storage):
     use(PLACES["/api/v1/files/"])
     with pytest.raises(ConfigurationError, match="FILE_URL_KWARGS"):
         storage.url("/a.txt")
@@ -121,7 +121,7 @@ def get_kwargs():
     return {"version": "v3"}
 
 
-def test_arguments_of_the_request_count_first(client, use, change, storage):
+def test_arguments_of_the_request_win(client, use, change, storage):
     use(PLACES["/api/v1/files/"])
     change(FILE_URL_KWARGS={"version": "v2"})
     storage.save("a.txt", ContentFile(b""))
@@ -130,7 +130,7 @@ def test_arguments_of_the_request_count_first(client, use, change, storage):
     assert urlsplit(storage.url("/a.txt")).path == "/api/v2/files/"
 
 
-def test_request_of_another_view(use, storage):
+def test_url_in_a_request_of_another_view(use, storage):
     use(PLACES["/api/v1/files/"])
     path = storage.save("a.txt", ContentFile(b""))
     request = APIRequestFactory().get("/")
@@ -146,7 +146,7 @@ def test_request_of_another_view(use, storage):
         get_file_url(path, "orm_disk", request)
 
 
-def test_view_with_arguments_of_its_own_leads_to_the_endpoint(use, storage, client):
+def test_view_with_other_arguments_returns_the_url_of_the_endpoint(use, storage, client):
     use([*PLACES["/letters/5/files/"], path("files/", ENDPOINT)])
     storage.save("a.txt", ContentFile(b""))
     (record,) = client.get("/letters/5/files/").json()["results"]
@@ -154,7 +154,7 @@ def test_view_with_arguments_of_its_own_leads_to_the_endpoint(use, storage, clie
 
 
 @pytest.mark.parametrize("value", [5, None, "nowhere.at_all", ["version"], f"{__name__}.PLACE"])
-def test_settings_that_are_not_valid(change, value):
+def test_invalid_setting_is_an_error(change, value):
     change(FILE_URL_KWARGS=value)
     with pytest.raises(ConfigurationError, match="FILE_URL_KWARGS"):
         get_url_kwargs()
@@ -163,7 +163,7 @@ def test_settings_that_are_not_valid(change, value):
 PLACE = "/"
 
 
-def test_callable_that_returns_something_else(change):
+def test_invalid_result_of_the_callable_is_an_error(change):
     change(FILE_URL_KWARGS=f"{__name__}.make_router_of_nothing")
     with pytest.raises(ConfigurationError, match="must return a dict, not 5"):
         get_url_kwargs()

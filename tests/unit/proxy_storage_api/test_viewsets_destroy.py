@@ -1,4 +1,4 @@
-"""DELETE: the record that was decided on, and the field of its content object."""
+"""The action ``destroy``: the deleted record, its content object, and preconditions."""
 
 from pathlib import Path
 
@@ -48,12 +48,12 @@ def delete(admin, path):
     return admin.delete("/files/", query_params={"path": path}).status_code
 
 
-def test_clears_the_field_of_the_content_object(admin, document, field):
+def test_field_of_the_content_object_is_cleared(admin, document, field):
     path = getattr(document, field).name
     assert delete(admin, path) == 204
     row = Document.objects.get(pk=document.pk)
     assert not getattr(row, field)
-    # A later file of this path does not belong to the row, and cannot be read or deleted by it.
+    # A later file of this path does not belong to the row.
     other = Document()
     assert save_file(other, field) == path
     getattr(document, field).delete()
@@ -62,22 +62,22 @@ def test_clears_the_field_of_the_content_object(admin, document, field):
         getattr(Document(pk=document.pk, **{field: path}), field).open()
 
 
-def test_leaves_a_field_alone_that_names_another_file(admin, document, field):
+def test_field_with_another_file_is_kept(admin, document, field):
     path = getattr(document, field).name
     Document.objects.filter(pk=document.pk).update(**{field: "/another.txt"})
     assert delete(admin, path) == 204
     assert getattr(Document.objects.get(pk=document.pk), field).name == "/another.txt"
 
 
-def test_of_a_file_without_content_object(admin, field):
+def test_file_without_content_object_is_deleted(admin, field):
     storage = Document._meta.get_field(field).storage
     path = storage.save("hello.txt", ContentFile(b"world"))
     assert delete(admin, path) == 204
     assert not storage.exists(path)
 
 
-def test_touches_no_later_file_of_the_path(admin, document, field, monkeypatch):
-    """The file is replaced between the decision and the delete."""
+def test_later_file_of_the_path_is_kept(admin, document, field, monkeypatch):
+    """The file is replaced after the permission check and before the delete."""
     path = getattr(document, field).name
     storage = getattr(document, field).storage
     delete_record = type(storage).delete_record
@@ -106,7 +106,7 @@ def test_touches_no_later_file_of_the_path(admin, document, field, monkeypatch):
         {"object_id": 2**70},
     ],
 )
-def test_record_that_names_no_row(document, field, changes):
+def test_field_is_kept_if_the_record_names_another_row(document, field, changes):
     file = getattr(document, field)
     record = file.storage.get_meta_backend_obj(file.name)
     record.update(changes)
@@ -114,7 +114,7 @@ def test_record_that_names_no_row(document, field, changes):
     assert getattr(Document.objects.get(pk=document.pk), field).name == file.name
 
 
-def test_row_of_another_database(settings, field):
+def test_row_of_another_database_is_cleared(settings, field):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "CONTENT_OBJECT_DATABASES": ["other"]}
     for using in ("default", "other"):
         document = ShardDocument(pk=1)
@@ -128,7 +128,7 @@ def test_row_of_another_database(settings, field):
 
 
 class TestPreconditions:
-    """What was changed since the client has seen it is not deleted."""
+    """A file that has changed since the client's download is not deleted."""
 
     @pytest.fixture(params=["orm-disk", "mongo-disk", "orm-facts", "orm-memory", "mongo-gridfs"])
     def storage(self, request):
@@ -156,19 +156,19 @@ class TestPreconditions:
     @pytest.mark.parametrize(
         "value", ['"another"', '"a", W/"b"', "", "nonsense", 'W/"*"'], ids=repr
     )
-    def test_of_another_version(self, admin, storage, path, value):
+    def test_other_version_is_not_deleted(self, admin, storage, path, value):
         response = self.ask(admin, path, if_match=value)
         assert response.status_code == 412
         assert response["Cache-Control"] == "private, no-store"
         assert storage.exists(path)
 
-    def test_of_this_version(self, admin, storage, path):
+    def test_named_version_is_deleted(self, admin, storage, path):
         etag = self.get_validators(admin, path)["ETag"]
         assert self.ask(admin, path, if_match=f"W/{etag}").status_code == 412
         assert self.ask(admin, path, if_match=f'"another", {etag}').status_code == 204
         assert not storage.exists(path)
 
-    def test_of_any_version(self, admin, storage, path):
+    def test_asterisk_matches_any_version(self, admin, storage, path):
         assert self.ask(admin, path, if_match="*").status_code == 204
         assert not storage.exists(path)
 
@@ -176,7 +176,7 @@ class TestPreconditions:
         ("value", "status"),
         [(-3600, 412), (-(10**10), 412), (0, 204), (3600, 204), ("yesterday", 204), ("", 204)],
     )
-    def test_by_date(self, admin, storage, path, value, status):
+    def test_if_unmodified_since_compares_the_date(self, admin, storage, path, value, status):
         if isinstance(value, int):
             modified = self.get_validators(admin, path)["Last-Modified"]
             moment = max(parse_http_date(modified) + value, 0)
@@ -185,7 +185,7 @@ class TestPreconditions:
         assert response.status_code == status
         assert storage.exists(path) is (status == 412)
 
-    def test_tag_counts_before_the_date(self, admin, path):
+    def test_if_match_is_checked_before_the_date(self, admin, path):
         headers = self.get_validators(admin, path)
         old = http_date(0)
         response = self.ask(
@@ -195,29 +195,29 @@ class TestPreconditions:
         response = self.ask(admin, path, if_match=headers["ETag"], if_unmodified_since=old)
         assert response.status_code == 204
 
-    def test_others_are_for_copies(self, admin, path):
+    def test_other_preconditions_are_ignored(self, admin, path):
         headers = {"if_none_match": "*", "if_modified_since": http_date(2**32)}
         assert self.ask(admin, path, **headers).status_code == 204
 
-    def test_bytes_that_are_gone(self, admin, storage, path):
+    def test_missing_file_matches_no_version(self, admin, storage, path):
         record = storage.get_meta_backend_obj(path)
         record.get_original_storage().delete(record["original_storage_path"])
         for value in ("*", '"x"'):
             assert self.ask(admin, path, if_match=value).status_code == 412
         assert storage.meta_backend.exists(path)
-        # Nobody knows a date of what is gone.
+        # A missing file has no date.
         assert self.ask(admin, path, if_unmodified_since=http_date(0)).status_code == 204
 
-    def test_nobody_is_asked_without_them(self, admin, path, monkeypatch):
+    def test_original_storage_is_not_used_without_precondition(self, admin, path, monkeypatch):
         monkeypatch.setattr(viewsets, "get_source", None)
         assert self.ask(admin, path, if_none_match='"x"').status_code == 204
 
-    def test_refusal_comes_first(self, admin, path):
+    def test_permissions_are_checked_before_preconditions(self, admin, path):
         admin.force_authenticate(User.objects.create(username="nobody"))
         assert self.ask(admin, path, if_match='"x"').status_code == 403
 
 
-def test_precondition_of_a_file_that_leads_out_of_its_storage(admin, tmp_path):
+def test_file_outside_of_its_storage_matches_no_version(admin, tmp_path):
     storage = get_proxy_storage("orm-disk")
     path = storage.save("a.txt", ContentFile(b"content"))
     record = storage.get_meta_backend_obj(path)
@@ -231,15 +231,15 @@ def test_precondition_of_a_file_that_leads_out_of_its_storage(admin, tmp_path):
 
 
 class Undated(Source):
-    """As that of a storage that knows no times."""
+    """The source of a storage without times."""
 
     size = 7
 
     def open(self, start, stop):
-        raise AssertionError("nobody reads it")
+        raise AssertionError("This must not be read.")
 
 
-def test_file_without_validators(admin, monkeypatch):
+def test_file_without_date_ignores_if_unmodified_since(admin, monkeypatch):
     path = get_proxy_storage("orm-disk").save("a.txt", ContentFile(b"content"))
     monkeypatch.setattr(viewsets, "get_source", lambda record: Undated())
 

@@ -1,4 +1,4 @@
-"""Throttles of files, apart from those of the rest of the API."""
+"""Throttles of files, which differ from those of the other actions."""
 
 import pytest
 from django.core.cache import cache
@@ -7,7 +7,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 from jobs.models import JobApply
-from proxy_storage_api.checks import check_getters
+from proxy_storage_api.checks import check_settings
 from proxy_storage_api.viewsets import FileViewSet
 
 pytestmark = [
@@ -39,7 +39,7 @@ def empty_cache():
 
 @pytest.fixture
 def ask(log_in):
-    """Ask for the file, its verdict or its record; return how many of ten are answered."""
+    """Send ten requests to an action, and return the number of successful ones."""
     user = log_in("messi").user
     application = JobApply(user=user)
     application.resume.save("resume.txt", ContentFile(b"resume"))
@@ -59,7 +59,7 @@ def ask(log_in):
 
 
 @pytest.mark.parametrize("action", ["list", "download", "authorize"])
-def test_those_of_the_project_are_the_default(ask, action):
+def test_throttles_of_the_project_are_the_default(ask, action):
     assert ask(action) == 2
 
 
@@ -68,13 +68,13 @@ def test_those_of_the_project_are_the_default(ask, action):
     ("classes", "expected"),
     [([], 10), ([Often], 5), ([f"{__name__}.Often"], 5), ([Often, AnonRateThrottle], 5)],
 )
-def test_those_of_files(ask, change, action, classes, expected):
+def test_setting_changes_the_throttles_of_files(ask, change, action, classes, expected):
     change(DOWNLOAD_THROTTLE_CLASSES=classes)
     assert ask(action) == expected
     assert ask("record") == 2
 
 
-def test_those_of_a_class(ask, change):
+def test_attribute_changes_the_throttles_of_files(ask, change):
     change(DOWNLOAD_THROTTLE_CLASSES=[Twice])
     assert ask("download", download_throttle_classes=[Often]) == 5
     cache.clear()
@@ -82,15 +82,15 @@ def test_those_of_a_class(ask, change):
 
 
 @pytest.mark.parametrize("value", ["a.b.C", ["no.such.Throttle"], 5])
-def test_check(change, value):
-    assert check_getters(None) == []
+def test_invalid_setting_is_reported(change, value):
+    assert check_settings(None) == []
     change(DOWNLOAD_THROTTLE_CLASSES=value)
-    (error,) = check_getters(None)
+    (error,) = check_settings(None)
     assert error.id == "proxy_storage_api.E006"
     assert "DOWNLOAD_THROTTLE_CLASSES" in error.msg
     assert error.hint
 
 
-def test_check_leaves_settings_that_cannot_be_read_to_others(settings):
+def test_unreadable_settings_are_not_reported_here(settings):
     settings.PROXY_STORAGE = []
-    assert check_getters(None) == []
+    assert check_settings(None) == []

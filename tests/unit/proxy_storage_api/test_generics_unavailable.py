@@ -1,11 +1,12 @@
-"""Errors of meta backends: 503 with Retry-After if it does not answer, 500 for a missing table."""
+"""A request that needs an unavailable meta backend is answered with 503 and Retry-After."""
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError
 from pymongo import MongoClient
-from rest_framework.permissions import AllowAny
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.test import APIRequestFactory
 
 from demo.services import free_port
@@ -13,6 +14,7 @@ from proxy_storage.exceptions import MetaBackendSchemaError
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage_api.exceptions import RETRY_AFTER, MetaBackendDoesNotAnswer
+from proxy_storage_api.pagination import RecordPagination
 from proxy_storage_api.viewsets import FileViewSet
 
 STAFF = ["rest_framework.permissions.IsAdminUser"]
@@ -21,7 +23,7 @@ FILE = {"path": "/a.txt"}
 
 @pytest.fixture(autouse=True)
 def no_server(settings):
-    """Configure one storage, whose records are on a server that does not exist."""
+    """The only meta backend has the address of a server that does not run."""
     with MongoClient(port=free_port(), serverSelectionTimeoutMS=50) as client:
         options = {
             "original_storage": django_settings.ORIGINAL_STORAGES["disk"],
@@ -45,7 +47,8 @@ def no_server(settings):
         lambda admin: admin.head("/files/", FILE),
         lambda admin: admin.get("/files/", {**FILE, "storage": "default"}),
         lambda admin: admin.get("/files/"),
-        lambda admin: admin.get("/files/", {"page": "2", "ordering": "-size", "search": "a"}),
+        lambda admin: admin.get("/files/", {"page": "2", "search": "a"}),
+        lambda admin: admin.get("/files/", headers={"accept": "text/html"}),
         lambda admin: admin.get("/files/record/", FILE),
         lambda admin: admin.get("/files/authorize/", FILE),
         lambda admin: admin.post("/files/link/", FILE),
@@ -53,25 +56,54 @@ def no_server(settings):
         lambda admin: admin.post("/files/", {"file": SimpleUploadedFile("a.txt", b"world")}),
     ],
     ids=[
-        "get",
+        "download",
         "head",
-        "storage",
+        "download-by-storage",
         "list",
-        "page",
-        "record",
+        "second-page",
+        "html",
+        "retrieve",
         "authorize",
         "link",
-        "delete",
-        "upload",
+        "destroy",
+        "create",
     ],
 )
-def test_server_that_does_not_answer_is_503(admin_client, ask):
+def test_request_is_answered_with_503(admin_client, ask):
     response = ask(admin_client)
     assert response.status_code == 503
     assert response["Retry-After"] == str(RETRY_AFTER)
 
 
-def test_error_of_the_meta_backend_is_the_cause_of_the_503():
+class CheckedForEachRecord(BasePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+
+@pytest.mark.parametrize("paginator", [RecordPagination, LimitOffsetPagination, None])
+@pytest.mark.parametrize("permission", [AllowAny, CheckedForEachRecord])
+def test_list_is_answered_with_503(paginator, permission):
+    view = FileViewSet.as_view(
+        {"get": "list"},
+        permission_classes=[permission],
+        pagination_class=paginator,
+        authentication_classes=[],
+    )
+    response = view(APIRequestFactory().get("/"))
+    assert response.status_code == 503
+    assert response["Retry-After"] == str(RETRY_AFTER)
+
+
+def test_hidden_file_is_answered_with_503(admin_client, change):
+    change(HIDE_FORBIDDEN=True)
+    assert admin_client.get("/files/", FILE).status_code == 503
+
+
+def test_options_need_no_meta_backend(admin_client):
+    assert admin_client.options("/files/").status_code == 200
+
+
+def test_error_of_the_meta_backend_is_the_cause():
     class View(FileViewSet):
         permission_classes = [AllowAny]
         authentication_classes = []

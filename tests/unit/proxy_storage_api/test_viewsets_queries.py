@@ -1,4 +1,4 @@
-"""How often the database is asked."""
+"""The number of database queries."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -51,17 +51,17 @@ def rules(settings):
 
 
 @pytest.mark.usefixtures("rules")
-def test_download_with_a_session(owner, field, client):
+def test_queries_of_a_download_with_a_session(owner, field, client):
     file = save_document(owner, field)
     client.force_login(owner)
-    count(lambda: client.get(file.url))  # content types are known from now on
-    # session, user, record, owner; a record in MongoDB is none of this database
+    count(lambda: client.get(file.url))  # caches the content types
+    # Session, user, record, content object. A record in MongoDB is not in this database.
     expected = 4 if field == "orm_file" else 3
     assert count(lambda: client.get(file.url)) == expected
     assert count(lambda: client.head(file.url)) == expected
 
 
-def test_download_with_a_token(owner, field, settings):
+def test_queries_of_a_download_with_a_token(owner, field, settings):
     file = save_document(owner, field)
     token = Token.objects.create(user=owner)
     view = FileViewSet.as_view(
@@ -71,14 +71,14 @@ def test_download_with_a_token(owner, field, settings):
     )
     request = APIRequestFactory().get(file.url, headers={"authorization": f"Token {token.key}"})
     count(lambda: view(request))
-    # token with its user, record, owner
+    # Token with its user, record, content object.
     assert count(lambda: view(request)) == (3 if field == "orm_file" else 2)
 
 
 @pytest.mark.usefixtures("rules")
 @pytest.mark.parametrize("is_staff", [True, False])
 @pytest.mark.parametrize("size", ["2", "5"])
-def test_list_makes_as_many_for_many_records_as_for_few(owner, field, client, is_staff, size):
+def test_queries_of_a_list_do_not_depend_on_its_length(owner, field, client, is_staff, size):
     User.objects.filter(pk=owner.pk).update(is_staff=is_staff)
     client.force_login(owner)
     for _ in range(2):
@@ -92,13 +92,13 @@ def test_list_makes_as_many_for_many_records_as_for_few(owner, field, client, is
     for _ in range(10):
         save_document(owner, field)
     assert count(list_them) == few
-    # session, user, how many, and which, in each of the two tables of records; the keys of
-    # what the owner has, for the documents of MongoDB
+    # Session, user, count and records of each of the two tables, and the keys of the owner's
+    # content objects for the documents of MongoDB.
     assert few <= (6 if is_staff else 8)
 
 
-def test_list_with_a_permission_that_looks_at_instances(owner, field):
-    """Owners are fetched together, not one by one."""
+def test_content_objects_of_a_list_are_fetched_together(owner, field):
+    """Content objects are fetched together, not one by one."""
 
     class OwnDocuments(DocumentFiles):
         def get_filter(self, request, view, models):

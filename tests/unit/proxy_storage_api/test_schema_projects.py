@@ -1,4 +1,4 @@
-"""The OpenAPI document of what a project has made of the viewset."""
+"""The OpenAPI document of a project's subclasses of the viewset."""
 
 import pytest
 from django.urls import include, path
@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticatedOrR
 from rest_framework.routers import DefaultRouter, SimpleRouter
 
 from proxy_storage_api.serializers import RecordSerializer
-from proxy_storage_api.viewsets import DownloadMixin, FileViewSet
+from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import IsOwner
 from tests.unit.proxy_storage_api.documents import FILES, describe, get_names
 
@@ -33,7 +33,7 @@ class ScanSerializer(RecordSerializer):
 
 
 def describe_view(view, root="scans", router_class=SimpleRouter):
-    """Return what is said of one view, registered in a router, beside the endpoint itself."""
+    """Return the document of a view in a router, besides the endpoint itself."""
     router = router_class()
     router.register(root, view, basename="scan")
     return describe([*FILES, path("", include(router.urls))])
@@ -44,7 +44,7 @@ def get(view, where=""):
 
 
 @pytest.mark.parametrize("router_class", [SimpleRouter, DefaultRouter])
-def test_subclass_in_a_router(router_class):
+def test_subclass_in_a_router_is_described(router_class):
     paths = describe_view(Scans, router_class=router_class)["paths"]
     assert set(paths["/scans/"]) == {"get", "post", "delete"}
     assert set(paths["/files/"]) == {"get"}
@@ -53,7 +53,7 @@ def test_subclass_in_a_router(router_class):
     assert paths["/scans/"]["get"]["tags"] == ["scans"]
 
 
-def test_names_of_operations_where_there_is_nothing_else():
+def test_operation_ids_of_the_endpoint():
     paths = describe()["paths"]
     assert [
         operation["operationId"] for methods in paths.values() for operation in methods.values()
@@ -65,9 +65,8 @@ def test_names_of_operations_where_there_is_nothing_else():
     ]
 
 
-@pytest.mark.parametrize("view", [FileViewSet, DownloadMixin])
-def test_view_that_delivers_files_only(view):
-    document = describe([path("scans/", view.as_view({"get": "download"}))])
+def test_view_with_downloads_only():
+    document = describe([path("scans/", FileViewSet.as_view({"get": "download"}))])
     operation = document["paths"]["/scans/"]["get"]
     names = get_names(operation)
     assert names["path"]
@@ -75,7 +74,7 @@ def test_view_that_delivers_files_only(view):
     assert operation["responses"]["200"]["content"].keys() == {"*/*"}
 
 
-def test_records_of_a_project():
+def test_serializer_and_paginator_of_a_project():
     class View(Scans):
         serializer_class = ScanSerializer
         pagination_class = None
@@ -91,7 +90,7 @@ def test_records_of_a_project():
     assert not {"page", "ordering", "size__gte"} & get_names(operation).keys()
 
 
-def test_throttles():
+def test_429_is_described_with_throttles():
     assert "429" not in get(Scans)["responses"]
 
     class View(Scans):
@@ -102,7 +101,7 @@ def test_throttles():
     assert refusal["headers"].keys() == {"Retry-After"}
 
 
-def test_refusals_of_a_project_are_not_known():
+def test_exception_handler_of_a_project_leaves_refusals_open():
     class View(Scans):
         def get_exception_handler(self):
             return print
@@ -123,7 +122,7 @@ def test_refusals_of_a_project_are_not_known():
         (IsAuthenticatedOrReadOnly, True),
     ],
 )
-def test_whether_somebody_unknown_may_be_allowed(permission, expected):
+def test_anonymous_access_is_described(permission, expected):
     class View(Scans):
         authentication_classes = [BasicAuthentication]
         permission_classes = [permission]
@@ -136,23 +135,22 @@ def test_whether_somebody_unknown_may_be_allowed(permission, expected):
     assert ({} in link) is (expected and permission is not IsAuthenticatedOrReadOnly)
 
 
-def test_without_authentication_nothing_is_said_of_it():
+def test_view_without_authentication_has_no_security():
     class View(Scans):
         authentication_classes = []
 
     assert "security" not in get(View)
 
 
-def test_what_a_project_says_of_an_action_counts_first():
+def test_extend_schema_of_an_action_wins():
     class View(Scans):
         @extend_schema(summary="Scans", parameters=[OpenApiParameter("path", exclude=True)])
         def list(self, request):
-            raise AssertionError("nobody gets here")
+            raise AssertionError("This must not be called.")
 
         @extend_schema(responses={200: ScanSerializer})
-        @action(detail=False)
-        def record(self, request):
-            raise AssertionError("nobody gets here")
+        def retrieve(self, request):
+            raise AssertionError("This must not be called.")
 
     operation = get(View)
     assert operation["summary"] == "Scans"
@@ -161,7 +159,7 @@ def test_what_a_project_says_of_an_action_counts_first():
     assert get(Scans, "record/")["responses"].keys() > {"200", "404"}
 
 
-def test_what_a_project_says_of_the_view_counts_first():
+def test_extend_schema_of_a_view_wins():
     @extend_schema(tags=["letters"], description="Letters.")
     class View(Scans):
         pass
@@ -178,29 +176,29 @@ class TitledSchema(AutoSchema):
         return "Titled"
 
 
-def test_schema_class_of_a_project(settings):
+def test_schema_class_of_a_project_is_used(settings):
     settings.REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": f"{__name__}.TitledSchema"}
     operation = get(Scans)
     assert operation["summary"] == "Titled"
     assert operation["responses"]["206"]["content"].keys() == {"*/*"}
 
 
-def test_schema_class_of_something_else_is_for_drf_spectacular_to_refuse(settings):
+def test_other_schema_class_is_reported_by_drf_spectacular(settings):
     settings.REST_FRAMEWORK = {}
     with pytest.raises(AssertionError, match="Incompatible AutoSchema"):
         SchemaGenerator(patterns=FILES).get_schema(public=True)
 
 
-def test_other_actions_are_left_to_drf_spectacular():
+def test_other_actions_are_described_by_drf_spectacular():
     class View(Scans):
         @extend_schema(responses={200: ScanSerializer})
         @action(detail=False)
         def newest(self, request):
-            raise AssertionError("nobody gets here")
+            raise AssertionError("This must not be called.")
 
         @action(detail=False, methods=["post"], serializer_class=ScanSerializer)
         def rescan(self, request):
-            raise AssertionError("nobody gets here")
+            raise AssertionError("This must not be called.")
 
     document = describe_view(View)
     for name, method in (("newest", "get"), ("rescan", "post")):

@@ -1,4 +1,4 @@
-"""What narrows the list narrows every action, as DRF's get_object() does."""
+"""get_queryset() and filters narrow all actions, as in DRF's get_object()."""
 
 import pytest
 from django.core.files.base import ContentFile
@@ -30,7 +30,7 @@ class Open(FileViewSet):
 
 
 class Denying(FilePermission):
-    """Refuses each file by a query."""
+    """Deny each file after a query."""
 
     def has_object_permission(self, request, view, obj):
         return obj.get_content_object() is not None
@@ -124,14 +124,14 @@ def storage(paths, request):
 
 
 def get(client, url, query=None):
-    """Return the status, once the whole answer has been read."""
+    """Return the status after reading the whole response."""
     response = client.get(url, query)
     b"".join(response)
     return response.status_code
 
 
 def ask(client, view, path):
-    """Return the statuses of every request for a file."""
+    """Return the status of each action on a file."""
     root = f"/{view.__name__.lower()}/"
     query = {"query_params": {"path": path}}
     return {
@@ -147,7 +147,7 @@ def ask(client, view, path):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_action(client, paths, storage, view):
+def test_each_action_is_narrowed(client, paths, storage, view):
     assert set(ask(client, view, paths["theirs"]).values()) == {404}
     assert storage.exists(paths["theirs"])
     if view is not List:  # RecordFilter filters a RecordSet.
@@ -160,14 +160,14 @@ def test_every_action(client, paths, storage, view):
     assert not storage.exists(paths["ours"])
 
 
-def test_link_of_another_view(client, paths, storage):
-    """A signed link does not widen what a view gives access to."""
+def test_link_does_not_widen_access(client, paths, storage):
+    """A signed link does not open files that a view excludes."""
     url = get_signed_url(storage.get_meta_backend_obj(paths["theirs"])).url
     assert get(client, url) == 200
     assert get(client, url.replace("/open/", "/queryset/")) == 404
 
 
-def test_by_what_a_web_server_asks(client, change):
+def test_authorize_by_header_is_narrowed(client, change):
     storage = get_proxy_storage("orm-prefix")
     change(AUTHORIZE_URI_HEADER="X-Original-URI")
     for name, status in (("ours", 204), ("theirs", 404)):
@@ -179,7 +179,7 @@ def test_by_what_a_web_server_asks(client, change):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_other_paths_are_as_unknown_ones(client, paths, change, request, named):
+def test_excluded_path_equals_an_unknown_one(client, paths, change, request, named):
     change(HIDE_FORBIDDEN=True)
     query = {"storage": request.node.callspec.params["paths"]} if named else {}
     answers = []
@@ -192,7 +192,7 @@ def test_other_paths_are_as_unknown_ones(client, paths, change, request, named):
     assert answers[3] == answers[4] == answers[5]
 
 
-def test_takes_no_more_queries(client, django_assert_num_queries):
+def test_narrowing_needs_no_further_query(client, django_assert_num_queries):
     path = get_proxy_storage("orm-prefix").save("ours/a.txt", ContentFile(b""))
     query = {"path": path, "storage": "orm-prefix"}
     for view in (Open, Queryset, Mixed, Filtered, Backend, TwoBackends, DerivedBackend):
@@ -202,36 +202,36 @@ def test_takes_no_more_queries(client, django_assert_num_queries):
 
 
 @pytest.mark.parametrize("path", ["\0", "", "ours/", "%"])
-def test_paths_that_no_record_has(client, paths, path):
+def test_impossible_path_is_not_found(client, paths, path):
     assert client.get("/queryset/", {"path": path}).status_code == 404
 
 
-def test_storage_that_the_request_names(client, paths, request):
+def test_storage_parameter_is_applied(client, paths, request):
     name = request.node.callspec.params["paths"]
     for storage, status in ((name, 200), ("nothing", 404), ("orm_disk", 404)):
         query = {"path": paths["ours"], "storage": storage}
         assert get(client, "/queryset/", query) == status
 
 
-def test_rows_are_not_records(rf, paths):
+def test_queryset_of_rows_is_an_error(rf, paths):
     class Rows(Open):
         def get_queryset(self):
             return StoredFile.objects.all()
 
     StoredFile.objects.create(path="x", proxy_storage_name="x", original_storage_path="x")
-    with pytest.raises(ConfigurationError, match=r"must give records, .* not StoredFile"):
+    with pytest.raises(ConfigurationError, match=r"must return records, not StoredFile"):
         Rows.as_view({"get": "download"})(rf.get("/", {"path": "x"}))
 
 
-def test_queryset_as_an_attribute(rf):
+def test_queryset_attribute_is_an_error(rf):
     class Attribute(Open):
         queryset = RecordSet([])
 
-    with pytest.raises(ConfigurationError, match="override get_queryset"):
+    with pytest.raises(ConfigurationError, match="Override get_queryset"):
         Attribute.as_view({"get": "list"})(rf.get("/"))
 
 
-def test_by_the_argument_of_as_view(rf, paths):
+def test_filter_backends_of_as_view_narrow(rf, paths):
     view = Open.as_view({"get": "download"}, filter_backends=[OursBackend])
     for name, status in (("ours", 200), ("theirs", 404)):
         response = view(rf.get("/", {"path": paths[name]}))
@@ -239,6 +239,6 @@ def test_by_the_argument_of_as_view(rf, paths):
         response.close()
 
 
-def test_list_of_all_records(client, paths):
+def test_get_queryset_may_return_a_list(client, paths):
     for name in ("ours", "theirs"):
         assert get(client, "/wholelist/", {"path": paths[name]}) == 200

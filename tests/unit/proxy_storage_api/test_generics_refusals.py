@@ -1,4 +1,4 @@
-"""Errors by which a rule refuses the requester, whoever has made them."""
+"""Errors that a permission raises to refuse the requester."""
 
 import logging
 
@@ -32,7 +32,7 @@ class BadGateway(APIException):
 
 
 class AsksForRecords(BasePermission):
-    """Raises an error for one file, and allows the others."""
+    """Raise an error for one file, and allow the others."""
 
     error = None
 
@@ -60,10 +60,10 @@ FAILURES = [
 REQUESTS = [
     ("get", "/files/", "download"),
     ("head", "/files/", "download"),
-    ("get", "/files/record/", "record"),
+    ("get", "/files/record/", "retrieve"),
     ("get", "/files/authorize/", "authorize"),
     ("post", "/files/link/", "link"),
-    ("delete", "/files/", "remove"),
+    ("delete", "/files/", "destroy"),
 ]
 
 
@@ -106,7 +106,7 @@ def ask(method, url, path):
 @pytest.mark.parametrize(("error", "status"), REFUSALS)
 class TestRefusals:
     @pytest.mark.parametrize(("method", "url", "action"), REQUESTS)
-    def test_are_reported(
+    def test_refusal_is_reported(
         self, raising, paths, refused, caplog, error, status, method, url, action
     ):
         raising(error)
@@ -117,7 +117,9 @@ class TestRefusals:
         assert messages == [f"{action} of {paths[1]!r} was refused to None."]
 
     @pytest.mark.parametrize(("method", "url", "action"), REQUESTS)
-    def test_are_hidden(self, raising, paths, refused, change, error, status, method, url, action):
+    def test_refusal_is_hidden(
+        self, raising, paths, refused, change, error, status, method, url, action
+    ):
         change(HIDE_FORBIDDEN=True)
         raising(error)
         hidden, missing = ask(method, url, paths[1]), ask(method, url, "/secret/nothing.txt")
@@ -127,7 +129,7 @@ class TestRefusals:
         assert refused == [(action, paths[1])]
 
     @pytest.mark.parametrize("hide", [True, False])
-    def test_leave_one_file_out_of_a_list(
+    def test_refused_file_is_not_in_a_list(
         self, raising, paths, change, refused, error, status, hide
     ):
         change(HIDE_FORBIDDEN=hide)
@@ -140,14 +142,16 @@ class TestRefusals:
 @pytest.mark.parametrize(("error", "status"), FAILURES)
 class TestFailures:
     @pytest.mark.parametrize("hide", [True, False])
-    def test_are_none(self, raising, paths, change, refused, error, status, hide):
+    def test_failure_is_not_reported_as_a_refusal(
+        self, raising, paths, change, refused, error, status, hide
+    ):
         change(HIDE_FORBIDDEN=hide)
         raising(error)
         assert ask("get", "/files/", paths[1]).status_code == status
         assert Client().get("/files/").status_code == status
         assert refused == []
 
-    def test_are_the_same_for_missing_files(self, raising, change, error, status):
+    def test_failure_is_the_same_for_missing_files(self, raising, change, error, status):
         change(HIDE_FORBIDDEN=True)
         raising(error)
         assert ask("get", "/files/", "/secret/nothing.txt").status_code == status

@@ -1,12 +1,15 @@
-"""The viewset in routers and URLs of a project's own."""
+"""The viewset in the routers and URLs of a project."""
 
 import pytest
 from django.core.files.base import ContentFile
+from django.http import HttpResponse
 from django.urls import include, path
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter, SimpleRouter
 from rest_framework.versioning import URLPathVersioning
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api.viewsets import FileViewSet
 
@@ -26,7 +29,8 @@ class VersionedScans(Scans):
 
 
 default, simple = DefaultRouter(), SimpleRouter()
-for router in (default, simple):
+converters = SimpleRouter(use_regex_path=False)
+for router in (default, simple, converters):
     router.register("scans", Scans, basename="scan")
 versioned = SimpleRouter()
 versioned.register("scans", VersionedScans, basename="versioned-scan")
@@ -34,6 +38,8 @@ urlpatterns = [
     path("files/", include("proxy_storage_api.urls")),
     path("default/", include(default.urls)),
     path("simple/", include(simple.urls)),
+    path("simple/scans/statistics/", lambda request: HttpResponse("statistics")),
+    path("converters/", include(converters.urls)),
     path("<version>/versioned/", include(versioned.urls)),
 ]
 
@@ -44,7 +50,7 @@ def these_urls(settings):
 
 
 @pytest.mark.parametrize("root", ["/default/scans/", "/simple/scans/", "/v1/versioned/scans/"])
-def test_every_request(client, change, root):
+def test_each_request_is_routed(client, change, root):
     change(UPLOAD_STORAGES=["orm_disk"], FILE_URL_NAME="scan-list")
     response = client.post(root, {"file": ContentFile(b"scan", name="scan.txt")})
     assert response.status_code == 201
@@ -60,21 +66,56 @@ def test_every_request(client, change, root):
     assert client.get(root).json()["count"] == 0
 
 
-def test_there_is_nothing_else_to_a_router(client):
+def test_urls_of_a_router():
     assert {pattern.name for pattern in simple.urls} == {
         "scan-list",
         "scan-record",
         "scan-link",
         "scan-authorize",
+        "scan-detail",
     }
 
 
-def test_format_of_a_default_router(client):
+@pytest.mark.parametrize("root", ["/default/scans/", "/simple/scans/", "/converters/scans/"])
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_url_with_a_primary_key_is_not_found(client, root, method):
+    path = get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
+    response = client.generic(method, f"{root}1/", query_params={"path": path})
+    assert response.status_code == 404
+    assert get_proxy_storage("orm_disk").exists(path)
+
+
+def test_router_does_not_hide_later_urls(client):
+    assert client.get("/simple/scans/statistics/").content == b"statistics"
+
+
+@pytest.mark.parametrize(("old", "new"), [("record", "retrieve"), ("remove", "destroy")])
+class TestRenamedActions:
+    def test_old_name_in_as_view(self, rf, old, new):
+        path = get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
+        request = rf.get("/", {"path": path})
+        assert Scans.as_view({"get": old})(request).status_code in (200, 204)
+        view = Scans.as_view({"get": old})
+        assert view.actions["get"] == new
+
+    def test_method_with_the_old_name_is_an_error(self, old, new):
+        with pytest.raises(ConfigurationError, match=f"Rename the method to '{new}'"):
+            type("Renamed", (Scans,), {old: lambda self, request: None})
+
+
+def test_record_of_a_subclass_calls_retrieve(rf):
+    view = Scans(action_map={"get": "retrieve"})
+    view.request = view.initialize_request(rf.get("/"))
+    with pytest.raises(ValidationError):
+        view.record(view.request)
+
+
+def test_default_router_accepts_a_format(client):
     get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
     assert client.get("/default/scans.json").json()["count"] == 1
 
 
-def test_list_in_a_browser(client):
+def test_browser_gets_a_page(client):
     get_proxy_storage("orm_disk").save("a.txt", ContentFile(b""))
     response = client.get("/default/scans/", headers={"accept": "text/html"})
     assert response.status_code == 200

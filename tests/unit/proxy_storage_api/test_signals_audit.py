@@ -1,4 +1,4 @@
-"""The receivers of the documentation, and rows that survive a rollback."""
+"""The receivers in the documentation, and rows that are kept after a rollback."""
 
 import inspect
 import re
@@ -41,7 +41,7 @@ def file(log_in, change):
 
 @pytest.fixture
 def snippets():
-    """The code of the page: a model, and receivers."""
+    """The code of the page: a model and receivers."""
     text = PAGE.read_text().partition("\n## Audit\n")[2].partition("\n## ")[0]
     model, receivers = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     return model, receivers
@@ -49,7 +49,7 @@ def snippets():
 
 @pytest.fixture
 def rows(snippets, monkeypatch):
-    """Run the receivers of the page; return what they write."""
+    """Run the receivers of the page, and return the rows that they write."""
     letters = ModuleType("letters.models")
     letters.Download = Download
     monkeypatch.setitem(sys.modules, "letters.models", letters)
@@ -73,12 +73,12 @@ def read(response):
     return status
 
 
-def test_model_of_the_page_is_the_one_of_the_tests(snippets):
+def test_model_of_the_docs_equals_the_model_of_the_tests(snippets):
     assert snippets[0].rstrip().endswith(inspect.getsource(Download).rstrip())
 
 
 class TestSnippet:
-    def test_who_has_read_what(self, file, rows, log_in):
+    def test_rows_have_user_path_and_result(self, file, rows, log_in):
         link = urlsplit(get_signed_url(file.storage.get_meta_backend_obj(file.name)).url)
         link = f"{link.path}?{link.query}"
         assert read(log_in("messi").get(file.url)) == 200
@@ -95,7 +95,7 @@ class TestSnippet:
         ]
         assert {row.path for row in Download.objects.all()} == {file.name}
 
-    def test_a_download_in_parts_counts_once(self, file, rows, log_in):
+    def test_download_in_parts_writes_one_row(self, file, rows, log_in):
         client = log_in("messi")
         response = client.get(file.url)
         etag = response["ETag"]
@@ -113,12 +113,12 @@ class TestSnippet:
         assert read(client.get(file.url, headers={"Range": "bytes=0-"})) == 206
         assert len(rows()) == 2
 
-    def test_verdicts_for_web_servers(self, file, rows, log_in):
+    def test_authorize_writes_rows(self, file, rows, log_in):
         client = log_in("messi")
         assert client.get("/files/authorize/", {"path": file.name}).status_code == 204
         assert rows() == [("messi", False, True)]
 
-    def test_project_without_anonymous_users(self, file, rows):
+    def test_row_without_user_if_the_project_has_no_anonymous_users(self, file, rows):
         class NoUser(BasePermission):
             def has_permission(self, request, view):
                 request.user = None
@@ -149,16 +149,16 @@ class TestBeginsDownload:
         ],
     )
     @pytest.mark.parametrize("status", [200, 204, 206, 302])
-    def test_request(self, headers, expected, status):
+    def test_depends_on_method_and_headers(self, headers, expected, status):
         request = RequestFactory().get("/", headers=headers)
         assert begins_download(request, HttpResponse(status=status)) is expected
 
     @pytest.mark.parametrize("status", [304, 412, 416])
-    def test_response_without_the_file(self, status):
+    def test_response_without_the_file_is_not_a_download(self, status):
         assert not begins_download(RequestFactory().get("/"), HttpResponse(status=status))
 
-    def test_file_that_has_changed(self, file, log_in):
-        """The condition was decided here: the client has had another version."""
+    def test_conditional_request_for_a_changed_file_is_a_download(self, file, log_in):
+        """The client has another version, so this response has the file."""
         responses = []
         file_served.connect(keep := lambda response, **kwargs: responses.append(response))
         try:
@@ -170,7 +170,7 @@ class TestBeginsDownload:
 
 
 class Writing(FilePermission):
-    """A rule that writes a row before it refuses, as a counter of attempts does."""
+    """A permission that writes a row before it denies, such as a counter of attempts."""
 
     def has_object_permission(self, request, view, obj):
         Group.objects.create(name="in the transaction")
@@ -195,28 +195,28 @@ class TestAtomicRequests:
             signal.disconnect(write)
 
     @pytest.mark.parametrize("action", ["", "record/", "authorize/"])
-    def test_refusals_stay(self, file, written, log_in, change, action):
+    def test_rows_of_a_refusal_are_kept(self, file, written, log_in, change, action):
         change(DEFAULT_PERMISSION_CLASSES=[f"{__name__}.Writing"])
         assert read(log_in("ronaldo").get(f"/files/{action}", {"path": file.name})) == 403
         assert written() == ["refused"]
 
-    def test_hidden_refusals_stay(self, file, written, log_in, change):
+    def test_rows_of_a_hidden_refusal_are_kept(self, file, written, log_in, change):
         change(HIDE_FORBIDDEN=True)
         assert read(log_in("ronaldo").get(file.url)) == 404
         assert written() == ["refused"]
 
-    def test_refused_deletes_stay(self, file, written, log_in, change):
+    def test_rows_of_a_refused_delete_are_kept(self, file, written, log_in, change):
         change(DELETE_PERMISSION_CLASSES=[f"{__name__}.Writing"])
         assert read(log_in("ronaldo").delete(file.url)) == 403
         assert written() == ["refused"]
         assert file.storage.exists(file.name)
 
-    def test_rows_of_an_answer_stay(self, file, written, log_in, change):
+    def test_rows_of_a_served_file_are_kept(self, file, written, log_in, change):
         change(DEFAULT_PERMISSION_CLASSES=[f"{__name__}.Writing"])
         assert read(log_in("messi").get(file.url)) == 200
         assert written() == ["in the transaction", "served"]
 
-    def test_rows_of_an_error_do_not(self, file, written, log_in, change):
+    def test_rows_of_an_error_are_rolled_back(self, file, written, log_in, change):
         def fail(**kwargs):
             raise RuntimeError("no place to write")
 
@@ -230,12 +230,12 @@ class TestAtomicRequests:
         assert written() == []
 
 
-def test_refusal_outside_of_a_request(file, log_in):
-    """A project may ask the permissions in code of its own."""
+def test_refusal_outside_of_a_request_sends_the_signal_at_once(file, log_in):
+    """A project may call check_object_permissions() in its own code."""
     received = []
     file_refused.connect(keep := lambda record, **kwargs: received.append(record["path"]))
     try:
-        view = FileViewSet(action="record", action_map={"get": "record"})
+        view = FileViewSet(action="retrieve", action_map={"get": "retrieve"})
         view.request = Request(RequestFactory().get("/"))
         with pytest.raises(APIException):
             view.check_object_permissions(

@@ -1,4 +1,4 @@
-"""No request makes the endpoint answer with an error of the server."""
+"""Malformed requests and damaged records are not answered with 500."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ class TestBodies:
             '{"max_age": ' + "9" * 5000 + "}",
         ],
     )
-    def test_that_are_not_valid(self, client, url, accept, body):
+    def test_invalid_body_is_refused(self, client, url, accept, body):
         response = client.generic(
             "POST", url, body, content_type="application/json", headers={"accept": accept}
         )
@@ -76,7 +76,7 @@ class TestBodies:
         "value", ["\ud800", "\udfffx", "a\0b", "x" * 100_000, 10**400, [], {"$ne": 1}, None, True]
     )
     @pytest.mark.parametrize("url", ["/files/link/", "/files/"])
-    def test_values(self, client, url, field, value):
+    def test_invalid_value_is_refused(self, client, url, field, value):
         body = json.dumps({"path": "nothing", field: value})
         response = post(client, url, body)
         assert response.status_code in (400, 404, 415)
@@ -85,7 +85,7 @@ class TestBodies:
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-7", "latin-1", "x", ""])
 @pytest.mark.parametrize("query", ["", "?path=%ff", "?path=a&storage=b"])
-def test_charsets(client, charset, query):
+def test_unknown_charset_is_refused(client, charset, query):
     for method in ("GET", "POST", "DELETE", "OPTIONS", "PROPFIND"):
         content_type = f"application/json; charset={charset}"
         response = client.generic(method, f"/files/{query}", b"{}", content_type=content_type)
@@ -112,7 +112,7 @@ def ask_by_header(client, change, path):
 
 
 def check(responses, caplog, words):
-    """Each answer is 404, and for each there is one line in the log of errors."""
+    """Each response is 404, and one error is logged."""
     count = 0
     for count, response in enumerate(responses, 1):
         assert response.status_code == 404
@@ -125,7 +125,9 @@ def check(responses, caplog, words):
 
 
 class TestRecords:
-    def test_by_a_link_out_of_the_storage(self, client, storage, tmp_path, caplog, change):
+    def test_symbolic_link_out_of_the_storage_is_not_found(
+        self, client, storage, tmp_path, caplog, change
+    ):
         path = storage.save("a.txt", ContentFile(b"a"))
         record = storage.get_meta_backend_obj(path)
         local = Path(storage.original_storage.path(record["original_storage_path"]))
@@ -137,7 +139,7 @@ class TestRecords:
         )
         assert ask_by_header(client, change, path).status_code == 404
 
-    def test_by_a_path_out_of_the_storage(self, client, storage, caplog):
+    def test_path_out_of_the_storage_is_not_found(self, client, storage, caplog):
         names = {"proxy_storage_name": "orm-prefix", "original_storage_path": "../../etc/passwd"}
         storage.meta_backend.create({"path": "/private/out.txt", **names})
         assert check(ask_all(client, "/private/out.txt"), caplog, "outside of its original") == 3
@@ -145,14 +147,14 @@ class TestRecords:
     @pytest.mark.parametrize(
         ("values", "words"),
         [
-            ({"proxy_storage_name": "gone"}, "no proxy storage is registered as 'gone'"),
+            ({"proxy_storage_name": "gone"}, "No proxy storage is registered as 'gone'"),
             (
                 {"proxy_storage_name": "orm-multiple", "original_storage_name": "gone"},
                 "has no original storage 'gone'",
             ),
         ],
     )
-    def test_of_storages_that_do_not_exist(self, client, storage, caplog, values, words):
+    def test_missing_storage_is_not_found(self, client, storage, caplog, values, words):
         names = {"path": "/x.txt", "original_storage_path": "x.txt", **values}
         storage.meta_backend.create(names)
 
@@ -167,18 +169,18 @@ class TestRecords:
         assert response.status_code == 200
 
     @pytest.mark.parametrize("name", ["orm-prefix", "orm-gridfs", "orm-memory"])
-    def test_whose_bytes_are_gone(self, client, name, caplog):
+    def test_missing_file_is_not_found(self, client, name, caplog):
         storage = get_proxy_storage(name)
         path = storage.save("a.txt", ContentFile(b"a"))
         record = storage.get_meta_backend_obj(path)
         storage.original_storage.delete(record["original_storage_path"])
         assert client.get("/files/", {"path": path}).status_code == 404
-        if name != "orm-memory":  # Nobody asks another storage before it is read from.
+        if name != "orm-memory":  # Other storages are not read before the delivery.
             assert client.get("/files/authorize/", {"path": path}).status_code == 404
         assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
     @pytest.mark.parametrize("name", ["orm-prefix", "orm-gridfs", "orm-memory"])
-    def test_of_files_that_are_there(self, name):
+    def test_existing_file_is_deliverable(self, name):
         storage = get_proxy_storage(name)
         require_deliverable(storage.get_meta_backend_obj(storage.save("a.txt", ContentFile(b"a"))))
 
@@ -201,7 +203,7 @@ class TestDatabase:
         ],
     )
     @pytest.mark.parametrize("hide", [True, False])
-    def test_that_does_not_answer(self, monkeypatch, change, error, status, hide):
+    def test_error_of_a_permission_has_its_status(self, monkeypatch, change, error, status, hide):
         change(HIDE_FORBIDDEN=hide)
         monkeypatch.setattr(Open, "permission_classes", [type("F", (Failing,), {"error": error})])
         client = Client(raise_request_exception=False)

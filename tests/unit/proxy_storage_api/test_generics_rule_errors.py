@@ -1,4 +1,4 @@
-"""Rules that cannot decide deny, and are logged."""
+"""Permissions that cannot decide deny, and are logged."""
 
 import logging
 
@@ -17,7 +17,7 @@ from rest_framework.permissions import (
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory, force_authenticate
 
-from proxy_storage_api.generics import FileAccess
+from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import FieldPermissions
 from tests.testapp.models import Document
@@ -44,7 +44,7 @@ class Nothing(BasePermission):
 
 
 class AsksForTheQueryset(BasePermission):
-    """As permission classes of other packages do."""
+    """A permission like those of other packages."""
 
     def has_permission(self, request, view):
         return bool(view.get_queryset())
@@ -68,11 +68,11 @@ RULES = [
 REQUESTS = [
     ("get", "list"),
     ("get", "download"),
-    ("get", "record"),
+    ("get", "retrieve"),
     ("get", "authorize"),
     ("post", "link"),
     ("post", "create"),
-    ("delete", "remove"),
+    ("delete", "destroy"),
 ]
 
 
@@ -91,7 +91,9 @@ def path(admin):
 @pytest.mark.parametrize("permission", RULES + [~rule for rule in RULES])
 @pytest.mark.parametrize(("method", "action"), REQUESTS)
 @pytest.mark.parametrize("hide", [True, False])
-def test_nobody_gets_anything(permission, method, action, hide, admin, path, change, caplog):
+def test_permission_that_cannot_decide_denies(
+    permission, method, action, hide, admin, path, change, caplog
+):
     change(HIDE_FORBIDDEN=hide, UPLOAD_STORAGES=["orm_disk"])
     view = FileViewSet.as_view(
         {method: action},
@@ -109,13 +111,13 @@ def test_nobody_gets_anything(permission, method, action, hide, admin, path, cha
         action == "list" and response.status_code == 200 and not response.data["results"]
     )
     assert response.status_code in (403, 404) or shows_nothing
-    # An upload has no record that these rules could be asked about.
+    # An upload has no record for which these permissions could be checked.
     if action != "create" or "Asks" in str(permission) or "Model" in str(permission):
-        assert "A rule cannot decide, so it denies." in caplog.text
+        assert "A permission cannot decide. Access denied." in caplog.text
     assert Document.objects.get().orm_file.storage.exists(path)
 
 
-def test_is_logged_once_for_a_list(admin, path, caplog):
+def test_error_is_logged_once_for_a_list(admin, path, caplog):
     for name in ("b.txt", "c.txt"):
         Document(user=admin).orm_file.save(name, ContentFile(b""))
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[AsyncAboutRecords])
@@ -129,7 +131,7 @@ class RaisesForRecords(BasePermission):
 
 
 class TestErrorsOfRules:
-    """With HIDE_FORBIDDEN they would tell that a file exists."""
+    """With HIDE_FORBIDDEN, a status 500 would reveal that a file exists."""
 
     def ask(self, admin, path, *permissions):
         view = FileViewSet.as_view({"get": "list"}, permission_classes=permissions)
@@ -137,16 +139,16 @@ class TestErrorsOfRules:
         force_authenticate(request, admin)
         return view(request)
 
-    def test_are_refusals_where_files_are_hidden(self, admin, path, change, caplog):
+    def test_error_is_404_if_forbidden_files_are_hidden(self, admin, path, change, caplog):
         change(HIDE_FORBIDDEN=True)
         hidden = self.ask(admin, path, RaisesForRecords)
-        assert f"A rule failed for {path!r}" in caplog.text
+        assert f"A permission failed for {path!r}" in caplog.text
         unknown = self.ask(admin, "nothing", RaisesForRecords)
         assert hidden.status_code == unknown.status_code == 404
         assert hidden.data == unknown.data
         assert self.ask(admin, None, RaisesForRecords).data["results"] == []
 
-    def test_are_errors_elsewhere(self, admin, path):
+    def test_error_is_raised_otherwise(self, admin, path):
         with pytest.raises(KeyError):
             self.ask(admin, path, RaisesForRecords)
         assert self.ask(admin, "nothing", RaisesForRecords).status_code == 404
@@ -154,7 +156,7 @@ class TestErrorsOfRules:
 
 @pytest.mark.parametrize("error", [PermissionDenied, NotAuthenticated, AuthenticationFailed])
 class TestRulesThatRaiseRefusals:
-    """The status alone would show that a file exists."""
+    """The status would reveal that a file exists."""
 
     def get_rule(self, error):
         class Raises(BasePermission):
@@ -171,26 +173,26 @@ class TestRulesThatRaiseRefusals:
         force_authenticate(request, admin)
         return view(request)
 
-    def test_are_hidden(self, admin, path, change, error):
+    def test_raised_refusal_is_hidden(self, admin, path, change, error):
         change(HIDE_FORBIDDEN=True)
         rule = self.get_rule(error)
         hidden, unknown = self.ask(admin, path, rule), self.ask(admin, "nothing", rule)
         assert hidden.status_code == unknown.status_code == 404
         assert hidden.data == unknown.data
 
-    def test_are_answers_elsewhere(self, admin, path, error):
+    def test_raised_refusal_is_the_response_otherwise(self, admin, path, error):
         assert self.ask(admin, path, self.get_rule(error)).data["detail"] == (
             "This file is not for you."
         )
 
     @pytest.mark.parametrize("hide", [True, False])
-    def test_leave_the_file_out_of_lists(self, admin, path, change, error, hide):
+    def test_refused_file_is_not_in_lists(self, admin, path, change, error, hide):
         change(HIDE_FORBIDDEN=hide)
         answer = self.ask(admin, None, self.get_rule(error))
         assert (answer.status_code, answer.data["results"]) == (200, [])
 
 
-def test_several_rules_have_to_agree(admin, path):
+def test_all_permissions_must_allow(admin, path):
     view = FileViewSet.as_view({"get": "download"}, permission_classes=[AllowAny, AsyncRule])
     assert view(APIRequestFactory().get("/", {"path": path})).status_code in (401, 403)
 
@@ -200,10 +202,10 @@ class AsyncField(FieldPermissions):
     permissions = {"orm_file": AsyncRule}
 
 
-def test_rule_of_a_field_opens_no_list(admin, path, caplog):
+def test_field_permission_that_cannot_decide_denies_in_lists(admin, path, caplog):
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[AsyncField])
     assert view(APIRequestFactory().get("/")).status_code in (401, 403)
-    assert "A rule cannot decide, so it denies." in caplog.text
+    assert "A permission cannot decide. Access denied." in caplog.text
 
 
 class Unavailable(BasePermission):
@@ -211,15 +213,15 @@ class Unavailable(BasePermission):
         raise OperationalError("server closed the connection unexpectedly")
 
 
-def test_database_that_does_not_answer_looks_the_same_for_missing_files(admin, path, change):
+def test_unavailable_database_is_the_same_for_missing_files(admin, path, change):
     change(HIDE_FORBIDDEN=True)
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[Unavailable])
     for name in (path, "nothing"):
         assert view(APIRequestFactory().get("/", {"path": name})).status_code == 503
 
 
-def test_access_without_lists(admin, path):
-    class Bare(FileAccess):
+def test_viewset_without_lists(admin, path):
+    class Bare(GenericFileViewSet):
         permission_classes = [AllowAny]
         one_file_actions = ["size"]
 

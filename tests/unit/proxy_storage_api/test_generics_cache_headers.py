@@ -1,4 +1,4 @@
-"""What caches are told of each answer: a file is asked for anew, all else is not stored."""
+"""``Cache-Control``: files are revalidated, and all other responses are not stored."""
 
 import json
 from base64 import b64encode
@@ -65,7 +65,7 @@ def get_names(header):
     ],
 )
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "image/*", "application/json"])
-def test_file(messi, query, headers, status, accept):
+def test_file_is_revalidated_by_private_caches(messi, query, headers, status, accept):
     response = messi.get("/files/", query, headers={"Accept": accept, **headers})
     response.close()
     assert response.status_code == status
@@ -74,7 +74,7 @@ def test_file(messi, query, headers, status, accept):
     assert get_names(response["Vary"]) == {"cookie"}
 
 
-def test_file_of_a_storage_with_an_entry(messi, query, change):
+def test_setting_changes_the_header_of_files(messi, query, change):
     change(CACHE_CONTROL={"gridfs_proxy_storage": "private, max-age=60"})
     for headers in ({}, {"If-None-Match": "*"}, {"Range": "bytes=2-4"}):
         response = messi.get("/files/", query, headers=headers)
@@ -86,8 +86,8 @@ def test_file_of_a_storage_with_an_entry(messi, query, change):
 @pytest.mark.parametrize(
     ("headers", "status"), [({"If-None-Match": "*"}, 304), ({"If-Match": '"another"'}, 412)]
 )
-def test_copy_is_given_the_policy_of_today(messi, query, change, headers, status):
-    """A browser goes on with the headers of its copy unless a 304 has others."""
+def test_304_has_the_current_policy(messi, query, change, headers, status):
+    """A browser keeps the headers of its copy unless a 304 has others."""
     for ancestors in (["'self'"], ["'none'"]):
         change(FRAME_ANCESTORS=ancestors)
         response = messi.get("/files/", query, headers=headers)
@@ -96,8 +96,8 @@ def test_copy_is_given_the_policy_of_today(messi, query, change, headers, status
         assert response["X-Content-Type-Options"] == "nosniff"
 
 
-class TestEverythingElse:
-    def test_records_and_links(self, messi, query):
+class TestOtherResponses:
+    def test_records_and_links_are_not_stored(self, messi, query):
         for response in (
             messi.get("/files/"),
             messi.get("/files/record/", query),
@@ -106,7 +106,7 @@ class TestEverythingElse:
         ):
             assert response["Cache-Control"] == ANYTHING_ELSE
 
-    def test_refusals(self, messi, log_in, query):
+    def test_refusals_are_not_stored(self, messi, log_in, query):
         for client in (messi, log_in("ronaldo"), Client()):
             for response in (
                 client.get("/files/", {"path": "/nothing.txt"}),
@@ -123,13 +123,13 @@ class TestEverythingElse:
 
     @pytest.mark.parametrize("accept", ["application/json", "text/html"])
     @pytest.mark.parametrize("who", ["messi", "anonymous"])
-    def test_what_django_does_not_read(self, messi, change, caplog, accept, who):
+    def test_malformed_requests_are_not_stored(self, messi, change, caplog, accept, who):
         change(UPLOAD_PERMISSION_CLASSES=[AllowAny], UPLOAD_STORAGES=["orm_disk"])
         change(DELETE_PERMISSION_CLASSES=[AllowAny])
         client = Client(enforce_csrf_checks=True, headers={"accept": accept})
         if who == "messi":
             client.cookies = messi.cookies
-            # The token is looked for in the body.
+            # Django looks for the CSRF token in the body.
             client.cookies["csrftoken"] = "a" * 32
         many = dict.fromkeys(map(str, range(1001)), "x")
         form = {"data": urlencode(many), "content_type": "application/x-www-form-urlencoded"}
@@ -147,16 +147,16 @@ class TestEverythingElse:
             assert response.status_code == 400
             assert response["Cache-Control"] == ANYTHING_ELSE
         assert client.get("/files/authorize/", many)["Cache-Control"] == "no-store"
-        # As where Django answers by itself.
+        # As in a response of Django itself.
         names = {record.name for record in caplog.records}
         assert "django.security.TooManyFieldsSent" in names
 
-    def test_host_that_is_not_the_sites(self, messi, query):
+    def test_disallowed_host_is_400_and_not_stored(self, messi, query):
         response = messi.get("/files/record/", query, headers={"host": "elsewhere.example"})
         assert (response.status_code, response["Cache-Control"]) == (400, ANYTHING_ELSE)
         assert b"elsewhere" not in response.content
 
-    def test_meta_backend_that_does_not_answer(self, messi, query, monkeypatch):
+    def test_503_is_not_stored(self, messi, query, monkeypatch):
         def get(self, path):
             raise MetaBackendUnavailable("The database is not running.")
 
@@ -164,7 +164,7 @@ class TestEverythingElse:
         response = messi.get("/files/", query)
         assert (response.status_code, response["Cache-Control"]) == (503, ANYTHING_ELSE)
 
-    def test_upload_and_delete(self, log_in, change):
+    def test_uploads_and_deletes_are_not_stored(self, log_in, change):
         allowed = ["rest_framework.permissions.IsAdminUser"]
         change(
             UPLOAD_PERMISSION_CLASSES=allowed,
@@ -179,21 +179,21 @@ class TestEverythingElse:
         removed = admin.delete("/files/", query_params=query)
         assert (removed.status_code, removed["Cache-Control"]) == (204, ANYTHING_ELSE)
 
-    def test_authorize(self, messi, query):
+    def test_authorize_is_not_stored(self, messi, query):
         for client, status in ((messi, 204), (Client(), 403)):
             response = client.get("/files/authorize/", query)
             assert response.status_code == status
             assert "no-store" in response["Cache-Control"]
             assert "accept" not in get_names(response.get("Vary", ""))
 
-    def test_what_a_project_sets_itself_stays(self, rf):
+    def test_header_of_a_subclass_is_kept(self, rf):
         class Files(FileViewSet):
             permission_classes = []
 
             def list(self, request):
                 return Response([], headers={"Cache-Control": "private, max-age=5"})
 
-            def record(self, request):
+            def retrieve(self, request):
                 raise NotFound
 
         request = rf.get("/files/")
@@ -205,7 +205,7 @@ class TestEverythingElse:
 
 
 class TestCacheOfTheSite:
-    """Django's middleware, with users who have no cookie that would tell them apart."""
+    """Django's cache middleware, with users whose requests have no cookie."""
 
     @pytest.fixture(autouse=True)
     def _site(self, settings, monkeypatch):
@@ -228,13 +228,13 @@ class TestCacheOfTheSite:
 
         return ask
 
-    def test_gives_no_list_to_another_user(self, ask, path):
+    def test_list_is_not_shared_between_users(self, ask, path):
         assert json.loads(ask("messi", "/files/").content)["count"] == 1
         assert json.loads(ask("ronaldo", "/files/").content)["count"] == 0
 
     @pytest.mark.parametrize("url", ["/files/", "/files/record/"])
     @pytest.mark.parametrize("order", [("messi", "ronaldo"), ("ronaldo", "messi")])
-    def test_gives_no_file_and_no_refusal_to_another_user(self, ask, path, url, order):
+    def test_file_and_refusal_are_not_shared_between_users(self, ask, path, url, order):
         expected = {"messi": 200, "ronaldo": 403}
         for who in order:
             response = ask(who, url, path=path)
@@ -247,10 +247,10 @@ class TestCacheOfTheSite:
     ("ancestors", "frame_options"),
     [(["'self'"], "SAMEORIGIN"), (["'none'"], "DENY"), (["https://app.example"], None)],
 )
-def test_framing_is_that_of_the_setting(
+def test_framing_headers_follow_the_setting(
     messi, query, change, settings, url, ancestors, frame_options
 ):
-    """Whatever XFrameOptionsMiddleware would add, which other pages keep."""
+    """XFrameOptionsMiddleware changes other pages only."""
     settings.MIDDLEWARE = MIDDLEWARE
     change(FRAME_ANCESTORS=ancestors)
     response = messi.get(url, query)

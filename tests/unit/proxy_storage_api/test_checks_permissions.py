@@ -1,4 +1,4 @@
-"""System checks of the rules, and of the URL of the endpoint."""
+"""System checks of the permissions, and of the URL of the endpoint."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -66,7 +66,7 @@ class OpenField(FieldPermissions):
 
 def find(*ids):
     found = [one for one in checks.run_checks() if one.id.startswith("proxy_storage")]
-    # Those of the storages of the tests are not meant.
+    # The storages of the tests have messages of their own.
     return [one for one in found if one.id in ids or (not ids and "api" in one.id)]
 
 
@@ -97,7 +97,7 @@ def get_ids(messages):
         (OpenField, ["W002"]),
     ],
 )
-def test_rules_of_the_settings(change, permission, expected):
+def test_permissions_of_the_settings(change, permission, expected):
     change(DEFAULT_PERMISSION_CLASSES=[permission])
     found = find()
     assert get_ids(found) == expected
@@ -111,14 +111,14 @@ def test_rules_of_the_settings(change, permission, expected):
     ("permission", "expected"),
     [(Slow, []), (IsAuthenticatedOrReadOnly, []), (DjangoModelPermissions, ["E005"])],
 )
-def test_rules_for_changes(change, key, permission, expected):
+def test_permissions_for_uploads_and_deletes(change, key, permission, expected):
     change(**{key: [permission], "UPLOAD_STORAGES": ["orm_disk"]})
     assert get_ids(find()) == expected
 
 
-def test_instances_that_are_asked_one_by_one(change, monkeypatch):
+def test_model_without_a_filter_is_reported(change, monkeypatch):
     change(DEFAULT_PERMISSION_CLASSES=[CanReadFile])
-    assert not find()  # That of ShardDocument has both methods.
+    assert not find()  # ShardDocument has both methods.
     monkeypatch.delattr(ShardDocument, "readable_by")
     (warning,) = find()
     assert "CanReadFile for testapp.ShardDocument" in warning.msg
@@ -126,7 +126,7 @@ def test_instances_that_are_asked_one_by_one(change, monkeypatch):
     assert set(get_ids(find())) == {"W001"}
 
 
-def test_backend_that_has_to_be_asked(change, settings):
+def test_authentication_backend_without_a_filter_is_reported(change, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.AskedBackend"]
     change(DEFAULT_PERMISSION_CLASSES=[HasObjectPermission])
     (warning,) = find()
@@ -149,7 +149,7 @@ class Urls:
 
 
 class TestViewsets:
-    def test_in_the_urls(self, settings):
+    def test_permissions_of_viewsets_in_the_urls(self, settings):
         router = SimpleRouter()
         router.register("scans", Viewset, basename="scan")
         settings.ROOT_URLCONF = Urls(
@@ -163,7 +163,7 @@ class TestViewsets:
             "Viewset.upload_permission_classes",
         }
 
-    def test_arguments_of_as_view(self, settings):
+    def test_permissions_of_as_view(self, settings):
         view = FileViewSet.as_view({"get": "list"}, permission_classes=[Slow])
         settings.ROOT_URLCONF = Urls(
             path("x/", view), path("files/", include("proxy_storage_api.urls"))
@@ -180,7 +180,7 @@ class TestViewsets:
 
 
 class TestUrl:
-    def test_that_has_arguments(self, settings, change):
+    def test_url_with_arguments_needs_a_setting(self, settings, change):
         settings.ROOT_URLCONF = Urls(path("<version>/files/", include("proxy_storage_api.urls")))
         (warning,) = find()
         assert get_ids([warning]) == ["W003"]
@@ -190,7 +190,7 @@ class TestUrl:
         change(FILE_URL_KWARGS=f"{__name__}.fail")
         assert find() == []
 
-    def test_that_is_not_there(self, change):
+    def test_unknown_url_name_is_reported(self, change):
         change(FILE_URL_NAME="nowhere")
         assert get_ids(find()) == ["W003"]
 
@@ -201,7 +201,7 @@ class TestUrl:
         assert check_url(None) == []
 
     @pytest.mark.parametrize("value", [5, ["version"], "nowhere.at_all", f"{__name__}.TEXT"])
-    def test_arguments_that_are_not_valid(self, change, value):
+    def test_invalid_arguments_are_an_error(self, change, value):
         change(FILE_URL_KWARGS=value)
         assert [message.id for message in find("proxy_storage.E014")] == ["proxy_storage.E014"]
 
@@ -213,30 +213,12 @@ def fail():
     raise AssertionError("A check has no tenant.")
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("ANONYMOUS_LISTS", "no", "E003"),
-        ("ANONYMOUS_LISTS", None, "E003"),
-        ("ANONYMOUS_LISTS", False, None),
-        ("LIST_MAX_DECISIONS", 0, "E004"),
-        ("LIST_MAX_DECISIONS", True, "E004"),
-        ("LIST_MAX_DECISIONS", "5", "E004"),
-        ("LIST_MAX_DECISIONS", None, "E004"),
-        ("LIST_MAX_DECISIONS", 1, None),
-    ],
-)
-def test_values(change, key, value, expected):
-    change(**{key: value})
-    assert get_ids(find()) == ([] if expected is None else [expected])
-
-
 @pytest.mark.parametrize("value", [5, {"PROXY_STORAGE_CLASSES": {"a": "nowhere.A"}}])
-def test_settings_that_cannot_be_read_are_reported_once(settings, value):
+def test_unreadable_settings_are_reported_once(settings, value):
     settings.PROXY_STORAGE = value
     assert find() == []  # The checks of proxy_storage report it.
 
 
-def test_class_that_cannot_be_imported_is_reported_once(change):
+def test_missing_class_is_reported_once(change):
     change(DEFAULT_PERMISSION_CLASSES=["nowhere.Rules"])
     assert get_ids(find()) == ["E001"]
