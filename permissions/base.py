@@ -116,8 +116,9 @@ class FilePermission(OperationHolderMixin, BasePermission):
 
         Returns:
             A condition (`proxy_storage.meta_backends.queries`) that selects exactly the allowed
-            records, such as one made by `content_object_in`; ``True`` for all records, ``False``
-            for none; ``None`` if `has_object_permission` has to be called for each record.
+            records, for example made with `content_object_in`; ``True`` for all records,
+            ``False`` for none; ``None`` if `has_object_permission` has to be called for each
+            record.
         """
         return False if denies_all(self) else None
 

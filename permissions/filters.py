@@ -131,7 +131,7 @@ def get_readable(
             this package.
 
     Raises:
-        RuleError: a permission cannot decide, as in `evaluate`. The list must not be shown.
+        RuleError: a permission cannot be evaluated, as in `evaluate`. The list must not be shown.
     """
     if models is None:
         models = get_content_object_models()

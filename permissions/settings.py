@@ -98,6 +98,7 @@ def _get_seconds(key: str, least: int) -> int:
     seconds: Any = getattr(link_settings, key)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < least:
         raise ConfigurationError(
-            f"{SETTING}[{key!r}] must be an int of at least {least}, in seconds, not {seconds!r}."
+            f"{SETTING}[{key!r}] must be a whole number of seconds, at least {least}, not "
+            f"{seconds!r}."
         )
     return seconds

@@ -1,4 +1,4 @@
-"""Choose and order records by the query."""
+"""Filter and order records by query parameters."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from proxy_storage_api.pagination import StepPagination
 from proxy_storage_api.serializers import DISPOSITION_PARAMETER, RecordFilterSerializer
 from proxy_storage_permissions.links import BOUND_PARAMETERS, SIGNATURE_PARAMETER
 
-#: what records can be ordered by; with ``-`` the other way round
+#: the values of the parameter ``ordering``; ``-`` before a value reverses the order
 ORDERINGS = ("path", "size", "mime_type", "created_at")
-# The most that a search may have. Each term is two comparisons of every record, and databases
-# limit the depth of a condition and the length of a pattern: SQLite to 1,000 and 50,000.
+# The limits of a search. Each term is compared with two values of every record. Databases limit the
+# depth of a condition and the length of a pattern: SQLite to 1,000 and 50,000.
 MAX_SEARCH_TERMS = 20
 MAX_SEARCH_LENGTH = 500
-# The list has the URL of downloads, and takes what links have.
+# The list has the URL of downloads, so it accepts the parameters of links.
 LINK_PARAMETERS = (DISPOSITION_PARAMETER, SIGNATURE_PARAMETER, *BOUND_PARAMETERS)
 
 
 class RecordFilter(BaseFilterBackend):
-    """Filter by the parameters of `RecordFilterSerializer`, and by ``ordering`` and ``search``.
+    """Filter by the parameters of `RecordFilterSerializer`, ``search`` and ``ordering``.
 
-    A request that is about one file has other parameters: nothing is filtered by them there.
+    A request for a single file is not filtered, since it has other parameters.
 
     Source: https://www.django-rest-framework.org/api-guide/filtering/
     """
 
-    def filter_queryset(self, request: Request, queryset: RecordSet, view: APIView) -> RecordSet:  # type: ignore[override]  # DRF takes what a view's get_queryset gives
-        """Return the records that the query asks for.
+    def filter_queryset(self, request: Request, queryset: RecordSet, view: APIView) -> RecordSet:  # type: ignore[override]  # The queryset of these views is a RecordSet.
+        """Return the records that the query parameters select.
 
         Raises:
-            ValidationError: 400, a parameter is unknown, or has a value that is not valid.
+            ValidationError: 400, a parameter is unknown or has an invalid value.
         """
         if getattr(view, "checks_record", False):
             return queryset
@@ -55,10 +55,10 @@ class RecordFilter(BaseFilterBackend):
         return queryset.filter(*conditions).order_by(*self.get_ordering(request, queryset, view))
 
     def get_search(self, request: Request) -> list[Condition]:
-        """Return the conditions that the search terms are, all of which have to be fulfilled.
+        """Return one condition for each search term.
 
         Raises:
-            ValidationError: 400, the terms are not valid text, or are too long or too many.
+            ValidationError: 400, the search is not valid text, is too long or has too many terms.
         """
         parameter = drf_settings.SEARCH_PARAM
         if len(request.query_params.get(parameter, "")) > MAX_SEARCH_LENGTH:
@@ -72,25 +72,25 @@ class RecordFilter(BaseFilterBackend):
         return [Q(path__icontains=term) | Q(name__icontains=term) for term in terms if term]
 
     def get_ordering(self, request: Request, queryset: Any, view: APIView) -> list[str]:
-        """Return what to order by; DRF's paginator by cursor asks for it as well.
+        """Return the keys to order by. DRF's ``CursorPagination`` calls it as well.
 
         Raises:
-            ValidationError: 400, records cannot be ordered so.
+            ValidationError: 400, the parameter has another value than `ORDERINGS`.
         """
         parameter = drf_settings.ORDERING_PARAM
         given = request.query_params.get(parameter)
         names = given.split(",") if given else []
         if any(name.removeprefix("-") not in ORDERINGS for name in names):
-            raise ValidationError({parameter: [f"Known are {', '.join(ORDERINGS)}."]})
+            raise ValidationError({parameter: [f"This must be one of {', '.join(ORDERINGS)}."]})
         return names or ["path"]
 
 
 def check_parameters(request: Request, view: Any) -> None:
-    """Refuse parameters that the list does not know: a misspelt filter would show everything.
+    """Refuse unknown parameters, since a misspelt filter would list all records.
 
     Args:
         request: the request.
-        view: the view that makes the list.
+        view: the view of the list.
 
     Raises:
         ValidationError: 400.
@@ -107,7 +107,7 @@ def get_known_parameters(view: Any) -> set[str] | None:
     """Return the names of the query parameters of a list.
 
     Returns:
-        ``None`` where a filter of the project does not tell its parameters.
+        ``None`` if the view has a filter of the project, whose parameters are not known.
     """
     known = {
         *RecordFilterSerializer().fields,
@@ -130,19 +130,19 @@ def get_known_parameters(view: Any) -> set[str] | None:
     return known
 
 
-def _get_attributes(owner: Any, suffix: str) -> set[str]:
-    names = (name for name in dir(owner) if name.endswith(suffix))
-    return {value for name in names if isinstance(value := getattr(owner, name), str)}
+def _get_attributes(target: Any, suffix: str) -> set[str]:
+    names = (name for name in dir(target) if name.endswith(suffix))
+    return {value for name in names if isinstance(value := getattr(target, name), str)}
 
 
 def has_search_filter(view: Any) -> bool:
-    """Tell whether the search of a view is made by DRF's own filter."""
+    """Return whether a view has DRF's ``SearchFilter``."""
     backends = getattr(view, "filter_backends", ())
     return any(issubclass(backend, SearchFilter) for backend in backends)
 
 
 def get_condition(given: dict[str, Any]) -> Condition:
-    """Return the condition that the values of a `RecordFilterSerializer` are."""
+    """Return the condition for the validated data of a `RecordFilterSerializer`."""
     given = dict(given)
     conditions: list[Condition] = []
     if "storage" in given:
@@ -163,25 +163,21 @@ def _is_of_model(label: str) -> Condition:
         return False
 
 
-# JOINED Filters of Django REST framework and django-filter, which filter rows of a table.
-#
-# Records in a table are rows of a model. The rows that such a filter finds become a condition on
-# records.
-#
-
-
 def apply_filter(backend: Any, request: Any, queryset: Any, view: Any) -> Any:
-    """Return the records that a filter lets through.
+    """Return the records that a filter backend selects.
+
+    The filters of Django REST framework and django-filter need a queryset. They get the rows of
+    the table of records, and the selected rows become a condition on records.
 
     Args:
-        backend: an instance of a filter backend. One of the project that filters rows has an
-            attribute ``filters_rows``, which is true.
+        backend: an instance of a filter backend. A filter of the project that needs a queryset has
+            the attribute ``filters_rows = True``.
         request: the request.
         queryset: the records.
         view: the view.
 
     Raises:
-        ConfigurationError: the filter is for rows, and the records are not in one table.
+        ConfigurationError: the filter needs a queryset, but the records are not in one table.
     """
     if not (isinstance(queryset, RecordSet) and filters_rows(backend)):
         return backend.filter_queryset(request, queryset, view)
@@ -197,7 +193,7 @@ def apply_filter(backend: Any, request: Any, queryset: Any, view: Any) -> Any:
 
 
 def filters_rows(backend: Any) -> bool:
-    """Tell whether a filter backend needs a queryset of Django."""
+    """Return whether a filter backend needs a queryset."""
     modules = (base.__module__.partition(".")[0] for base in type(backend).__mro__)
     return (
         isinstance(backend, SearchFilter)
@@ -210,9 +206,9 @@ def _get_rows(backend: Any, records: RecordSet) -> Any:
     meta_backends = records.meta_backends
     if len(meta_backends) != 1 or not isinstance(meta_backends[0], ORMMetaBackend):
         raise ConfigurationError(
-            f"{type(backend).__qualname__} filters rows of one table, and these records are in "
+            f"{type(backend).__qualname__} filters the rows of one table, but these records are in "
             f"{', '.join(map(repr, meta_backends)) or 'no meta backend'}. Use RecordFilter, whose "
-            "parameter 'search' takes a part of a path or name, or set meta_backends of the view "
+            "parameter 'search' finds a part of a path or name, or set meta_backends of the view "
             "to one ORMMetaBackend."
         )
     meta_backend = meta_backends[0]

@@ -1,1 +1,1 @@
-"""Where records live: `orm` (a database table) and `mongo` (a MongoDB collection)."""
+"""Meta backends, which store records: `orm` in a database table, `mongo` in MongoDB."""

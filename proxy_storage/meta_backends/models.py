@@ -1,4 +1,4 @@
-"""The fields of a table of records: abstract models to mix together."""
+"""Abstract models with the fields of records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from proxy_storage.paths import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 
 
 class ProxyStorageModelBase(models.Model):
-    """Base of the model that holds records; mix in the others for what you need.
+    """Base class of the model of records. Add the mixins that the project needs.
 
-    A column that a mixin has got after its first release can be ``NULL`` or has a default in the
-    database: processes of the version before, which do not know the column, save files until they
-    are replaced.
+    A column that was added to a mixin after its first release can be ``NULL`` or has a default in
+    the database: during a deployment, processes of the previous version insert rows without it.
     """
 
     path = LiteralCharField(_("path"), max_length=MAX_PATH_LENGTH, unique=True)
@@ -33,12 +32,12 @@ class ProxyStorageModelBase(models.Model):
 
 
 class ContentObjectFieldMixin(models.Model):
-    """Fields for the owner of a file: which instance of which model, and which field."""
+    """Fields for the content object of a file: the instance, its model and the file field."""
 
     content_type = models.ForeignKey(
         ContentType,
-        # Records of a removed model stay as they are and have no owner any more. Nor can
-        # anything be done about them where they live in another database.
+        # Records of a removed model stay, without a content object. They may be in another
+        # database, so the database cannot update them.
         on_delete=models.DO_NOTHING,
         null=True,
         blank=True,
@@ -46,13 +45,13 @@ class ContentObjectFieldMixin(models.Model):
         related_name="+",
         verbose_name=_("owner's model"),
     )
-    # text holds keys of every type; they come back in their own. A file without owner has
-    # NULL: an empty text could be a key
+    # Text stores keys of every type, which records have again when they are read. NULL stands for
+    # a file without a content object, since a key can be empty text.
     object_id = LiteralCharField(
         _("owner's key"), max_length=255, null=True, blank=True, db_index=True
     )
     field = LiteralCharField(_("owner's field"), max_length=255, null=True, blank=True)
-    # NULL stands for the default database, and so does a record from before this column
+    # NULL stands for the default database, also in records that are older than this column.
     content_object_scope = LiteralCharField(
         _("scope of the content object's key"), max_length=255, null=True, blank=True
     )
@@ -63,9 +62,9 @@ class ContentObjectFieldMixin(models.Model):
 
 
 class OriginalStorageNameMixin(models.Model):
-    """Field for the name of the original storage, where a proxy storage has several.
+    """Field for the name of the original storage if a proxy storage has several.
 
-    An empty name stands for the first original storage.
+    Empty text stands for the first original storage.
     """
 
     original_storage_name = LiteralCharField(
@@ -77,9 +76,9 @@ class OriginalStorageNameMixin(models.Model):
 
 
 class FileMetadataMixin(models.Model):
-    """Fields for what `FileMetadataProxyStorageMixin` records of a file.
+    """Fields for the values that `FileMetadataProxyStorageMixin` records.
 
-    They may be empty, for records from before it was used.
+    They may be empty, since older records do not have them.
     """
 
     size = models.BigIntegerField(_("size in bytes"), null=True, blank=True)
@@ -88,15 +87,15 @@ class FileMetadataMixin(models.Model):
     )
     checksum = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("saved at"), null=True, blank=True)
-    # The name of the uploaded file, which is its name in downloads
+    # The name of the uploaded file, which is the name in downloads.
     name = LiteralCharField(
         _("name"), max_length=MAX_NAME_LENGTH, blank=True, default="", db_default=""
     )
-    # "utf-8" if the bytes are text in UTF-8, or empty
+    # "utf-8" if the bytes are text in UTF-8, otherwise empty.
     charset = models.CharField(
         _("charset"), max_length=20, blank=True, default="", db_default="", editable=False
     )
-    # The content object that a released file belonged to, and the time of the release
+    # The former content object of a released file, and the time of the release.
     released_at = models.DateTimeField(_("released at"), null=True, blank=True, db_index=True)
     former_content_type = models.ForeignKey(
         ContentType,
@@ -123,7 +122,7 @@ class FileMetadataMixin(models.Model):
 
 
 class LinkVersionMixin(models.Model):
-    """Field that revokes the signed links to a file: it changes, and they are good no more."""
+    """Field that changes to revoke the signed links to a file."""
 
     link_version = models.CharField(
         _("version of its links"),

@@ -1,4 +1,4 @@
-"""Records of several meta backends as one list, for paginators and filters."""
+"""Records of one or several meta backends as a list, for paginators and filters."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from proxy_storage.meta_backends.queries import (
     read_once,
 )
 
-# records that are read, and decided on, at once
+# The number of records that are read and checked at once.
 CHUNK_SIZE = 200
-# so that the last page of many does not have them all in memory
+# The largest number of records of each meta backend that are kept in memory.
 LARGEST_CHUNK = 2000
 
 
 @dataclass(frozen=True)
 class Step:
-    """Records that have passed a check, and where to go on.
+    """Records that have passed the check, and the position after them.
 
     Attributes:
         records: the records.
-        position: the values that the last record that was decided on is ordered by; ``None``
-            if there are no further ones.
+        position: the values by which the last checked record is ordered; ``None`` if there are no
+            more records.
     """
 
     records: list[MetaBackendObject]
@@ -42,21 +42,20 @@ class Step:
 
 
 class RecordSet:
-    """The records that fulfil a condition, in one order, read when they are asked for.
+    """The records that fulfil a condition, in an order. They are read when they are needed.
 
-    Paginators take it for a queryset: it has a length and parts, and `filter` and
-    `order_by` give further ones.
+    Paginators can use it like a queryset: it has a length, slices, `filter` and `order_by`.
 
     Args:
-        meta_backends: where the records live. Those of several are merged.
-        condition: what they fulfil; see `proxy_storage.meta_backends.queries`.
-        ordering: keys, with ``-`` before those that are in descending order.
-        check: what decides on each of the records on its own, where the condition does not
-            say all; the owners have been fetched by then, those of many with one query. Only
-            as many records are read as it takes, and each of them once.
+        meta_backends: the meta backends. The records of several are merged.
+        condition: the condition; see `proxy_storage.meta_backends.queries`.
+        ordering: keys, with ``-`` before those in descending order.
+        check: a function that returns whether a record is part of the list, if the condition is
+            not sufficient. The content objects have been fetched before, with one query for many
+            records. Each record is read and checked once, and only if it is needed.
     """
 
-    # Django's paginator warns of lists that are not
+    # Django's paginator warns about lists without an order.
     ordered = True
 
     def __init__(
@@ -67,32 +66,32 @@ class RecordSet:
         check: Callable[[MetaBackendObject], bool] | None = None,
     ) -> None:
         self.meta_backends = tuple(meta_backends)
-        # how many there are, and which, is asked in each of the places
+        # Each meta backend evaluates the condition for its length and its records.
         self.condition = read_once(all_of(condition))
         self.ordering = tuple(ordering)
         self.check = check
         self._order = parse_order(self.ordering)
         self._count: int | None = None
-        # those that have passed the check so far, and the ones that are still to be decided on
+        # The records that have passed the check so far, and those that are not checked yet.
         self._passed: list[MetaBackendObject] = []
         self._candidates = self._read_all()
 
     def filter(self, *conditions: Condition, **values: Any) -> Self:
-        """Return the records that fulfil these conditions as well."""
+        """Return the records that also fulfil these conditions."""
         condition = all_of(self.condition, *conditions, Q(**values))
         return type(self)(self.meta_backends, condition, self.ordering, self.check)
 
     def order_by(self, *names: str) -> Self:
-        """Return the same records in another order; without names in that of their paths."""
+        """Return the same records in another order; by path if there are no names."""
         return type(self)(self.meta_backends, self.condition, names, self.check)
 
     def decide_on(self, size: int, limit: int, position: Mapping[str, Any] | None = None) -> Step:
-        """Return the next records that pass the check, without deciding on too many of them.
+        """Return the next records that pass the check, and check a limited number of records.
 
         Args:
-            size: how many records are wanted.
-            limit: how many are decided on at most.
-            position: that of the step before; by default the beginning.
+            size: the number of records to return.
+            limit: the largest number of records to check.
+            position: the position of the previous step; by default the beginning.
         """
         condition = self.condition
         if position is not None:
@@ -119,11 +118,11 @@ class RecordSet:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The keys that the records are ordered by, the path included."""
+        """The keys by which the records are ordered, including the path."""
         return tuple(self._order)
 
     def count(self) -> int:
-        """Return how many records there are; where there is a check, all have to be read."""
+        """Return the number of records. All records are read if there is a check."""
         if self._count is None:
             if self.check is None:
                 self._count = sum(one.count(self.condition) for one in self.meta_backends)
@@ -158,7 +157,7 @@ class RecordSet:
         else:
             start, stop = place, place + 1
         if start < 0 or (stop is not None and stop < 0):
-            raise ValueError("Records have no negative places: who knows where they end?")
+            raise ValueError("Negative indexing is not supported.")
         part = self._get_part(start, stop)
         return part[:: place.step] if isinstance(place, slice) else part[0]
 
@@ -167,12 +166,12 @@ class RecordSet:
             return self._get_passed(stop)[start:stop]
         if len(self.meta_backends) == 1:
             return self._select(self.meta_backends[0], self.condition, start, stop)
-        # any of them may have all of the first ones
+        # One of the meta backends may have all of the first records.
         size = LARGEST_CHUNK if stop is None else min(stop, LARGEST_CHUNK)
         return list(islice(self._read_all(size), start, stop))
 
     def _get_passed(self, stop: int | None) -> list[MetaBackendObject]:
-        """Decide on records until there are enough, or all are decided on."""
+        """Check records until there are enough, or all are checked."""
         try:
             while stop is None or len(self._passed) < stop:
                 chunk = list(islice(self._candidates, CHUNK_SIZE))
@@ -181,7 +180,7 @@ class RecordSet:
                 content_objects.fetch_content_objects(chunk)
                 self._passed += filter(self.check, chunk)
         except BaseException:
-            # or else those that were not decided on would be left out from now on
+            # Start again: the records of this chunk that were not checked would be left out.
             self._passed, self._candidates = [], self._read_all()
             raise
         return self._passed
@@ -191,7 +190,7 @@ class RecordSet:
         return merge(*readers, key=get_sort_key(self._order))
 
     def _read(self, meta_backend: MetaBackendBase, size: int) -> Iterator[MetaBackendObject]:
-        """Read all records of one meta backend, each chunk from where the last one ended."""
+        """Yield all records of a meta backend, read in chunks."""
         condition = self.condition
         while chunk := self._select(meta_backend, condition, 0, size):
             yield from chunk
@@ -204,7 +203,7 @@ class RecordSet:
     ) -> list[MetaBackendObject]:
         records = meta_backend.select(condition, self.ordering, start, stop)
         for record in records:
-            # a paginator may look at what they are ordered by
+            # Paginators read the keys by which the records are ordered.
             for key in self._order:
                 record.setdefault(key, None)
         return records

@@ -1,4 +1,4 @@
-"""What every meta backend does with one record."""
+"""Contract tests of a single record: create, read, update and delete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from proxy_storage.paths import is_literal_path
 
 PATH = "/files/a.txt"
 RECORD = {"path": PATH, "proxy_storage_name": "letters", "original_storage_path": "a.txt"}
-NO_PATHS = [{"$ne": ""}, {"$gt": ""}, [PATH], PATH.encode(), None, 0, "nul\0", "\udc80"]
+INVALID_PATHS = [{"$ne": ""}, {"$gt": ""}, [PATH], PATH.encode(), None, 0, "nul\0", "\udc80"]
 OTHER_PATHS = ["/files/A.txt", "/files/a.txt ", "/files/%", "/files/.*", "/files/á.txt", "a.txt"]
 UNUSUAL_PATHS = [
     "/with space ? # % + & ; = 'single' \"double\".txt",
@@ -31,39 +31,39 @@ UNUSUAL_PATHS = [
 
 
 class MetaBackendCases:
-    """What the parts of the contract have in common."""
+    """Base class of the contract tests."""
 
     pytestmark = pytest.mark.django_db
 
     def create(self, backend: MetaBackendBase, *paths: str, **data: Any) -> None:
-        """Write records that differ in their paths."""
+        """Create records that differ only in their paths."""
         for path in paths:
             backend.create({**RECORD, **data, "path": path})
 
 
 class RecordCases(MetaBackendCases):
-    """One record: write, read, change, delete."""
+    """Create, read, update and delete a record."""
 
-    def test_create_gives_the_record_back(self, backend: MetaBackendBase) -> None:
+    def test_create_returns_the_record(self, backend: MetaBackendBase) -> None:
         record = backend.create(RECORD)
         assert isinstance(record, MetaBackendObject)
         assert {key: record[key] for key in RECORD} == RECORD
         assert backend.get(PATH) == record
         assert backend.get_identity(record)
 
-    def test_create_leaves_the_callers_data_alone(self, backend: MetaBackendBase) -> None:
+    def test_create_does_not_change_its_argument(self, backend: MetaBackendBase) -> None:
         data = dict(RECORD)
         backend.create(data)
         assert data == RECORD
 
-    def test_create_of_a_taken_path(self, backend: MetaBackendBase) -> None:
+    def test_create_with_a_taken_path(self, backend: MetaBackendBase) -> None:
         backend.create(RECORD)
         with pytest.raises(MetaBackendObjectAlreadyExists) as caught:
             backend.create({**RECORD, "original_storage_path": "b.txt"})
         assert caught.value.path == PATH
         assert backend.get(PATH)["original_storage_path"] == "a.txt"
 
-    def test_create_of_a_taken_path_leaves_the_transaction_usable(
+    def test_transaction_stays_usable_after_create_with_a_taken_path(
         self, backend: MetaBackendBase
     ) -> None:
         backend.create(RECORD)
@@ -73,8 +73,8 @@ class RecordCases(MetaBackendCases):
             self.create(backend, "/files/b.txt")
         assert backend.exists("/files/b.txt")
 
-    @pytest.mark.parametrize("path", NO_PATHS, ids=repr)
-    def test_a_path_is_text_and_nothing_else(self, backend: MetaBackendBase, path: Any) -> None:
+    @pytest.mark.parametrize("path", INVALID_PATHS, ids=repr)
+    def test_invalid_path(self, backend: MetaBackendBase, path: Any) -> None:
         backend.create(RECORD)
         with pytest.raises(MetaBackendObjectDoesNotExist):
             backend.get(path)
@@ -88,7 +88,7 @@ class RecordCases(MetaBackendCases):
         assert backend.get(PATH)["original_storage_path"] == "a.txt"
 
     @pytest.mark.parametrize("other", OTHER_PATHS)
-    def test_a_path_is_literal(self, backend: MetaBackendBase, other: str) -> None:
+    def test_paths_are_compared_literally(self, backend: MetaBackendBase, other: str) -> None:
         backend.create(RECORD)
         assert not backend.exists(other)
         with pytest.raises(MetaBackendObjectDoesNotExist):
@@ -102,7 +102,7 @@ class RecordCases(MetaBackendCases):
         assert backend.get(PATH)["original_storage_path"] == "a.txt"
 
     @pytest.mark.parametrize("path", UNUSUAL_PATHS)
-    def test_an_unusual_path(self, backend: MetaBackendBase, path: str) -> None:
+    def test_unusual_path(self, backend: MetaBackendBase, path: str) -> None:
         assert is_literal_path(path)
         self.create(backend, path)
         assert backend.exists(path)
@@ -115,7 +115,7 @@ class RecordCases(MetaBackendCases):
         backend.create(RECORD)
         assert backend.exists(PATH)
 
-    def test_update_changes_what_is_named(self, backend: MetaBackendBase) -> None:
+    def test_update_changes_only_the_given_keys(self, backend: MetaBackendBase) -> None:
         record = backend.create(RECORD)
         backend.update(PATH, {"original_storage_path": "b.txt"})
         assert backend.get(PATH) == {**record, "original_storage_path": "b.txt"}
@@ -125,9 +125,7 @@ class RecordCases(MetaBackendCases):
         with pytest.raises(MetaBackendObjectAlreadyExists):
             backend.update("/files/b.txt", {"path": PATH})
 
-    def test_update_and_delete_where_the_record_is_as_expected(
-        self, backend: MetaBackendBase
-    ) -> None:
+    def test_update_and_delete_with_expected_values(self, backend: MetaBackendBase) -> None:
         record = backend.create(RECORD)
         as_it_is = {"content_type_id": None, **backend.get_identity(record)}
         changed = {"original_storage_path": "b.txt"}
@@ -140,7 +138,7 @@ class RecordCases(MetaBackendCases):
         backend.delete(PATH, where=as_it_is)
         assert not backend.exists(PATH)
 
-    def test_update_and_delete_without_record(self, backend: MetaBackendBase) -> None:
+    def test_update_and_delete_of_a_missing_record(self, backend: MetaBackendBase) -> None:
         with pytest.raises(MetaBackendObjectDoesNotExist, match="No record has the path"):
             backend.update("/nothing", {"original_storage_path": "b.txt"})
         with pytest.raises(MetaBackendObjectDoesNotExist):
@@ -152,7 +150,7 @@ class RecordCases(MetaBackendCases):
         assert not backend.exists(PATH)
         assert backend.exists("/files/b.txt")
 
-    def test_identity_tells_a_record_from_a_later_one(self, backend: MetaBackendBase) -> None:
+    def test_identity_differs_from_that_of_a_later_record(self, backend: MetaBackendBase) -> None:
         first = backend.create(RECORD)
         backend.delete(PATH)
         backend.create(RECORD)

@@ -1,4 +1,4 @@
-"""What every meta backend does: the contract, and our own backends beyond it."""
+"""The contract of meta backends, for the backends of this package and one of a project."""
 
 import uuid
 
@@ -29,7 +29,7 @@ class TestMetaBackend(MetaBackendContract):
         return backend
 
 
-class TestMetaBackendOfSomebodyElse(MetaBackendContract):
+class TestMetaBackendOfAProject(MetaBackendContract):
     @pytest.fixture
     def backend(self):
         return MemoryMetaBackend()
@@ -42,7 +42,7 @@ def test_data_that_cannot_be_stored(backend):
     assert not backend.exists(RECORD["path"])
 
 
-def test_equal_means_the_same_place(backend):
+def test_equal_backends_store_in_the_same_place(backend):
     assert backend == backend
     assert backend != object()
     orm, mongo = OrmStorage.meta_backend, MongoStorage.meta_backend
@@ -55,7 +55,7 @@ def test_equal_means_the_same_place(backend):
     assert MongoMetaBackend(mongo._database.source, "other") != mongo
 
 
-class TestOwner:
+class TestContentObject:
     def own(self, backend, instance, key):
         owner = {
             "content_type_id": ContentType.objects.get_for_model(instance).pk,
@@ -65,7 +65,7 @@ class TestOwner:
         backend.create({**RECORD, **owner})
         return backend.get(RECORD["path"])
 
-    def test_comes_back_with_its_own_type_of_key(self, backend):
+    def test_key_has_the_type_of_the_model(self, backend):
         user = User.objects.create(username="messi")
         keyed = KeyedDocument.objects.create()
         named = NamedDocument.objects.create(code="42")
@@ -82,26 +82,26 @@ class TestOwner:
             assert record.get_content_object() == user
             assert record.get_content_object() is record.get_content_object()
 
-    def test_is_none_where_there_is_none(self, backend):
+    def test_is_none_without_a_content_object(self, backend):
         assert backend.create(RECORD).get_content_object() is None
 
-    def test_is_none_where_it_is_gone(self, backend):
+    def test_is_none_after_its_row_was_deleted(self, backend):
         record = self.own(backend, KeyedDocument(), str(uuid.uuid4()))
         assert record.get_content_object() is None
 
-    def test_is_none_where_its_model_is_gone(self, backend):
+    def test_is_none_after_its_model_was_removed(self, backend):
         stale = ContentType.objects.create(app_label="gone", model="gone")
         data = {"content_type_id": stale.pk, "object_id": "1", "field": "file"}
         record = backend.create({**RECORD, **data})
         assert record["object_id"] == "1"
         assert record.get_content_object() is None
 
-    def test_is_none_where_its_content_type_is_gone(self, backend):
+    def test_is_none_after_its_content_type_was_deleted(self, backend):
         data = {"content_type_id": 9999, "object_id": "1", "field": "file"}
         assert backend.create({**RECORD, **data}).get_content_object() is None
 
     @pytest.mark.parametrize("model", [User, KeyedDocument])
-    def test_is_none_where_the_key_is_none_of_its_model(self, backend, model):
+    def test_is_none_if_the_key_is_invalid_for_its_model(self, backend, model):
         record = self.own(backend, model(), "no such key")
         assert record["object_id"] == "no such key"
         assert record.get_content_object() is None

@@ -1,4 +1,4 @@
-"""Querysets in conditions: left to the database where that can be, read where it cannot."""
+"""Querysets in conditions are subqueries if the database supports it, otherwise they are read."""
 
 import uuid
 
@@ -19,7 +19,7 @@ from tests.testapp.models import (
 )
 
 RECORD = {"proxy_storage_name": "orm-disk", "original_storage_path": "a.txt"}
-# MariaDB takes only such as are made by a rule
+# MariaDB accepts only valid UUIDs.
 KEYS = [
     uuid.UUID(f"{start}-89ab-4cde-8123-456789abcdef") for start in ("01234567", "ffffffff", "0" * 8)
 ]
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
 
 @pytest.fixture
 def rows():
-    """Rows of each kind of key; and a user without document."""
+    """Create rows with keys of each type, and a user without a document."""
     users = [User.objects.create(username=name) for name in ("messi", "ronaldo", "nobody")]
     for number, user in enumerate(users[:2]):
         ScannedDocument.objects.create(title=str(number), user=user)
@@ -78,7 +78,7 @@ TO_BE_READ = {
 
 
 @pytest.mark.parametrize("name", [*QUERYSETS, *TO_BE_READ])
-def test_the_records_are_those_that_match(filled, name):
+def test_select_and_count_agree_with_matches(filled, name):
     queryset = {**QUERYSETS, **TO_BE_READ}[name]
     for condition in (Q(object_id__in=queryset), ~Q(object_id__in=queryset)):
         for asked in (condition, condition & Q(size__gt=1), condition | Q(size=0)):
@@ -87,8 +87,7 @@ def test_the_records_are_those_that_match(filled, name):
             assert filled.count(asked) == len(expected)
 
 
-def test_they_are_those_that_are_meant(filled):
-    """Not only the same ones everywhere."""
+def test_expected_records(filled):
     keys = set(map(str, KEYS))
     texts = [record for record in filled if record["object_id"] in keys]
     assert len(texts) == len(KEYS)
@@ -98,7 +97,7 @@ def test_they_are_those_that_are_meant(filled):
 
 
 @pytest.mark.parametrize("name", QUERYSETS)
-def test_a_table_of_the_same_database_is_asked_in_one_query(rows, name, django_assert_num_queries):
+def test_queryset_of_the_same_database_is_a_subquery(rows, name, django_assert_num_queries):
     backend = get_proxy_storage("orm-disk").meta_backend
     with django_assert_num_queries(0 if name in ("none", "no key") else 1):
         backend.select(Q(object_id__in=QUERYSETS[name]))
@@ -107,7 +106,7 @@ def test_a_table_of_the_same_database_is_asked_in_one_query(rows, name, django_a
 
 
 @pytest.mark.parametrize("name", TO_BE_READ)
-def test_the_rest_is_read_first(rows, name, django_assert_num_queries):
+def test_other_querysets_are_read_first(rows, name, django_assert_num_queries):
     backend = get_proxy_storage("orm-disk").meta_backend
     with django_assert_num_queries(2):
         backend.select(Q(object_id__in=TO_BE_READ[name]))
@@ -115,16 +114,16 @@ def test_the_rest_is_read_first(rows, name, django_assert_num_queries):
 
 @pytest.mark.django_db(databases=["default", "other"])
 class TestOtherDatabase:
-    def test_rows_of_another_database_are_read(self, rows, django_assert_num_queries):
+    def test_queryset_of_another_database_is_read(self, rows, django_assert_num_queries):
         backend = ORMMetaBackend("testapp.ElsewhereStoredFile")
         owner = User.objects.get(username="messi")
         backend.create({"path": "/a", "object_id": owner.pk, **RECORD})
         backend.create({"path": "/b", "object_id": 0, **RECORD})
-        with django_assert_num_queries(1):  # the other one is not of this database
+        with django_assert_num_queries(1):  # The other query is one of the other database.
             records = backend.select(Q(object_id__in=User.objects.all()))
         assert [record["path"] for record in records] == ["/a"]
 
-    def test_rows_that_live_elsewhere_are_read(self):
+    def test_records_and_queryset_in_any_database(self):
         elsewhere = ORMMetaBackend("testapp.ElsewhereStoredFile")
         here = get_proxy_storage("orm-disk").meta_backend
         key = elsewhere.create({"path": "/owner", **RECORD})["id"]
@@ -135,14 +134,14 @@ class TestOtherDatabase:
                 owned = Q(object_id__in=rows.filter(path="/owner"))
                 assert [record["path"] for record in backend.select(owned)] == ["/a"]
 
-    def test_rows_of_the_same_other_database_are_not(self, django_assert_num_queries):
+    def test_queryset_of_the_same_other_database_is_a_subquery(self, django_assert_num_queries):
         backend = ORMMetaBackend("testapp.ElsewhereStoredFile")
         for rows in (ElsewhereStoredFile.objects, ElsewhereStoredFile.objects.using("other")):
             with django_assert_num_queries(1, using="other"):
                 backend.count(Q(object_id__in=rows.values("pk")))
 
 
-def test_other_keys_than_that_of_the_owner(rows, django_assert_num_queries):
+def test_querysets_for_other_keys(rows, django_assert_num_queries):
     backend = get_proxy_storage("orm-disk").meta_backend
     users = User.objects.order_by("pk")
     for number, user in enumerate(users):
@@ -151,5 +150,5 @@ def test_other_keys_than_that_of_the_owner(rows, django_assert_num_queries):
         assert backend.count(Q(size__in=users)) == 3
         assert backend.count(Q(field__in=users.filter(username="messi").values("username"))) == 1
         assert backend.count(~Q(field__in=users.values("username"))) == 0
-    # of another kind than the column: nothing is equal
+    # Text that is not a number is not equal to any number.
     assert backend.count(Q(size__in=users.values("username"))) == 0

@@ -104,7 +104,8 @@ class TestTime:
     def test_setting_must_be_a_number_of_seconds(self, record, settings, value):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_MAX_AGE": value}
         with pytest.raises(
-            ConfigurationError, match=r"\['LINK_MAX_AGE'\] must be an int of at least 1,"
+            ConfigurationError,
+            match=r"\['LINK_MAX_AGE'\] must be a whole number of seconds, at least 1,",
         ):
             get_signed_url(record)
 
@@ -148,7 +149,8 @@ class TestRounding:
     def test_setting_must_be_a_number_of_seconds(self, record, settings, value):
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "LINK_ROUNDING": value}
         with pytest.raises(
-            ConfigurationError, match=r"\['LINK_ROUNDING'\] must be an int of at least 0,"
+            ConfigurationError,
+            match=r"\['LINK_ROUNDING'\] must be a whole number of seconds, at least 0,",
         ):
             get_signed_url(record)
 

@@ -11,8 +11,10 @@ from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
+    MetaBackendSchemaError,
     MetaBackendUnavailable,
 )
+from proxy_storage.meta_backends import conditions, queries
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
@@ -27,18 +29,23 @@ RECORD = {"path": "/a", "proxy_storage_name": "b", "original_storage_path": "c"}
 
 
 @pytest.mark.django_db
-class TestDatabaseThatRefuses:
-    def test_table_is_missing(self):
+class TestDatabaseErrors:
+    def test_missing_table_raises_schema_error(self):
         backend = ORMMetaBackend("testapp.TablelessStoredFile")
-        for ask in (backend.get, backend.exists, backend.delete):
-            with pytest.raises(MetaBackendError) as caught, transaction.atomic():
+        for ask in (
+            backend.get,
+            backend.exists,
+            backend.delete,
+            lambda path: backend.update(path, {"original_storage_path": "d"}),
+            lambda path: backend.create({**RECORD, "path": path}),
+        ):
+            with (
+                pytest.raises(MetaBackendSchemaError, match=r"manage\.py migrate") as caught,
+                transaction.atomic(),
+            ):
                 ask("/a")
             assert isinstance(caught.value.__cause__, DatabaseError)
             assert caught.value.path == "/a"
-        with pytest.raises(MetaBackendError), transaction.atomic():
-            backend.create(RECORD)
-        with pytest.raises(MetaBackendError), transaction.atomic():
-            backend.update("/a", {"original_storage_path": "d"})
 
     def test_database_does_not_answer(self):
         def fail(*args):
@@ -48,13 +55,13 @@ class TestDatabaseThatRefuses:
         with connection.execute_wrapper(fail), pytest.raises(MetaBackendUnavailable):
             backend.get("/a")
 
-    def test_value_does_not_fit(self):
+    def test_value_of_the_wrong_type_is_refused(self):
         with pytest.raises(MetaBackendError, match="refused"):
             ORMMetaBackend("testapp.StoredFile").create({**RECORD, "content_type_id": "no number"})
 
 
 class TestMongoThatDoesNotAnswer:
-    def test_every_method_says_so(self):
+    def test_all_methods_raise_unavailable(self):
         with MongoClient(port=free_port(), serverSelectionTimeoutMS=50) as client:
             backend = MongoMetaBackend(database=client["nowhere"], collection="records")
             for ask in (backend.get, backend.exists, backend.delete):
@@ -72,7 +79,7 @@ class TestORMMetaBackend:
         with pytest.raises(ConfigurationError, match="ORMMetaBackend"):
             _ = ORMMetaBackend(label).model
 
-    def test_model_that_holds_no_records(self):
+    def test_model_that_is_not_a_model_of_records(self):
         with pytest.raises(ConfigurationError, match="must be a subclass of ProxyStorageModelBase"):
             _ = ORMMetaBackend("auth.User").model
 
@@ -83,7 +90,7 @@ class TestORMMetaBackend:
 
 
 class NamedRecords(ORMMetaBackend):
-    """A backend of a project, whose records are always the same ones."""
+    """A backend of a project with a fixed model."""
 
     def __init__(self, note=""):
         super().__init__(StoredFile)
@@ -91,7 +98,7 @@ class NamedRecords(ORMMetaBackend):
 
 
 class TestMigration:
-    """A migration names the class and its arguments, and has nothing of the records."""
+    """A migration contains the class and its arguments, and not the records."""
 
     ORM = "proxy_storage.meta_backends.orm.ORMMetaBackend"
     MONGO = "proxy_storage.meta_backends.mongo.MongoMetaBackend"
@@ -112,14 +119,14 @@ class TestMigration:
             ),
         ],
     )
-    def test_makes_an_equal_one(self, backend, expected):
+    def test_restores_an_equal_meta_backend(self, backend, expected):
         text, imports = MigrationWriter.serialize(backend)
         assert text == expected
         modules = {}
         exec("\n".join(imports), modules)
         assert eval(text, modules) == backend
 
-    def test_of_a_field_has_no_records(self, empty_storages):
+    def test_field_without_the_records(self, empty_storages):
         for backend in (MemoryMetaBackend(), ORMMetaBackend("testapp.StoredFile")):
             backend.create(RECORD)
             storage = ProxyStorage(original_storage=FileSystemStorage("/a"), meta_backend=backend)
@@ -127,14 +134,14 @@ class TestMigration:
             assert f"meta_backend={MigrationWriter.serialize(backend)[0]}" in text
             assert "proxy_storage_name" not in text
 
-    def test_cannot_name_an_inner_class(self):
+    def test_inner_class_is_refused(self):
         class Inner(MemoryMetaBackend):
             pass
 
         with pytest.raises(ValueError, match="Could not find object Inner"):
             MigrationWriter.serialize(Inner())
 
-    def test_cannot_name_a_database(self):
+    def test_pymongo_database_is_refused(self):
         backend = MongoMetaBackend(get_mongo_db(), "files")
         with pytest.raises(TypeError, match="cannot be written to a migration"):
             MigrationWriter.serialize(backend)
@@ -142,14 +149,45 @@ class TestMigration:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_inside", [False, True])
-def test_connection_that_has_broken_is_opened_anew_outside_of_a_transaction(
+def test_broken_connection_is_reopened_outside_of_a_transaction(
     is_inside, monkeypatch, empty_storages
 ):
     backend, closed = get_proxy_storage("orm-disk").meta_backend, []
     backend.create(RECORD)
-    # a connection to SQLite never breaks
+    # A connection to SQLite does not break.
     monkeypatch.setattr(connection, "is_usable", lambda: False)
     monkeypatch.setattr(connection, "close", lambda: closed.append(True))
     with transaction.atomic() if is_inside else nullcontext():
         assert backend.get_after_error("/a", OSError())["original_storage_path"] == "c"
     assert closed == ([] if is_inside else [True])
+
+
+class TestFormerNamesOfLock:
+    class Renamed(MemoryMetaBackend):
+        def claim(self, record):
+            return {**super().claim(record), "size": 5}
+
+        def release(self, record):
+            self.released = record
+
+    def test_override_of_a_former_name_is_used(self):
+        backend = self.Renamed()
+        record = backend.create(RECORD)
+        assert backend.lock(record) == {"number": 1, "size": 5}
+        backend.unlock(record)
+        assert backend.released is record
+
+    def test_override_of_the_current_name_has_the_former_name(self):
+        class Locking(self.Renamed):
+            def lock(self, record):
+                return {}
+
+        assert Locking().claim({}) == {}
+        assert MongoMetaBackend.claim is MongoMetaBackend.lock
+        assert MongoMetaBackend.release is MongoMetaBackend.unlock
+
+
+def test_former_place_of_the_functions_for_conditions():
+    assert {name: getattr(conditions, name) for name in conditions.__all__} == {
+        name: getattr(queries, name) for name in conditions.__all__
+    }

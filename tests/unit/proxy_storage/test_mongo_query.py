@@ -1,4 +1,4 @@
-"""What MongoDB is told; that it understands, the contract shows."""
+"""The queries of conditions for MongoDB. The contract tests run them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -101,7 +101,7 @@ def test_query(condition, expected):
         ("gt", NOON, {"$gt": NOON}),
         ("gte", NOON, {"$gte": NOON}),
         ("exact", NOON, {"$in": [NOON]}),
-        # it would be cut to noon
+        # MongoDB would store it as noon.
         ("gt", AFTER_NOON, {"$gt": AFTER_NOON}),
         ("gte", AFTER_NOON, {"$gt": AFTER_NOON}),
         ("lt", AFTER_NOON, {"$lte": AFTER_NOON}),
@@ -110,12 +110,12 @@ def test_query(condition, expected):
     ],
     ids=str,
 )
-def test_times_are_kept_to_the_millisecond(lookup, value, expected):
+def test_times_are_compared_in_milliseconds(lookup, value, expected):
     found = get_query(Q(**{f"created_at__{lookup}": value}))
     assert found == {"$and": [{"created_at": expected}, TIME]}
 
 
-def test_a_time_that_no_document_can_have():
+def test_time_that_no_document_has():
     assert get_query(Q(created_at=AFTER_NOON)) == get_query(False)
     assert get_query(~Q(created_at=AFTER_NOON)) == {}
 
@@ -130,11 +130,11 @@ def test_sort():
     assert get_sort(parse_order(["-size", "field"])) == [("size", -1), ("field", 1), ("path", 1)]
 
 
-def test_one_command_reads_no_more_than_a_part(mongodb_uri, empty_storages):
+def test_slice_is_one_command_with_a_limit(mongodb_uri, empty_storages):
     commands = Commands()
     with MongoClient(mongodb_uri, event_listeners=[commands]) as client:
         backend = MongoMetaBackend(database=client[settings.MONGODB_NAME], collection="records")
-        backend.exists("/a")  # makes the indexes
+        backend.exists("/a")  # Creates the indexes.
         commands.sent.clear()
         for start in (0, 5):
             backend.select(Q(size__gt=5), ["-path"], start, 8)
@@ -151,15 +151,15 @@ def test_one_command_reads_no_more_than_a_part(mongodb_uri, empty_storages):
         assert len(commands.sent) == 1
 
 
-def test_no_answer():
+def test_server_that_does_not_answer():
     with MongoClient(port=free_port(), serverSelectionTimeoutMS=50) as client:
         backend = MongoMetaBackend(database=client["nowhere"], collection="records")
-        for ask in (backend.select, backend.count):
+        for ask in (backend.select, backend.count, lambda condition: list(backend)):
             with pytest.raises(MetaBackendUnavailable, match="did not answer"):
                 ask(Q(path="/a"))
 
 
-def test_values_of_unknown_keys_are_compared_as_they_are():
+def test_values_of_keys_of_the_project_are_compared_literally():
     assert get_comparisons({"title": None, "pages": {"$gt": 5}}) == [
         {"title": {"$eq": None}},
         {"pages": {"$eq": {"$gt": 5}}},

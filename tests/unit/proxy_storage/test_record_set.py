@@ -1,4 +1,4 @@
-"""Lists of records, of one meta backend and of several, as paginators use them."""
+"""Lists of records of one meta backend and of several, as paginators use them."""
 
 import itertools
 
@@ -31,15 +31,15 @@ class CountedChecks:
         return is_odd(record)
 
 
-class TestList:
-    def test_all(self, meta_backends):
+class TestSequence:
+    def test_all_records(self, meta_backends):
         records = RecordSet(meta_backends)
         assert get_paths(records) == PATHS
         assert len(records) == records.count() == len(PATHS)
         assert records
         assert records.ordered
 
-    def test_none(self, meta_backends):
+    def test_no_records(self, meta_backends):
         for records in (
             RecordSet(meta_backends, False),
             RecordSet([]),
@@ -59,7 +59,7 @@ class TestList:
     @pytest.mark.usefixtures("small_chunks")
     @pytest.mark.parametrize("check", [None, is_odd])
     @pytest.mark.parametrize("ordering", [["path"], ["-path"], ["size"], ["-size", "path"]])
-    def test_parts(self, meta_backends, ordering, check):
+    def test_slices(self, meta_backends, ordering, check):
         expected = sorted(PATHS, reverse=ordering == ["-path"])
         if "size" in ordering[0]:
             expected.sort(key=SIZES.get, reverse=ordering[0] == "-size")
@@ -71,7 +71,7 @@ class TestList:
         assert get_paths(records) == expected
         assert get_paths(records[1:12:2]) == expected[1:12:2]
 
-    def test_single_ones(self, meta_backends):
+    def test_index(self, meta_backends):
         records = RecordSet(meta_backends, ordering=["-path"])
         assert records[0]["path"] == "/22"
         assert records[22]["path"] == "/00"
@@ -79,8 +79,8 @@ class TestList:
             records[23]
 
     @pytest.mark.parametrize("place", [-1, slice(-2, None), slice(None, -2)], ids=str)
-    def test_negative_places(self, meta_backends, place):
-        with pytest.raises(ValueError, match="no negative places"):
+    def test_negative_index(self, meta_backends, place):
+        with pytest.raises(ValueError, match="Negative indexing is not supported"):
             RecordSet(meta_backends)[place]
 
     def test_filter(self, meta_backends):
@@ -99,7 +99,7 @@ class TestList:
             records.order_by("object_id")
 
     @pytest.mark.usefixtures("small_chunks")
-    def test_records_without_a_value(self, meta_backends):
+    def test_keys_of_the_order_are_set(self, meta_backends):
         for number, meta_backend in enumerate(meta_backends):
             for letter in "abcdef":
                 create(meta_backend, f"/{letter}{number}")
@@ -108,12 +108,12 @@ class TestList:
         records = RecordSet(meta_backends, ordering=["size"])
         assert get_paths(records) == get_paths(records[:]) == rest + with_size
         assert get_paths(records.order_by("-size")) == (rest + with_size)[::-1]
-        # a paginator looks at what they are ordered by
+        # Paginators read the keys by which records are ordered.
         assert [record["size"] for record in records[: len(rest)]] == [None] * len(rest)
 
 
 class TestQueries:
-    def test_of_one_meta_backend(self, empty_storages, django_assert_num_queries):
+    def test_one_meta_backend(self, empty_storages, django_assert_num_queries):
         meta_backend = get_proxy_storage("orm-disk").meta_backend
         for path in PATHS:
             create(meta_backend, path)
@@ -126,7 +126,7 @@ class TestQueries:
         with django_assert_num_queries(1):
             assert len([record["path"] for record in records]) == 20
 
-    def test_a_queryset_is_read_once_for_all_that_is_asked(
+    def test_queryset_in_the_condition_is_read_once(
         self, empty_storages, django_assert_num_queries
     ):
         meta_backend = get_proxy_storage("mongo-disk").meta_backend
@@ -137,8 +137,9 @@ class TestQueries:
             assert records.count() == 1
             assert get_paths(records) == get_paths(records.filter(path="/a")) == ["/a"]
 
-    def test_rows_of_owners_are_read_once(self, empty_storages, django_assert_num_queries):
-        """Where no database can do it, however often it is asked."""
+    def test_queryset_is_read_once_for_backends_without_a_database(
+        self, empty_storages, django_assert_num_queries
+    ):
         meta_backends = [get_proxy_storage("mongo-disk").meta_backend, MemoryMetaBackend()]
         owner = User.objects.create()
         for number, meta_backend in enumerate(meta_backends):
@@ -154,13 +155,15 @@ class TestQueries:
         anew = RecordSet(meta_backends, Q(object_id__in=User.objects.values("pk")))
         assert get_paths(anew) == ["/later", "/owned0", "/owned1"]
 
-    def test_a_part_of_several_is_one_query_each(self, meta_backends, django_assert_num_queries):
+    def test_slice_of_several_meta_backends_is_one_query_each(
+        self, meta_backends, django_assert_num_queries
+    ):
         with django_assert_num_queries(1):
             assert get_paths(RecordSet(meta_backends)[3:9]) == PATHS[3:9]
 
 
 class TestCheck:
-    def test_reads_no_further_than_it_has_to(self, meta_backends, small_chunks):
+    def test_reads_only_the_records_that_are_needed(self, meta_backends, small_chunks):
         check = CountedChecks()
         records = RecordSet(meta_backends, check=check)
         assert check.paths == []
@@ -173,7 +176,7 @@ class TestCheck:
         assert bool(records)
         assert check.paths == PATHS[:8]
 
-    def test_decides_once_on_each(self, meta_backends, small_chunks):
+    def test_checks_each_record_once(self, meta_backends, small_chunks):
         check = CountedChecks()
         records = RecordSet(meta_backends, check=check)
         expected = PATHS[1::2]
@@ -181,7 +184,7 @@ class TestCheck:
         assert get_paths(records) == get_paths(records[:]) == get_paths(records) == expected
         assert check.paths == PATHS
 
-    def test_owners_have_been_fetched(self, empty_storages, django_assert_num_queries):
+    def test_content_objects_are_fetched_before(self, empty_storages, django_assert_num_queries):
         meta_backend = get_proxy_storage("orm-disk").meta_backend
         users = [User.objects.create(username=path) for path in PATHS]
         documents = [NamedDocument.objects.create(code=path) for path in PATHS]
@@ -196,12 +199,12 @@ class TestCheck:
             seen.add(record.get_content_object())
             return True
 
-        # the records, and the owners of each model
+        # One query for the records, and one for the content objects of each model.
         with django_assert_num_queries(3):
             assert RecordSet([meta_backend], check=check).count() == 2 * len(PATHS) + 1
         assert seen == {None, *users, *documents}
 
-    def test_nothing_is_left_out_after_an_error(self, meta_backends, small_chunks):
+    def test_no_record_is_left_out_after_an_error(self, meta_backends, small_chunks):
         refused = []
 
         def check(record):

@@ -1,4 +1,4 @@
-"""Paginators take a list of records for a queryset: page after page it is there, once."""
+"""Paginators return each record of a list once."""
 
 import itertools
 
@@ -30,7 +30,7 @@ class TestPaginators:
         return PATHS if records.check is None else PATHS[1::2]
 
     def walk(self, paginator, records, direction="next", **query):
-        """Return all pages from one on, and the query of the last one."""
+        """Return all pages from a page on, and the query of the last page."""
         pages = []
         while True:
             request = get_view_request(**query)
@@ -61,10 +61,10 @@ class TestPaginators:
         expected = get_paths(records.order_by(*ordering))
         pages, last = self.walk(paginator, records)
         assert list(itertools.chain(*pages)) == expected
-        if "size" not in ordering[0]:  # where it turns around among equal ones it may skip some
+        if "size" not in ordering[0]:  # Backwards, DRF may skip some of several equal values.
             assert self.walk(paginator, records, "previous", **last)[0] == pages[::-1]
 
-    def test_djangos_own(self, records, expected):
+    def test_paginator_of_django(self, records, expected):
         paginator = Paginator(records, 10)
         assert paginator.count == len(expected)
         assert get_paths(paginator.page(2)) == expected[10:20]

@@ -146,7 +146,7 @@ def test_filter_of_rows_where_there_is_more_than_one_table(get):
     class View(Rows):
         meta_backends = get()
 
-    with pytest.raises(ConfigurationError, match="RowFilter filters rows of one table"):
+    with pytest.raises(ConfigurationError, match="RowFilter filters the rows of one table"):
         ask(View)
 
 

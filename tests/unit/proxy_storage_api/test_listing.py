@@ -94,7 +94,7 @@ class TestFilters:
             ({"object_id": "5"}, []),
         ],
     )
-    def test_by_what_records_say(self, query, expected):
+    def test_by_values_of_records(self, query, expected):
         found = numbers(ask(query))
         if "size__gte" in query or "size__lte" in query:
             expected = sorted(number for number in range(4, 12) if self.fits(number, query))
@@ -111,7 +111,7 @@ class TestFilters:
         assert len(numbers(ask())) == 13
         assert numbers(ask({"storage": name})) == list(range(12))
 
-    def test_by_the_beginning_of_the_path(self, records):
+    def test_by_prefix_of_the_path(self, records):
         folder = records[0].removesuffix("00.txt")
         assert numbers(ask({"path__startswith": f"{folder}0"})) == list(range(10))
         assert numbers(ask({"path__startswith": folder.upper()})) == []
@@ -137,7 +137,7 @@ class TestFilters:
             ("search", "a " * 251),
         ],
     )
-    def test_values_that_are_none(self, parameter, value):
+    def test_invalid_values_are_refused(self, parameter, value):
         response = ask({parameter: value})
         assert response.status_code == 400
         assert set(response.data) == {parameter}
@@ -146,7 +146,7 @@ class TestFilters:
         ("value", "expected"),
         [(",".join("twelv/0123" * 2), []), ("x" * 500, []), ("twelve,/,.txt," * 6, range(12))],
     )
-    def test_search_that_is_not_too_long(self, value, expected):
+    def test_longest_search(self, value, expected):
         assert numbers(ask({"search": value})) == list(expected)
 
     @pytest.mark.parametrize("parameter", MOMENTS)
@@ -159,7 +159,7 @@ class TestFilters:
             ("UTC", "0001-01-01T00:00:00+01:00"),
         ],
     )
-    def test_moments_that_utc_does_not_have(self, settings, parameter, zone, value):
+    def test_times_that_do_not_exist_in_utc_are_refused(self, settings, parameter, zone, value):
         settings.TIME_ZONE = zone
         response = ask({parameter: value})
         assert response.status_code == 400
@@ -175,12 +175,12 @@ class TestFilters:
             ("UTC", "0001-01-01T00:00:00"),
         ],
     )
-    def test_first_and_last_moments(self, settings, parameter, zone, value):
+    def test_first_and_last_times(self, settings, parameter, zone, value):
         settings.TIME_ZONE = zone
         assert ask({parameter: value}).status_code == 200
 
 
-def test_moments_without_time_zones(settings):
+def test_times_without_time_zones(settings):
     settings.USE_TZ = False
     serializer = RecordFilterSerializer(data={"created_at__gte": "2026-01-01T02:00:00"})
     assert serializer.is_valid()
@@ -189,7 +189,7 @@ def test_moments_without_time_zones(settings):
 
 @pytest.mark.parametrize("model", [Document, KeyedDocument])
 @pytest.mark.parametrize("field", ["orm_file", "mongo_file"])
-def test_by_owner(model, field):
+def test_by_content_object(model, field):
     documents = [model.objects.create() for _ in range(3)]
     for document in documents:
         getattr(document, field).save("01.txt", ContentFile(b""))
@@ -218,10 +218,10 @@ class TestOrder:
             ("created_at,mime_type", [0, 1, 2, 3, 5, 4, 7, 6, 9, 8, 11, 10]),
         ],
     )
-    def test_what_has_no_value_comes_first_or_else_last(self, storage, ordering, expected):
+    def test_records_without_a_value_come_first_or_last(self, storage, ordering, expected):
         assert numbers(ask({"ordering": ordering})) == expected
 
-    def test_of_records_in_several_places(self, storage):
+    def test_records_of_several_meta_backends(self, storage):
         other = "mongo_disk" if storage is get_proxy_storage("orm-disk") else "orm_disk"
         for number in (20, 30):
             get_proxy_storage(other).save(f"{number}.txt", ContentFile(b""))
@@ -247,20 +247,20 @@ class TestPages:
 
     @pytest.mark.parametrize("ordering", ["path", "-path", "-created_at", "created_at,-path"])
     @pytest.mark.parametrize("kind", [PageNumberPagination, LimitOffsetPagination])
-    def test_of_drf(self, kind, ordering):
+    def test_paginators_of_drf(self, kind, ordering):
         paginator = type("Paginator", (kind,), {"page_size": 5, "default_limit": 5})
         pages = self.walk(paginator, {"ordering": ordering})
         assert [len(page) for page in pages] == [5, 5, 2]
         assert [n for page in pages for n in page] == numbers(ask({"ordering": ordering}))
 
     @pytest.mark.parametrize("ordering", ["path", "-path"])
-    def test_by_cursor(self, ordering):
+    def test_cursor_pagination(self, ordering):
         paginator = type("Paginator", (CursorPagination,), {"page_size": 5})
         pages = self.walk(paginator, {"ordering": ordering})
         assert [len(page) for page in pages] == [5, 5, 2]
         assert [n for page in pages for n in page] == numbers(ask({"ordering": ordering}))
 
-    def test_fifty_where_the_project_says_nothing(self, storage):
+    def test_default_is_fifty_records(self, storage):
         for number in range(12, 60):
             path = f"/twelve/{number}.txt"
             storage.meta_backend.create(
@@ -276,26 +276,26 @@ class TestPages:
         assert numbers(ask({"page": "2"})) == list(range(50, 60))
         assert numbers(ask({"page_size": "3"})) == [0, 1, 2]
 
-    def test_none_where_the_project_wants_none(self):
+    def test_pagination_can_be_disabled(self):
         class Unpaged(Everything):
             pagination_class = None
 
         assert numbers(ask(view=Unpaged)) == list(range(12))
 
     @pytest.mark.parametrize("page", ["0", "9", "x", "-1"])
-    def test_that_are_not_there(self, page):
+    def test_invalid_page(self, page):
         assert ask({"page": page}).status_code == 404
 
 
-def test_where_the_bytes_lie_is_told_to_staff_only(storage):
+def test_place_of_the_bytes_is_for_staff_only(storage):
     path = storage.save("01.txt", ContentFile(b""))
 
-    class Anybodys(Everything):
+    class Public(Everything):
         authentication_classes = FileViewSet.authentication_classes
 
     for is_staff in (False, True):
         user = User.objects.create(username=f"{is_staff}", is_staff=is_staff)
-        (record,) = ask(view=Anybodys, user=user).data["results"]
+        (record,) = ask(view=Public, user=user).data["results"]
         assert record["path"] == path
         assert record["url"].startswith("http://testserver/files/?path=")
         assert record["content_type"] is None
@@ -303,7 +303,7 @@ def test_where_the_bytes_lie_is_told_to_staff_only(storage):
         assert ("original_storage_name" in record) is is_staff
 
 
-def test_owner_of_a_model_that_is_gone(storage):
+def test_content_object_of_a_removed_model(storage):
     path = storage.save("01.txt", ContentFile(b""))
     storage.meta_backend.update(path, {"content_type_id": 999_999, "object_id": "1"})
     (record,) = ask().data["results"]
@@ -311,7 +311,7 @@ def test_owner_of_a_model_that_is_gone(storage):
     assert record["object_id"] == "1"
 
 
-def test_storage_that_is_not_registered_any_more(storage):
+def test_storage_that_is_no_longer_registered(storage):
     path = storage.save("01.txt", ContentFile(b""))
     storage.meta_backend.update(path, {"proxy_storage_name": "removed"})
     (record,) = ask().data["results"]
