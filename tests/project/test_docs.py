@@ -1,4 +1,4 @@
-"""The pages name everything that there is. That they can be built is for ``tox run -e docs``."""
+"""The documentation is complete. ``tox run -e docs`` builds it."""
 
 import pkgutil
 import re
@@ -55,7 +55,7 @@ def test_settings_page_has_every_check():
 
 
 def test_migration_page_names_tests_that_are_there():
-    """The last column of its table: classes of one package, all of them, or other files."""
+    """The last column of the table names each class of tests/documented, or other test files."""
     page = (DOCS / "migration.md").read_text()
     cells = [line.split(" | ")[-1] for line in page.splitlines() if line.startswith("| ")]
     names = set(re.findall(r"`(\w*[Tt]est[\w/.]*)`", " ".join(cells)))

@@ -1,4 +1,4 @@
-"""Guards on the project itself."""
+"""The public names of the packages."""
 
 import proxy_storage.exceptions
 import proxy_storage.serving

@@ -35,7 +35,7 @@ STORAGE, ENDPOINT = "Quick start: the storage", "Quick start: the download endpo
 
 @pytest.fixture(scope="module")
 def printed(folder, new_environment, wheel, need_program):
-    """What each quick start has printed, pasted one after the other."""
+    """The output of each quick start, pasted one after the other."""
     need_program("curl")
     storage = paste(STORAGE, folder, new_environment)
     run("pip", "install", "--quiet", f"{wheel}[api]", env=new_environment)
@@ -54,7 +54,7 @@ def test_checks_find_nothing(folder, new_environment):
 
 @pytest.mark.usefixtures("printed")
 def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_path):
-    """The two blocks about nginx, added to what the quick starts have made."""
+    """The two blocks about nginx work with the files of the quick starts."""
     need_program("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(ENDPOINT, 'python')}\n")
@@ -67,7 +67,7 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_pa
         f"listen 127.0.0.1:{nginx_port};"
         f"location / {{ proxy_pass http://127.0.0.1:{site_port}; }} {location} }} }}"
     )
-    # root's nginx would hand its work to a user who cannot read the folder
+    # If root starts nginx, its workers run as a user who cannot read the folder.
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
     nginx = [find_web_server("nginx"), "-c", conf, "-e", tmp_path / "log", "-g", directives]
     python = shutil.which("python", path=new_environment["PATH"])
@@ -86,7 +86,7 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_pa
         assert answer.body == b"Dear Anna"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in answer.headers["content-security-policy"]
-        # only nginx says this of a file
+        # Only nginx sends this header.
         assert answer.headers["accept-ranges"] == "bytes"
         assert client.request(f"/internal/letters/{letter.name}").status == 404
 

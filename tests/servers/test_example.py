@@ -1,4 +1,4 @@
-"""The example project, alive: gunicorn alone, behind nginx, Apache and lighttpd."""
+"""The running example project: gunicorn alone, and behind nginx, Apache and lighttpd."""
 
 import os
 import subprocess
@@ -19,10 +19,10 @@ AWKWARD = scenario.AWKWARD_NAME
 
 @pytest.fixture(scope="module", params=list(WEB_SERVERS))
 def site(request, need_program):
-    """The running site: its URL, who delivers avatars, and the folder of its data."""
+    """The running site: its URL, the program that delivers avatars, and its data folder."""
     web_server = WEB_SERVERS[request.param]
     need_program(web_server)
-    # not pytest's own folder, which a web server of another user may not enter
+    # A web server of another user could not enter pytest's folder.
     with TemporaryDirectory(prefix="proxy-storage-site-") as folder:
         Path(folder).chmod(0o711)
         port = services.free_port()
@@ -31,14 +31,14 @@ def site(request, need_program):
 
 
 def find_avatar(site):
-    """Return where messi's avatar lies on disk, under a name of its own."""
+    """Return the local path of messi's avatar, which has a generated name."""
     (avatar,) = (site[2] / "files").glob("messi_avatar_*.jpg")
     return avatar
 
 
 @pytest.fixture(scope="module")
 def story(site):
-    """The demo has been played once: there is an avatar with an awkward name."""
+    """The site after one run of the demo, with an avatar that has an awkward name."""
     base_url, server, _ = site
     return list(scenario.play(base_url, server, site[2] / "files"))
 
@@ -92,7 +92,7 @@ class TestDownload:
     def test_range_means_nothing_to_head(self, client, site):
         link = client.find_link("/", "messi", "avatar")
         answer = client.request(link, headers={"Range": "bytes=2-5"}, method="HEAD")
-        # nginx describes the part, and has no setting for it
+        # nginx describes the part and does not have a setting for it.
         expected = (206, 4) if site[1] == "nginx" else (200, len(scenario.AVATAR))
         assert (answer.status, int(answer.headers["content-length"])) == expected
 
@@ -165,7 +165,7 @@ class TestDownload:
         content = avatar.read_bytes()
         link = client.find_link("/", "messi", "avatar")
         first = client.request(link)
-        # what a browser sends along with what it was given
+        # The request header that a browser sends for its copy.
         known = {"If-None-Match": first.headers.get("etag", '"none"')}
         avatar.write_bytes(content + b"more")
         try:

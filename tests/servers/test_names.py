@@ -1,4 +1,4 @@
-"""Names that go wrong elsewhere are refused, or arrive as they are, whoever delivers."""
+"""Hostile names are refused, or each program delivers them unchanged."""
 
 import posixpath
 import unicodedata
@@ -16,7 +16,7 @@ CONTENT = "the bytes of {!r}"
 
 
 def may_be_refused(name):
-    """Tell whether no file system or no header could take a name."""
+    """Return whether a file system or a header could not contain a name."""
     parts = name.replace("\\", "/").split("/")
     return (
         ".." in parts

@@ -1,4 +1,4 @@
-"""What ``proxystorage serverconf nginx`` prints, in nginx: objects by presigned URLs."""
+"""nginx with the output of ``proxystorage serverconf nginx`` delivers objects by presigned URLs."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ SECRETS = ("amz", "secret", "signature", "<error>", "accesskey", "127.0.0.1")
 
 @pytest.fixture(scope="module")
 def s3(s3_endpoint):
-    """The address of an S3, with objects in a bucket of its own."""
+    """The address of an S3 server with objects in a new bucket."""
     with new_bucket(s3_endpoint, "serverconf") as bucket:
         for key in KEYS:
             bucket.put_object(
@@ -54,7 +54,7 @@ def host():
 
 @pytest.fixture(scope="module")
 def fronts(s3, host, need_program):
-    """Two servers of one nginx: one with a cache, which trusts nobody but real authorities."""
+    """Two servers of one nginx. One has a cache and trusts only real authorities."""
     need_program("nginx")
     with TemporaryDirectory(prefix="proxy-storage-serverconf-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
@@ -106,7 +106,7 @@ def make_s3(endpoint_url):
 
 
 def write_certificate(folder):
-    """Make a certificate of localhost that no authority has signed; return key and certificate."""
+    """Make a self-signed certificate of localhost; return the key and the certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -157,7 +157,7 @@ def test_part_arrives(front, value, start, stop):
 def test_part_beyond_the_end(front):
     answer = front.ask("s3", "plain.txt", {"Range": "bytes=100-"})
     assert answer.status == 416
-    if front.name == "cached":  # The S3 of the tests does not tell the length.
+    if front.name == "cached":  # The S3 server of the tests does not send the length.
         assert answer.headers["Content-Range"] == "bytes */100"
     assert answer.headers["Referrer-Policy"] == OF_THE_PROJECT["Referrer-Policy"]
     assert_tells_nothing(answer)
@@ -214,7 +214,7 @@ def test_headers_are_the_sites_own(front, method, storage):
             **dict.fromkeys(("Set-Cookie", "Expires", "Location")),
         }
         assert {name: answer.headers.get_all(name) for name in expected} == expected
-    # another location would have answered to the host's own X-Accel-Redirect
+    # Another location would have followed the host's X-Accel-Redirect.
     assert answer.status == 200
 
 
@@ -227,7 +227,7 @@ def test_nothing_that_tells_who_asks_goes_to_the_host(front, host):
 
 
 def test_part_is_asked_of_the_host_as_that_part(fronts, host):
-    """Unless a condition is with it that S3 does not look at."""
+    """Except for requests with a condition that S3 does not support."""
     for condition in ({}, {"If-Range": '"a"'}):
         fronts["plain"].ask("faulty", "200-part.txt", {"Range": "bytes=3-6", **condition})
     requests = [request for request in host.requests if "200-part" in request["PATH_INFO"]]
@@ -244,7 +244,7 @@ def test_what_the_host_says_of_errors_is_not_passed_on(front, method):
         assert "Location" not in answer.headers
         assert "Set-Cookie" not in answer.headers
         assert_tells_nothing(answer)
-    # 403 is what S3 says of an object that is gone to those who may not list the bucket
+    # S3 answers 403 for a missing object to users who may not list the bucket.
     expected = {403: 404, 404: 404, 412: 412, 416: 416}
     assert told == {status: expected.get(status, 502) for status in told}
 

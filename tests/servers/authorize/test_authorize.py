@@ -1,4 +1,4 @@
-"""nginx and Caddy deliver files by themselves, but only to those who may read them."""
+"""nginx and Caddy deliver files themselves, but only to users who may read them."""
 
 import pytest
 
@@ -72,7 +72,7 @@ class TestReader:
     def test_gets_parts_that_say_what_they_are(self, front, url):
         answer = front.ask(url, "messi", {"Range": "bytes=0-3,8-11"})
         (content_type,) = answer.headers.get_all("Content-Type")
-        if front.name == "nginx":  # there they would need a second type
+        if front.name == "nginx":  # A multipart response would need a second Content-Type.
             check_whole(answer)
         else:
             assert (answer.status, content_type.split(";")[0]) == (206, "multipart/byteranges")
@@ -176,7 +176,7 @@ class TestOthers:
         answer = front.ask(url, "messi")
         local.unlink()
         if status == 403 and front.name == "caddy":
-            status = 200  # it has nothing against links within the folder
+            status = 200  # Caddy follows links within the folder.
         assert answer.status == status
 
 
@@ -207,13 +207,13 @@ class TestHostile:
 
 @pytest.mark.parametrize("name", FRONTS)
 def test_site_is_given_one_target(site, name):
-    """Whatever a web server in front has let through."""
+    """The site refuses requests with several targets, even if the web server lets them through."""
     header = FRONTS[name][1].encode()
     lines = [b"%s: /avatars/%s" % (header, file) for file in (b"open.txt", b"secret.txt")]
     for requested in (lines, lines[::-1]):
         answer = ask_site(site, name, *requested)
         assert (answer.status, answer.body) == (400, b"")
-    if FRONTS[name][2] is programs.running_uvicorn:  # gunicorn keeps these to itself
+    if FRONTS[name][2] is programs.running_uvicorn:  # gunicorn does not pass these on.
         for spelling in (header.replace(b"-", b"_"), b"X-Forwarded_Uri", b"x_forwarded-uri"):
             answer = ask_site(site, name, lines[0], lines[1].replace(header, spelling))
             assert (answer.status, answer.body) == (400, b"")
@@ -222,7 +222,7 @@ def test_site_is_given_one_target(site, name):
 
 
 def ask_site(site, name, *headers):
-    """Ask the site itself, as its web server does."""
+    """Send a request to the site itself, as its web server does."""
     lines = [
         b"GET /files/authorize/?storage=avatars HTTP/1.1",
         f"Host: 127.0.0.1\r\nCookie: {site.get_cookie('messi')}\r\nConnection: close".encode(),
@@ -233,7 +233,7 @@ def ask_site(site, name, *headers):
 
 @pytest.mark.parametrize("places", [(0, 1), (0,), (1,)])
 def test_site_whose_server_takes_underscores_for_dashes(front, site, places):
-    """Python's own server does, as some others do."""
+    """Python's own server and some others treat underscores as dashes."""
     header, asked = FRONTS[front.name][1], []
 
     def refuse(environ, start_response):

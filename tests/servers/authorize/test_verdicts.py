@@ -1,4 +1,4 @@
-"""nginx remembers for a while what the site has said, where that is switched on."""
+"""nginx caches the site's decisions for a while, if the cache is switched on."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.servers.site.checks import CONTENT, check_part, check_whole
 
 
 def keep_verdicts(site, validity):
-    """Run nginx with the lines of its configuration that remember."""
+    """Run nginx with the lines of its configuration that switch the cache on."""
 
     def change(text):
         assert "#cache " in text
@@ -23,7 +23,7 @@ def keep_verdicts(site, validity):
 
 @pytest.fixture(scope="module")
 def cached(site, need_program):
-    """nginx that remembers for longer than a test takes."""
+    """nginx that caches decisions for longer than a test takes."""
     need_program("nginx")
     with keep_verdicts(site, "1h") as front:
         yield front
@@ -31,7 +31,7 @@ def cached(site, need_program):
 
 @pytest.fixture(scope="module")
 def forgetful(site, need_program):
-    """nginx that does so for a second or two."""
+    """nginx that caches decisions for a second or two."""
     need_program("nginx")
     with keep_verdicts(site, "1s") as front:
         yield front
@@ -78,7 +78,7 @@ def test_what_one_session_may_is_not_what_another_one_may(cached, site, url):
         (f"{cookie[:-1]}", 401),
     ):
         assert cached.ask(target, headers={"Cookie": other}).status == status
-    # a new session of the same person is asked about, too
+    # A new session of the same user has a cache entry of its own.
     check_whole(cached.ask(target, headers={"Cookie": site.log_in("messi")}))
     assert site.count_asked(target) == 8
 
