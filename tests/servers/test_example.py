@@ -185,7 +185,7 @@ class TestDownload:
     def test_a_wrong_answer_is_noticed(self, client):
         file = scenario.find_files(client, "python")[0]
         wrong = scenario.File(file.title, file.url, b"other bytes", file.readers, "python")
-        outcome = scenario.ask(client, "anonymous", wrong, "nobody")
+        outcome = scenario.ask(client, "anonymous", wrong, "unknown")
         assert not outcome.right
         assert outcome.content == "wrong"
 
