@@ -60,9 +60,13 @@ def pytest_report_header():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """Mark tests of a storage in `LONG_CONTRACT` as long, unless the test names its storages."""
     for item in items:
-        storage = item.callspec.params.get("storage") if hasattr(item, "callspec") else None
-        if isinstance(storage, str) and storage in settings.LONG_CONTRACT:
+        if not hasattr(item, "callspec"):
+            continue
+        named = {mark.args[0] for mark in item.iter_markers("parametrize")}
+        storage = item.callspec.params.get("storage")
+        if "storage" not in named and storage in settings.LONG_CONTRACT:
             item.add_marker("long")
 
 

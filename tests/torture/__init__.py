@@ -1,1 +1,1 @@
-"""A proxy storage under many writers, with faults from outside: nothing may be lost or mixed up."""
+"""Many processes use a proxy storage while faults occur. No file may be lost or mixed up."""

@@ -1,8 +1,8 @@
 # ruff: noqa: T201  (a command that prints its findings)
-"""Let many processes save and delete while everything fails around them, and count what is lost.
+"""Let many processes save and delete while faults occur, and count the lost files.
 
-Each line is one meta backend in front of one original storage. Exit status 0 only where nothing
-is lost, mixed up or orphaned.
+Each line is one meta backend with one original storage. The exit status is 0 only if no file is
+lost, mixed up or orphaned.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ COLUMNS = (
 )
 BAD = ("lost", "mixed up", "orphaned")
 LEGEND = """
-faults     processes killed, connections broken before or after a record was written, uploads
-           broken off, disks full, tables locked or renamed, processes that see nobody's files
+faults     killed processes, connections that broke before or after a record was written, uploads
+           with an error, full disks, locked or renamed tables, processes that lose each race
 failed     saves that raised an error
-lost       saved files that are not there whole, records without bytes
-mixed up   files with the bytes of another one, bytes in another place than the record says
-left over  what processes that were killed and transactions that were rolled back have left, and
-           saves whose answer was lost while the database could not be asked again
-orphaned   bytes without record that nothing excuses
+lost       saved files that are missing or incomplete, records without bytes
+mixed up   files with the bytes of another file, or in another place than in the record
+left over  files of killed processes and of rolled back transactions, and of saves whose response
+           was lost while the database did not answer
+orphaned   bytes without a record and without one of these reasons
 """
 
 
 def torture(world: World, original: str, seed: int, seconds: float, small: bool) -> dict:
-    """Run everything on one original storage; return what is counted.
+    """Run all work on one original storage; return the counts.
 
     Args:
-        world: what runs.
-        original: its name, one of `ORIGINALS`.
-        seed: of all chance.
-        seconds: how long faults are injected.
-        small: fewer writers, for a run of the tests.
+        world: the database and the programs.
+        original: the name of the original storage, one of `ORIGINALS`.
+        seed: the seed of all random choices.
+        seconds: the duration of the faults.
+        small: whether there are fewer writers, as in the tests.
     """
     storage = f"{world.meta_backend}-{original}"
     journals = str(world.folder / f"{storage}-torture")
     places = ["gridfs", "disk"] if original == "multiple" else []
     common = {"storage": storage, "journals": journals}
-    # first without faults: every save has to succeed
+    # First without faults: each save must succeed.
     for workers, threads, saves in ((1, 16, 50), (4, 1, 100)):
         saves = saves // 10 if small else saves
         counts = {"workers": workers, "threads": threads, "saves": saves}

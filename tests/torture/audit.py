@@ -1,4 +1,4 @@
-"""What is in the meta backend and in the original storages, next to what should be there."""
+"""Compares the meta backend and the original storages with the journals."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from django.core.files.storage import FileSystemStorage, Storage
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
 from tests.torture.journal import make_content, read_journals, read_token
 
-# how a save may end and leave bytes without record: killed, or the transaction rolled back
+# A save that ends like this may leave bytes without a record.
 EXCUSES = {"begin", "rollback", "delete"}
 
 
 def list_files(original: Storage) -> Iterator[str]:
-    """Give out the paths of everything that is in an original storage."""
+    """Yield the paths of all files of an original storage."""
     if isinstance(original, FileSystemStorage):
         root = Path(original.location)
         for folder, _, names in os.walk(root):
@@ -33,7 +33,7 @@ def list_files(original: Storage) -> Iterator[str]:
 
 
 def count(storage_name: str) -> dict[str, int]:
-    """Return how many records there are, and how many files in the original storage."""
+    """Return the number of records, and of files in the original storage."""
     storage = get_proxy_storage(storage_name)
     where = {"proxy_storage_name": get_proxy_storage_name(storage)}
     return {
@@ -43,16 +43,16 @@ def count(storage_name: str) -> dict[str, int]:
 
 
 def audit(storage_name: str, folder: Path) -> dict[str, Any]:
-    """Compare the journals of all processes with what there is.
+    """Compare the journals of all processes with the records and files.
 
     Returns:
-        Counts by column, and ``findings``: each thing that should not be, in words.
+        The count of each column, and ``findings``: a description of each error.
     """
     storage = get_proxy_storage(storage_name)
     files: dict[str, dict[str, Any]] = {}
     events: Counter[str] = Counter()
     findings: list[str] = []
-    # what earlier work on this storage has left behind is known as well, but not counted
+    # The files of earlier work on this storage are known, but not counted.
     for path in sorted(folder.parent.glob(f"{storage_name}-*")):
         for entry in read_journals(path):
             events[entry["event"]] += path == folder
@@ -80,14 +80,14 @@ def audit(storage_name: str, folder: Path) -> dict[str, Any]:
 
 
 class _Report:
-    """What is found, one look after the other."""
+    """The findings of the audit."""
 
     def __init__(self, storage: Any, files: dict[str, dict[str, Any]]) -> None:
         self.storage = storage
         self.files = files
         where = {"proxy_storage_name": get_proxy_storage_name(storage)}
         self.records = list(storage.meta_backend.filter(where))
-        self.tokens: dict[str, str] = {}  # path -> whose bytes a record leads to
+        self.tokens: dict[str, str] = {}  # Path: the token of the bytes of the record.
         self.findings: list[str] = []
         self.file_count = self.lost = self.mixed_up = self.left_over = self.orphaned = 0
 
@@ -95,7 +95,7 @@ class _Report:
         return str(self.files.get(token, {}).get("event", ""))
 
     def look_at_records(self) -> None:
-        """Every record leads to the bytes of one file, all of them, which no other has."""
+        """Each record has all bytes of one file, and no other record has them."""
         places: Counter[Any] = Counter()
         for record in self.records:
             path = record["path"]
@@ -108,7 +108,7 @@ class _Report:
                 continue
             token = self.tokens[path] = read_token(content)
             if token and token not in self.files:
-                continue  # of other work in this world
+                continue  # A record of other work in this world.
             if content != make_content(token, self.files.get(token, {}).get("size", -1)):
                 self.lost += 1
                 self.findings.append(f"cut or spoilt: {path}: {content[:40]!r}, {len(content)}")
@@ -121,9 +121,9 @@ class _Report:
         return record.get("original_storage_name") or None, record["original_storage_path"]
 
     def _miss(self, record: Any) -> None:
-        """A record without bytes is one of a delete that was killed between the two.
+        """Accept a record without bytes only if a delete was killed between the two steps.
 
-        Or its write was done, the answer got lost, and nobody could be asked afterwards.
+        Or if the response of a write was lost and the database could not be asked afterwards.
         """
         path = record["path"]
         owners = [token for token, facts in self.files.items() if facts.get("path") == path]
@@ -137,7 +137,7 @@ class _Report:
         self.findings.append(f"record without bytes: {record}, {[self.files[t] for t in owners]}")
 
     def look_at_files(self) -> None:
-        """Every file has a record, unless its save or delete was killed or rolled back."""
+        """Each file has a record, unless its save or delete was killed or rolled back."""
         known = {self._get_place(record) for record in self.records}
         for original in self._get_originals():
             for path in list_files(original.storage):
@@ -147,9 +147,9 @@ class _Report:
                 with original.storage.open(path) as file:
                     token = read_token(file.read())
                 if token and token not in self.files:
-                    continue  # of another proxy storage, which has files here as well
+                    continue  # A file of another proxy storage in the same folder.
                 self.file_count += 1
-                # of a save that was killed before its first byte nothing can be read
+                # The file of a save that was killed before its first byte is empty.
                 if not token or self.get_event(token) in EXCUSES:
                     self.left_over += 1
                 else:
@@ -164,7 +164,7 @@ class _Report:
         return [original(storage, name) for name, storage in several().items()]
 
     def look_for_saved(self) -> None:
-        """Every file that was saved and not deleted is at its path, in the place it names."""
+        """Each file that was saved and not deleted is at its path and in its original storage."""
         by_path = {record["path"]: record for record in self.records}
         for token, facts in self.files.items():
             if facts["event"] in ("saved", "kept"):

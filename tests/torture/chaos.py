@@ -1,4 +1,4 @@
-"""Writers at work while everything around them fails."""
+"""Processes that save and delete while faults occur."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.torture.journal import Journal, make_content
 from tests.torture.work import function, processes
 
 NAMES = ("same.txt", "folder/same.pdf", "x")
-# bytes that a worker whose disk is full can write to one file
+# The largest file of a worker whose disk is full, in bytes.
 DISK_SPACE = 100_000
 MODEL = "testapp_storedfile"
 
@@ -33,21 +33,21 @@ class BrokenUpload(ContentFile):
     """Content that ends in an error."""
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """Give out the first half."""
+        """Yield the first half and raise."""
         yield self.read()[: self.size // 2]
         raise OSError("the upload broke off")
 
 
 @function
 def torture(storage: str, journals: str, seed: int, seconds: float, using: list[str]) -> None:
-    """Let processes save and delete for a while, killing one after the other.
+    """Let processes save and delete for a while, and kill one after the other.
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
-        seed: of all chance.
-        seconds: how long.
-        using: names of original storages to choose from, if there are several.
+        journals: the folder for the journals of the processes.
+        seed: the seed of all random choices.
+        seconds: the duration.
+        using: the names of the original storages to choose from, if there are several.
     """
     chance = random.Random(seed)
     deadline = time.time() + seconds
@@ -82,13 +82,13 @@ def torture(storage: str, journals: str, seed: int, seconds: float, using: list[
 
 
 def _meddle(storage_name: str, journals: str, deadline: float) -> None:
-    """Take the table of records away now and then, and lock it for longer than anybody waits."""
+    """Rename the table of records now and then, and lock it for longer than the workers wait."""
     journal = Journal(Path(journals), "meddler")
     if get_proxy_storage(storage_name).meta_backend.get_transaction_alias() is None:
         return
     while time.time() < deadline:
         for name, meddle in (("renamed", _rename_table), ("locked", _lock_table)):
-            with suppress(Exception):  # others may be at the table for too long
+            with suppress(Exception):  # Other processes may lock the table for too long.
                 meddle()
                 journal.note(f"fault: {name}", "")
             time.sleep(0.7)
@@ -115,7 +115,7 @@ def _lock_table() -> None:
 
 
 class _Worker:
-    """One process with several threads, each with files of its own."""
+    """One process with several threads, each with its own files."""
 
     def __init__(self, storage_name: str, journal: Journal, using: list[str]) -> None:
         self.storage: Any = get_proxy_storage(storage_name)
@@ -149,7 +149,7 @@ class _Worker:
             thread.join()
 
     def see_nothing(self) -> None:
-        """Lose every race: nobody's files and records are seen before they are in the way."""
+        """Lose each race: files and records of others seem to be missing until they collide."""
         for original in self.get_originals():
             type(original).exists = lambda self, name: False
         type(self.storage.meta_backend).exists = lambda self, path: False
@@ -159,7 +159,7 @@ class _Worker:
         return list(several().values()) if several else [self.storage.get_original_storage()]
 
     def run(self, number: int, deadline: float) -> None:
-        """Do one thing after the other."""
+        """Do random work until the deadline."""
         chance = random.Random(f"{self.journal.process}-{number}")
         mine: dict[str, tuple[str, bytes]] = {}
         count = 0
@@ -215,8 +215,8 @@ class _Worker:
     def delete_twice(self, token: str, mine: dict[str, tuple[str, bytes]]) -> None:
         """Delete one file from two threads at the same moment.
 
-        Only one with a name of its own: a delete is of a path, and where the path had been
-        given to the next file before the slower thread called, it would rightly delete that.
+        The file needs a unique name. Otherwise the slower thread could delete the next file of that
+        path, which would be correct.
         """
         if token not in mine[token][0]:
             self.delete(token, mine)
@@ -230,7 +230,7 @@ class _Worker:
             try:
                 self.storage.delete(path)
             except FileNotFoundError:
-                pass  # the other one was faster
+                pass  # The other thread was faster.
             except Exception as error:  # noqa: BLE001  (work goes on, whatever failed)
                 troubles.append(error)
             connections.close_all()

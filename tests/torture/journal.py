@@ -1,4 +1,4 @@
-"""What a process did, written down so that it is known even if it is killed."""
+"""The journal of a process, which survives if the process is killed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 
 def make_content(token: str, size: int) -> bytes:
-    """Return content that says all along whose it is."""
+    """Return content that repeats its token."""
     word = f"{token}|".encode()
     return (word * (size // len(word) + 1))[: max(size, len(word))]
 
 
 def read_token(content: bytes) -> str:
-    """Return whose content it is, or an empty text."""
+    """Return the token of a content, or an empty string."""
     return content.partition(b"|")[0].decode(errors="replace") if b"|" in content else ""
 
 
 class Journal:
-    """Files with one event a line; a line that is written is there, whatever comes next.
+    """Files with one event a line. A line that is written is not lost.
 
     Args:
-        folder: where the journals of all processes are.
-        process: a name that no other process has.
+        folder: the folder of the journals of all processes.
+        process: the unique name of the process.
     """
 
-    LINES = 200  # of one file: it stays small where a process may write no large ones
+    LINES = 200  # for each file, which stays small enough for a process with a full disk
 
     def __init__(self, folder: Path, process: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ class Journal:
         self._fd = -1
 
     def note(self, event: str, token: str, **facts: Any) -> None:
-        """Write an event about the file whose content says ``token``."""
+        """Write an event about the file whose content has this token."""
         line = json.dumps({"event": event, "token": token, **facts}).encode() + b"\n"
         with self._lock:
             if self._count % self.LINES == 0:
@@ -53,7 +53,7 @@ class Journal:
 
 
 def read_journals(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give out all events, those of each process in their order."""
+    """Yield all events; those of each process in their order."""
     for path in sorted(folder.iterdir()):
         for line in path.read_text().splitlines():
             yield json.loads(line)

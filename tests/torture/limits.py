@@ -1,4 +1,4 @@
-"""What one process needs: memory, handles, time, and children."""
+"""The memory, time and child processes of one process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIB = 1 << 20
 
 
 class LargeContent(File):
-    """Content that is nowhere as a whole."""
+    """Content that is generated while it is read."""
 
     def __init__(self, size: int) -> None:
         super().__init__(None, "large.bin")
@@ -43,7 +43,7 @@ class LargeContent(File):
     def read(self, size: int = -1) -> bytes:
         size = self._size - self._position if size is None or size < 0 else size
         size = min(size, self._size - self._position)
-        # each MiB begins with its number
+        # Each MiB begins with its number.
         number, start = divmod(self._position, MIB)
         self._position += size
         block = number.to_bytes(8, "big") + bytes(MIB - 8)
@@ -64,7 +64,7 @@ class LargeContent(File):
 
 
 def _get_peak() -> int:
-    """Return the most memory that this process has had so far, in bytes."""
+    """Return the peak of this process's memory, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -77,7 +77,7 @@ def _get_checksum(file: Any) -> str:
 
 @function
 def save_and_open(storage: str, size: int) -> dict[str, Any]:
-    """Save and read large content; return how much the process has grown, in bytes."""
+    """Save and read large content; return the growth of the process, in bytes."""
     proxy_storage = get_proxy_storage(storage)
     path = proxy_storage.save("small.bin", ContentFile(b"small|" * MIB))
     with proxy_storage.open(path) as file:
@@ -95,7 +95,7 @@ def save_and_open(storage: str, size: int) -> dict[str, Any]:
 
 @function
 def wait_for_lock(storage: str) -> dict[str, Any]:
-    """Save while another process has the database for itself; return what came of it."""
+    """Save while another process locks the database; return the outcome."""
     locked, done = processes.Event(), processes.Event()
     holder = processes.Process(target=_hold_lock, args=(locked, done))
     holder.start()
@@ -120,7 +120,7 @@ def _hold_lock(locked: Any, done: Any) -> None:
 
 @function
 def save_once(storage: str, warm: bool = False) -> dict[str, Any]:
-    """Save a file; return the path, or else the error, its notes and how long it took."""
+    """Save a file; return the path, or the error, its notes and the duration."""
     proxy_storage = get_proxy_storage(storage)
     if warm:
         proxy_storage.exists("/connects")
@@ -137,13 +137,13 @@ def save_once(storage: str, warm: bool = False) -> dict[str, Any]:
 
 @function
 def fork_under_load(storage: str, forks: int) -> int:
-    """Fork while threads save; each child saves as well. Return how many did.
+    """Fork while threads save; each child saves as well. Return the number of children that did.
 
-    A child that is still there after a minute is stuck, and is killed.
+    A child that has not ended after a minute is stuck and is killed.
     """
     stop = threading.Event()
     proxy_storage = get_proxy_storage(storage)
-    # the site is in use: a fork in the middle of an import stops any program of Python
+    # All modules are imported first: a fork during an import stops any Python program.
     proxy_storage.save("parent.txt", ContentFile(b"parent|"))
     connections.close_all()
 
@@ -175,8 +175,8 @@ def fork_under_load(storage: str, forks: int) -> int:
 def _save_in_fork(proxy_storage: Any) -> None:
     status = 1
     with suppress(BaseException):
-        # a connection of the ORM belongs to the process that opened it; the thread that forked
-        # has none
+        # A connection of the ORM belongs to the process that opened it. The thread that forked
+        # does not have one.
         path = proxy_storage.save("child.txt", ContentFile(b"child|"))
         with proxy_storage.open(path) as file:
             status = 0 if file.read() == b"child|" else 2

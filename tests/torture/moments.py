@@ -1,4 +1,4 @@
-"""A process that is killed at each of its moments."""
+"""Processes that are killed at each moment of a save or delete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.torture.work import function, in_child, processes
 
 
 class Countdown:
-    """Calls of functions, Python's and C's, and returns from them, up to a deadly one."""
+    """Counts the calls of functions and the returns, and kills the process at one of them."""
 
     def __init__(self, deadly: int | None = None) -> None:
         self.count = 0
@@ -34,12 +34,12 @@ def kill_at_moments(storage: str, journals: str, action: str, moments: int) -> i
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
+        journals: the folder for the journals of the processes.
         action: ``save`` or ``delete``.
-        moments: how many, spread over all that there are.
+        moments: the number of moments to try, spread over all of them.
 
     Returns:
-        How many moments there are.
+        The number of all moments.
     """
     with processes.Manager() as manager:
         counts = manager.list()
@@ -70,7 +70,7 @@ def _act(
         journal.note("saved", token, path=path)
         return path
 
-    # so that everything is imported, connected and remembered
+    # The first call imports all modules, connects and fills the caches.
     path = save(f"{journal.process}-first")
     countdown = Countdown(deadly)
     if action == "delete":

@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-# what is on its way when a record is written: an insert into the collection, or the table
+# The bytes that write a record: an insert into the collection or the table.
 WRITES = (b"\x02insert\x00\x08\x00\x00\x00records\x00", b'INSERT INTO "testapp_storedfile"')
 
-#: given the number of the write, counted from 1: "pass", "before", "after" or "silent"
+#: Maps the number of the write, from 1, to "pass", "before", "after" or "silent".
 Plan = Callable[[int], str]
 
 
 def let_pass(number: int) -> str:
-    """Break nothing."""
+    """Do not break connections."""
     return "pass"
 
 
 def break_some(seed: int, share: float) -> Plan:
-    """Break the connection at a share of the writes, but never at two that follow each other."""
+    """Break the connection at a share of the writes, but not at two consecutive ones."""
     chance = random.Random(seed)
     broken = [False]
 
@@ -34,14 +34,14 @@ def break_some(seed: int, share: float) -> Plan:
 
 
 class Relay:
-    """Takes connections on a free port of 127.0.0.1 and hands them on.
+    """Accepts connections on a free port of 127.0.0.1 and forwards them.
 
-    A write of a record is broken off as the plan says: ``before`` it reaches the database,
-    ``after`` it was done and before the answer comes back, or not at all. ``silent`` keeps the
-    connection open and passes nothing on any more.
+    The plan decides where the write of a record is interrupted: ``before`` it reaches the database,
+    ``after`` the write and before the response, or not at all. ``silent`` keeps the connection open
+    and does not forward anything any more.
 
     Args:
-        upstream: host and port, or the file of a socket, where the database listens.
+        upstream: the host and port, or the socket file, of the database.
     """
 
     def __init__(self, upstream: Any) -> None:
@@ -56,13 +56,13 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def follow(self, plan: Plan) -> None:
-        """Do as a plan says from now on; writes are counted anew."""
+        """Follow a plan from now on, and count the writes from 1."""
         with self._lock:
             self.plan, self._writes = plan, 0
 
     def close(self) -> None:
-        """Refuse new connections and break all that are open, as a server that dies does."""
-        # a listener that another thread waits at is not closed by close() alone
+        """Refuse new connections and break the open ones, like a server that dies."""
+        # close() alone does not close a listener while another thread waits for it.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -124,7 +124,7 @@ class Relay:
 
 def _break(*pair: socket.socket) -> None:
     for end in pair:
-        # wakes the thread that waits for data, which close() would not
+        # shutdown() wakes the thread that waits for data; close() would not.
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
         end.close()

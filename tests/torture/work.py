@@ -1,4 +1,4 @@
-"""What the processes of a world do; run as ``python -m tests.torture.work FUNCTION JSON``."""
+"""The work of the processes of a world: ``python -m tests.torture.work FUNCTION JSON``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import django
 from django.core.files.base import ContentFile
 
-# a process that forks has no connection and no thread yet, and its children start at once
+# The process forks before it has connections and threads, so that its children start at once.
 processes = multiprocessing.get_context("fork")
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -28,12 +28,12 @@ def function(work: Callable[..., Any]) -> Callable[..., Any]:
 
 @function
 def prepare(s3: bool) -> None:
-    """Make the tables and the bucket."""
+    """Create the tables and the bucket."""
     from django.apps import apps
     from django.conf import settings
     from django.core.management import call_command
 
-    # tables of the test app, which has no migrations, refer to those of apps that have
+    # The tables of the test app, which does not have migrations, refer to tables of apps that do.
     settings.MIGRATION_MODULES = {config.label: None for config in apps.get_app_configs()}
     in_child(call_command, "migrate", run_syncdb=True, verbosity=0)
     if s3:
@@ -48,7 +48,7 @@ def _make_bucket() -> None:
 
 @function
 def drop_mongo_database() -> None:
-    """Leave nothing on a server that others use as well."""
+    """Drop the database, because the server may be shared."""
     from tests.testapp.storages import get_mongo_db
 
     database = get_mongo_db()
@@ -57,7 +57,7 @@ def drop_mongo_database() -> None:
 
 @function
 def audit(storage: str, journals: str) -> dict[str, Any]:
-    """Compare what there is with the journals; see `tests.torture.audit`."""
+    """Compare the records and files with the journals; see `tests.torture.audit`."""
     from tests.torture.audit import audit
 
     return audit(storage, Path(journals))
@@ -89,7 +89,7 @@ def import_everything() -> list[str]:
 
 
 def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Call a function in a process of its own, which takes its connections with it."""
+    """Call a function in a child process with its own connections."""
     child = processes.Process(target=work, args=args, kwargs=kwargs)
     child.start()
     child.join()
@@ -101,15 +101,15 @@ def in_child(work: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 def save_one_name(
     storage: str, journals: str, workers: int, threads: int, saves: int, using: list[str | None]
 ) -> None:
-    """Save one name from many threads of many processes; every save has to succeed.
+    """Save one name from many threads of many processes. Each save must succeed.
 
     Args:
         storage: the name of the proxy storage.
-        journals: folder for what the processes did.
-        workers: how many processes.
-        threads: of each process.
-        saves: of each thread.
-        using: names of original storages; thread after thread takes the next one.
+        journals: the folder for the journals of the processes.
+        workers: the number of processes.
+        threads: the number of threads of each process.
+        saves: the number of saves of each thread.
+        using: the names of the original storages, which the threads use in turn.
     """
     children = [
         processes.Process(
@@ -178,17 +178,17 @@ def _save_in_threads(
 
 
 def main() -> None:
-    """Call the function that the command line names, and print what it returns as JSON."""
+    """Call the function that the command line names, and print its result as JSON."""
     django.setup()
     from tests.torture import chaos, limits, moments  # noqa: F401  (they name their functions)
 
     name, arguments = sys.argv[1:]
-    # what the world reads
+    # The world reads this line.
     sys.stdout.write(json.dumps(FUNCTIONS[name](**json.loads(arguments))))
 
 
 if __name__ == "__main__":
-    # under its own name, which other modules import
+    # Other modules import this module by its name.
     from tests.torture.work import main
 
     main()

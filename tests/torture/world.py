@@ -1,4 +1,4 @@
-"""A database, files and what else processes need that save at the same time."""
+"""A database, folders and programs for processes that save at the same time."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from tests import programs
 from tests.torture.relay import Relay, running_relay
 
 ROOT = Path(__file__).resolve().parents[2]
-# where the records are; MongoDB keeps those of the third, and its users are in SQLite
+# The database of the records. With MongoDB, the users are in SQLite.
 WORLDS = ("sqlite", "postgresql", "mongo")
 
 
 class WorkFailed(Exception):
-    """A process ended with an error; the message has what it printed."""
+    """A process ended with an error. The message has its output."""
 
 
 @dataclass
 class World:
-    """Everything that processes need to use the proxy storages of the test settings.
+    """The environment in which processes use the proxy storages of the test settings.
 
     Args:
         name: one of `WORLDS`.
-        folder: everything that the processes write.
-        env: variables that lead to the programs.
-        relay: what stands in front of the server that has the records, if it is one.
+        folder: the folder for all files of the processes.
+        env: the environment variables with the addresses of the programs.
+        relay: the relay in front of the database server of the records, if there is a server.
     """
 
     name: str
@@ -50,7 +50,7 @@ class World:
         return "mongo" if self.name == "mongo" else "orm"
 
     def get_impatient(self, seconds: int) -> dict[str, str]:
-        """Return variables for processes that wait for a lock no longer than this."""
+        """Return environment variables that limit how long processes wait for a lock."""
         url = self.env["TEST_DATABASE_URL"]
         if self.name == "postgresql":
             return {"TEST_DATABASE_URL": f"{url}?options=-c%20lock_timeout%3D{seconds * 1000}"}
@@ -69,10 +69,10 @@ class World:
         )
 
     def run(self, function: str, env: dict[str, str] | None = None, **arguments: Any) -> Any:
-        """Call a function of `tests.torture.work` in a process; return what it returns.
+        """Call a function of `tests.torture.work` in a process; return its result.
 
         Raises:
-            WorkFailed: it raised something, or was killed.
+            WorkFailed: the process raised an error or was killed.
         """
         process = self.start(function, env, **arguments)
         try:
@@ -86,16 +86,16 @@ class World:
 
 @contextmanager
 def running_world(name: str, s3: bool = False, folder: Path | None = None) -> Iterator[World]:
-    """Start what a world needs, with nothing in it; stop it when the block ends.
+    """Start the programs of a world, without data; stop them when the block ends.
 
     Args:
         name: one of `WORLDS`.
-        s3: whether files go to S3 as well.
-        folder: where everything is kept; a new one if there is none.
+        s3: whether an S3 server is started.
+        folder: the folder of all files; by default, a temporary one.
     """
     with ExitStack() as stack:
         if folder is None:
-            # not pytest's own folder, which PostgreSQL as another user may not enter
+            # PostgreSQL, run by another user, could not enter pytest's folder.
             temporary = TemporaryDirectory(prefix="proxy-storage-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
             folder.chmod(0o755)
