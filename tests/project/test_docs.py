@@ -54,7 +54,7 @@ def test_settings_page_has_every_check():
         assert f"| `{check_id}` |" in page
 
 
-def test_migration_page_names_tests_that_are_there():
+def test_migration_page_names_existing_tests():
     """The last column of the table names each class of tests/documented, or other test files."""
     page = (DOCS / "migration.md").read_text()
     cells = [line.split(" | ")[-1] for line in page.splitlines() if line.startswith("| ")]

@@ -43,7 +43,7 @@ def printed(folder, new_environment, wheel, need_program):
 
 
 @pytest.mark.parametrize("heading", [STORAGE, ENDPOINT])
-def test_quick_start_prints_what_it_says(printed, heading):
+def test_quick_start_prints_the_documented_output(printed, heading):
     assert printed[heading].endswith(get_block(heading, "text"))
 
 
@@ -53,7 +53,7 @@ def test_checks_find_nothing(folder, new_environment):
 
 
 @pytest.mark.usefixtures("printed")
-def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_path):
+def test_nginx_delivers_as_documented(folder, new_environment, need_program, tmp_path):
     """The two blocks about nginx work with the files of the quick starts."""
     need_program("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
@@ -91,6 +91,6 @@ def test_nginx_delivers_as_it_says(folder, new_environment, need_program, tmp_pa
         assert client.request(f"/internal/letters/{letter.name}").status == 404
 
 
-def test_places_that_it_names_are_there():
+def test_linked_files_exist():
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link

@@ -21,7 +21,7 @@ def test_exactly_three_packages_on_top(names):
     }
 
 
-def test_every_module_is_in_it(names):
+def test_wheel_has_every_module(names):
     folders = {
         "proxy_storage": "proxy_storage",
         "proxy_storage_api": "proxy_storage_api",

@@ -56,7 +56,7 @@ class TestStranger:
         assert answer.facts == Answer(plain.status, plain.headers, b"").facts
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_learns_nothing_of_the_bytes(self, front, site, method):
+    def test_response_does_not_depend_on_the_bytes(self, front, site, method):
         """The response for an existing, an empty and a missing file is the same."""
         storage = STORAGES[front.name][0]
         answers = []
@@ -158,14 +158,14 @@ class TestHeadersOfTheClient:
             {"X-Rewrite-URL": f"/serve-from-fs/{secret}"},
         ]
 
-    def test_get_a_stranger_nothing(self, front, secret_url, hostile):
+    def test_do_not_give_access(self, front, secret_url, hostile):
         for target in (secret_url, "/files/?path=/nothing", "/nothing"):
             plain = front.ask(target, STRANGER)
             assert plain.status in (403, 404)
             for headers in hostile:
                 assert front.ask(target, {**STRANGER, **headers}).facts == plain.facts
 
-    def test_get_a_reader_what_was_asked_for(self, front, site, hostile):
+    def test_do_not_change_the_file(self, front, site, hostile):
         path = site.keep(STORAGES[front.name][0], f"{front.name}-open.txt", b"for readers")
         plain = front.ask(get_url(path))
         assert (plain.status, plain.body) == (200, b"for readers")

@@ -75,7 +75,7 @@ class TestConditions:
     def test_whole_if_it_is_another(self, get, etag, value):
         check_whole(get(Range="bytes=5-9", If_Range=value.format(etag)))
 
-    def test_whole_if_it_is_another_also_beyond_the_end(self, get):
+    def test_whole_file_if_it_is_another_also_beyond_the_end(self, get):
         check_whole(get(Range="bytes=5000-", If_Range='"a"'))
 
 

@@ -154,7 +154,7 @@ OWN_HEADERS = [
 
 @pytest.mark.parametrize("storage", ["python", "gridfs", "s3"])
 @pytest.mark.parametrize("name", WEB_SERVERS)
-def test_what_python_delivers_passes_through(site, need_program, name, storage):
+def test_responses_of_python_pass_through_unchanged(site, need_program, name, storage):
     need_program(WEB_SERVERS[name])
     front, gunicorn = site.get_front(name), site.get_front("gunicorn")
     url = get_url(site.keep(storage, "through.txt", CONTENT))

@@ -59,7 +59,7 @@ class TestDownload:
     def client(self, site):
         return Client(site[0])
 
-    def test_headers_are_safe_whoever_delivers(self, client):
+    def test_headers_are_safe_with_each_server(self, client):
         link = client.find_link("/", "messi", "avatar")
         headers = client.request(link).headers
         assert headers["content-type"] == "image/jpeg"
@@ -108,7 +108,7 @@ class TestDownload:
         assert answer.body == scenario.AVATAR
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_where_a_file_lies_is_not_told(self, client, site, method):
+    def test_local_path_is_not_revealed(self, client, site, method):
         answer = client.request(client.find_link("/", "messi", "avatar"), method=method)
         told = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
         assert "sendfile" not in told
@@ -182,7 +182,7 @@ class TestDownload:
         resume = urllib.parse.urlencode({"path": "messi_resume.txt"})
         assert f'href="/files/?{resume}"' in page
 
-    def test_a_wrong_answer_is_noticed(self, client):
+    def test_wrong_response_is_detected(self, client):
         file = scenario.find_files(client, "python")[0]
         wrong = scenario.File(file.title, file.url, b"other bytes", file.readers, "python")
         outcome = scenario.ask(client, "anonymous", wrong, "unknown")
@@ -211,7 +211,13 @@ def test_documented_requests_by_curl(site, curl, who, resume, avatar):
         assert answer.stdout.splitlines()[0] == f"HTTP/1.1 {expected}"
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["own mongo", "MONGODB_URI"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(False, id="own mongo"),
+        pytest.param(True, id="MONGODB_URI", marks=pytest.mark.long),
+    ],
+)
 def test_demo_ends_well_and_cleans_up(given, mongodb_uri, tmp_path):
     env = {**os.environ, "EXAMPLE_SERVER": "stream", "TMPDIR": str(tmp_path)}
     env.pop("MONGODB_URI", None)

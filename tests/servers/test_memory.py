@@ -12,6 +12,8 @@ import pytest
 from tests.programs import TIMEOUT, wait_for
 from tests.servers.site.client import get_url
 
+pytestmark = pytest.mark.long
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 SMALL = b"a small one"
@@ -140,7 +142,7 @@ def open_download(front, url):
     return connection
 
 
-def test_clients_that_leave_take_all_with_them(python_front, process, large):
+def test_aborted_downloads_release_all_resources(python_front, process, large):
     small, url, length = large
     rounds = 25 if length == GIB else 3
     warm_up(python_front, small)

@@ -62,6 +62,7 @@ def test_name_is_refused_or_arrives(front, site, name):
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
+@pytest.mark.long
 def test_name_arrives_by_django_sendfile2(site, name, need_program):
     need_program("nginx")
     content = CONTENT.format(name).encode()

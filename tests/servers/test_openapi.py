@@ -110,7 +110,7 @@ def test_document_is_as_the_site_answers_staff(site, env, tmp_path):
     assert {200, 206, 400, 404} <= statuses["GET /files/"]
 
 
-def test_wrong_document_is_noticed(site, env, tmp_path):
+def test_wrong_document_is_detected(site, env, tmp_path):
     with urlopen(f"{site}/schema/?format=json") as answer:
         document = json.load(answer)
     schemas, paths = document["components"]["schemas"], document["paths"]

@@ -147,7 +147,7 @@ class TestCompression:
             assert (answer.status, answer.body) == (206, b"3456")
 
 
-def test_headers_of_what_python_delivers_come_once(front):
+def test_headers_of_python_responses_occur_once(front):
     headers = front.ask("0", "plain.txt", streamed=1).headers
     # Caddy adds its own name to the name of the site's program.
     names = [name.lower() for name in headers if name.lower() != "server"]
@@ -155,7 +155,7 @@ def test_headers_of_what_python_delivers_come_once(front):
     assert {name: headers[name] for name in OF_THE_PROJECT} == OF_THE_PROJECT
 
 
-def test_name_in_capitals_is_another_one(front):
+def test_names_are_case_sensitive(front):
     """By the configuration around the output, lighttpd would confuse the two names."""
     assert front.ask("0", "CASE.txt").body == b"CASE.txt"
     assert front.ask("0", "case.txt").body == b"case.txt"
@@ -206,7 +206,7 @@ def test_file_that_has_not_changed_is_not_sent(front):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_headers_of_the_site_come_once_and_none_says_where_the_file_is(front, folder, method):
+def test_headers_occur_once_and_do_not_reveal_the_local_path(front, folder, method):
     headers = front.ask("0", "é 日本.jpg", method=method).headers
     expected = {
         "Content-Type": ["image/jpeg"],
@@ -233,13 +233,13 @@ def test_headers_of_the_site_come_once_and_none_says_where_the_file_is(front, fo
     "target",
     ["/internal/0/plain.txt", "/internal/0", "/internal/0/", "/internal/0/../0/plain.txt", "/x/"],
 )
-def test_nobody_gets_in_from_outside(front, target, headers):
+def test_internal_location_is_closed_from_outside(front, target, headers):
     answer = front.ask_for(target, headers)
     assert answer.status == 404
     assert CONTENT not in answer.body
 
 
-def test_nothing_but_the_folders_is_handed_over(front):
+def test_only_configured_folders_are_offloaded(front):
     answer = front.ask_for("/outside/")
     assert b"root" not in answer.body
     assert PASSWD not in str(answer.headers)
@@ -254,7 +254,7 @@ def test_client_cannot_announce_another_web_server(front):
     ("web_server", "example_server"),
     [("nginx", "x-accel"), ("apache", "x-sendfile"), ("lighttpd", "lighttpd")],
 )
-def test_example_is_set_up_as_the_command_says(web_server, example_server, tmp_path):
+def test_example_is_configured_as_the_command_prints(web_server, example_server, tmp_path):
     done = subprocess.run(
         [sys.executable, "manage.py", "proxystorage", "serverconf", web_server],
         cwd=PROJECT_DIR,

@@ -188,7 +188,7 @@ def test_conditions(front):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_object_that_is_gone_is_a_404_of_nginx(front, method):
+def test_missing_object_is_a_404_of_nginx(front, method):
     answer = front.ask("s3", "gone.txt", method=method)
     assert answer.status == 404
     assert answer.headers.get_all("Content-Type") == ["text/html"]
@@ -218,7 +218,7 @@ def test_headers_are_the_sites_own(front, method, storage):
     assert answer.status == 200
 
 
-def test_nothing_that_tells_who_asks_goes_to_the_host(front, host):
+def test_headers_of_the_user_do_not_go_to_the_host(front, host):
     name = f"200-{front.name}.txt"
     front.ask("faulty", name, {"Authorization": "Basic secret", "Referer": "http://secret/"})
     [request] = [request for request in host.requests if name in request["PATH_INFO"]]
@@ -226,7 +226,7 @@ def test_nothing_that_tells_who_asks_goes_to_the_host(front, host):
     assert sent == {"HTTP_HOST", "HTTP_CONNECTION"}
 
 
-def test_part_is_asked_of_the_host_as_that_part(fronts, host):
+def test_part_is_requested_from_the_host(fronts, host):
     """Except for requests with a condition that S3 does not support."""
     for condition in ({}, {"If-Range": '"a"'}):
         fronts["plain"].ask("faulty", "200-part.txt", {"Range": "bytes=3-6", **condition})
@@ -236,7 +236,7 @@ def test_part_is_asked_of_the_host_as_that_part(fronts, host):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_the_host_says_of_errors_is_not_passed_on(front, method):
+def test_error_pages_of_the_host_are_not_passed_on(front, method):
     told = {}
     for status in (301, 302, 307, 400, 401, 403, 404, 405, 409, 412, 416, 429, 500, 502, 503, 520):
         answer = front.ask("faulty", f"{status}-error.txt", method=method)
@@ -251,7 +251,7 @@ def test_what_the_host_says_of_errors_is_not_passed_on(front, method):
 
 @pytest.mark.parametrize("headers", [{}, {"X-Accel-Redirect": "/internal/s3/"}])
 @pytest.mark.parametrize("target", ["/internal/s3/serverconf/plain.txt", "/internal/s3/", "/x/"])
-def test_nobody_gets_in_from_outside(front, target, headers):
+def test_internal_location_is_closed_from_outside(front, target, headers):
     assert front.ask_for(target, headers).status == 404
 
 
@@ -263,7 +263,7 @@ def test_cache_keeps_objects_whatever_their_signature(fronts, host):
         assert sum(file in request["PATH_INFO"] for request in host.requests) == times
 
 
-def test_certificates_are_looked_at(fronts):
+def test_certificates_are_verified(fronts):
     assert fronts["plain"].ask("tls", "%41.txt").body == CONTENT
     answer = fronts["cached"].ask("tls", "%41.txt")
     assert answer.status == 502

@@ -101,7 +101,7 @@ def test_chunked_body(front):
     ("cookie", "length", "status"),
     [("reader=yes", 3 * 1024 * 1024, 413), ("reader=no", 1000, 403), ("reader=no", 10**9, 403)],
 )
-def test_nothing_is_read_of_what_is_refused(site, cookie, length, status):
+def test_body_of_a_refused_upload_is_not_read(site, cookie, length, status):
     """The response does not wait for the body, which is never sent. ASGI cannot do that."""
     host, port = site.get_front("gunicorn").address.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:

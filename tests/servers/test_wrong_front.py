@@ -51,7 +51,9 @@ def test_other_web_server_gets_an_error(site, need_program, storage, url, method
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_answer_that_hands_over_has_no_length_of_the_file(python_front, site, storage, url, method):
+def test_offloading_response_does_not_have_the_file_length(
+    python_front, site, storage, url, method
+):
     logged = site.log(python_front.name)
     answer = python_front.ask(url, method=method)
     assert (answer.status, answer.body) == (200, b"")
@@ -74,14 +76,14 @@ def development_server(site):
 
 
 class TestDevelopmentServer:
-    def test_gets_an_error(self, development_server, storage, url):
+    def test_raises_an_error(self, development_server, storage, url):
         front, log = development_server
         logged = len(log.read_text())
         assert front.ask(url).status == 500
         message = "No web server has said that it understands " + HANDED_OVER[storage][0]
         assert message in log.read_text()[logged:]
 
-    def test_says_nothing_to_strangers(self, development_server, url):
+    def test_refuses_strangers(self, development_server, url):
         assert development_server[0].ask(url, {"Cookie": "reader=no"}).status == 403
 
     def test_delivers_by_python(self, development_server, site):

@@ -83,7 +83,7 @@ class TestReader:
         for name in ("Content-Type", "X-Content-Type-Options", "Content-Security-Policy"):
             assert len(answer.headers.get_all(name)) == 1
 
-    def test_is_not_sent_what_it_has(self, front, url):
+    def test_unchanged_file_is_not_sent(self, front, url):
         etag = front.ask(url, "messi").headers["ETag"]
         check_not_modified(front.ask(url, "messi", {"If-None-Match": etag}), etag)
 
@@ -101,7 +101,7 @@ class TestReader:
         assert get_saved_name(answer.headers["Content-Disposition"]) == own_name.split("/")[-1]
 
     @pytest.mark.parametrize("ending", ["html", "svg", "js", "css", "txt.gz"])
-    def test_gets_no_type_that_the_web_server_knows_better(self, front, site, ending):
+    def test_web_server_does_not_choose_the_type(self, front, site, ending):
         url = site.save(f"{front.name}.{ending}", b"<script>", "messi")
         answer = front.ask(url, "messi")
         expected = {
@@ -152,7 +152,7 @@ class TestOthers:
         answer = front.ask(target, "messi", method=method)
         assert (answer.status, site.count_asked(target)) == (405, 0)
 
-    def test_nobody_asks_the_site_in_place_of_the_web_server(self, front, site, url):
+    def test_client_cannot_use_the_authorize_endpoint(self, front, site, url):
         for target in ("/files/authorize/", "//files/authorize/", "/files/x/../authorize/"):
             answer = front.ask(
                 f"{target}?storage=avatars", "messi", {FRONTS[front.name][1]: f"{url}?outside"}
@@ -160,7 +160,7 @@ class TestOthers:
             assert answer.status == 404
         assert site.count_asked(f"{url}?outside") == 0
 
-    def test_who_has_a_link_follows_it_to_its_file(self, front, site, url):
+    def test_link_allows_its_file_only(self, front, site, url):
         query = site.get_link("/avatars/letter.txt")
         check_whole(front.ask(f"{url}?{query}"))
         check_part(front.ask(f"{url}?{query}", headers={"Range": "bytes=4-7"}), 4, 8)
@@ -252,7 +252,7 @@ def test_site_whose_server_takes_underscores_for_dashes(front, site, places):
     assert asked == ["/avatars/secret.txt"]
 
 
-def test_without_the_site_nobody_gets_anything(front, site, url):
+def test_no_file_is_delivered_without_the_site(front, site, url):
     run_dir = site.folder / f"{front.name}-alone"
     with running_front(site, front.name, run_dir, f"127.0.0.1:{free_port()}") as alone:
         for who in ("messi", None):

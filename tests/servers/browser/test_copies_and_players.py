@@ -144,7 +144,7 @@ class TestCopies:
         browser.driver.delete_all_cookies()
         assert look() == (False, [None])
 
-    def test_users_whom_no_cookie_tells_apart(self, browser, look):
+    def test_users_without_different_cookies(self, browser, look):
         open_page(browser)
         fetch = (
             "const done = arguments[2]; fetch(arguments[0], {headers: {'X-User': arguments[1]}})"

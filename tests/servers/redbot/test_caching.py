@@ -38,7 +38,7 @@ def resources(site, front):
     return found
 
 
-def test_no_cache_decides_by_itself(front, resources):
+def test_caches_must_not_choose_a_lifetime(front, resources):
     """No response lets a cache choose a lifetime or share it between users."""
     requests = [(f"http://{front.address}{url}", headers) for url, headers, _ in resources.values()]
     done = subprocess.run(
