@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,6 +15,9 @@ from pymongo import MongoClient
 
 from demo import services
 from tests.programs import ROOT
+
+if find_spec("schemathesis") is None:
+    pytest.skip("tox run -e long installs schemathesis", allow_module_level=True)
 
 pytestmark = pytest.mark.long
 
