@@ -27,14 +27,14 @@ pytest.register_assert_rewrite("tests.safety.content_checks", "tests.safety.stor
 # These tests have settings of their own, and are run by their folder.
 collect_ignore = ["applications"]
 
-# what hypothesis keeps of Unicode goes neither into the tree nor to the files of the tests
+# hypothesis writes its files neither into the working tree nor into the folder of the tests.
 HYPOTHESIS = tempfile.mkdtemp(prefix="proxy-storage-tests-hypothesis-")
 atexit.register(shutil.rmtree, HYPOTHESIS, ignore_errors=True)
 set_hypothesis_home_dir(HYPOTHESIS)
 
 
 class WrittenCollections(monitoring.CommandListener):
-    """The collections of MongoDB that something was written to since they were emptied."""
+    """The names of the MongoDB collections with writes since they were emptied."""
 
     def __init__(self):
         self.names = set()
@@ -60,15 +60,19 @@ def pytest_report_header():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """Mark tests of a storage in `LONG_CONTRACT` as long, unless the test names its storages."""
     for item in items:
-        storage = item.callspec.params.get("storage") if hasattr(item, "callspec") else None
-        if isinstance(storage, str) and storage in settings.LONG_CONTRACT:
+        if not hasattr(item, "callspec"):
+            continue
+        named = {mark.args[0] for mark in item.iter_markers("parametrize")}
+        storage = item.callspec.params.get("storage")
+        if "storage" not in named and storage in settings.LONG_CONTRACT:
             item.add_marker("long")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def mongodb_uri(tmp_path_factory):
-    """A MongoDB over TCP: the one that MONGODB_URI names, or one of our own."""
+    """The URI of the MongoDB server of MONGODB_URI, or of one that this process starts."""
     if "MONGODB_URI" in os.environ:
         settings.MONGODB_URI = os.environ["MONGODB_URI"]
         yield settings.MONGODB_URI
@@ -91,11 +95,11 @@ def _close_clients():
 
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory):
-    """An S3 over HTTP of our own, with the bucket of the settings."""
+    """The URL of an S3 server that this process starts, with the bucket of the settings."""
     with programs.running_s3(tmp_path_factory.mktemp("s3")) as url:
         settings.S3_ENDPOINT_URL = settings.AWS_S3_ENDPOINT_URL = url
         for alias in settings.STORAGES:
-            if alias.endswith("s3"):  # those that somebody has looked at already
+            if alias.endswith("s3"):  # A storage that is in use keeps its URL.
                 storages[alias].original_storage.endpoint_url = url
         bucket = _get_bucket()
         bucket.create()
@@ -106,7 +110,7 @@ def s3_endpoint(tmp_path_factory):
 
 @cache
 def _get_bucket():
-    # takes a while, which most runs of a few tests need not wait for
+    # The import takes long, and most runs of a few tests do not need it.
     import boto3
 
     session = boto3.Session(
@@ -120,9 +124,9 @@ def _get_bucket():
 
 @pytest.fixture
 def empty_storages(db, mongodb_uri, request):
-    """No records and no files anywhere, whatever the test before has left.
+    """Delete all records and files of the test before.
 
-    Servers are asked only where there may be something: this runs before nearly every test.
+    Nearly each test does this, so it asks a server only if the test before has written to it.
     """
     from jobs.storages import get_mongo_db as get_example_db
 
@@ -132,7 +136,7 @@ def empty_storages(db, mongodb_uri, request):
         (get_mongo_db, "records", "fs"),
         (get_example_db, "meta_backend_collection", "files"),
     ):
-        # not dropped: the storages made their indexes once and will not again
+        # The collection is not dropped, because the storages create their indexes only once.
         for collection in written_collections.names & {records, f"{bucket}_names"}:
             get_database()[collection].delete_many({})
         if f"{bucket}.files" in written_collections.names:
@@ -149,9 +153,9 @@ def empty_storages(db, mongodb_uri, request):
 
 @pytest.fixture(params=settings.CONTRACT)
 def storage(request):
-    """Each storage of the contract, or one that the test names, without files.
+    """Each storage of the contract, or the one that the test names, without files.
 
-    The meta backend of the one named "simple" has nothing but what each has to have.
+    The storage "simple" has a meta backend with only the required methods.
     """
     if request.param.endswith("s3"):
         request.getfixturevalue("s3_endpoint")

@@ -1,7 +1,7 @@
-"""Servers that tests talk to, beside those that a running site needs: databases, S3, a site.
+"""Programs that the tests start: databases, S3, the tests' site, nginx.
 
-The databases listen on a socket in their folder. There is no port that another program could
-take in between, and nobody else gets in, though there is no password.
+The databases listen on a socket in their folder. So they do not need a free port, and other users
+cannot connect, although there is no password.
 """
 
 import os
@@ -64,11 +64,11 @@ def find_program(name):
 def running_postgresql(folder):
     """Run PostgreSQL with its data in a folder; yield its URL.
 
-    It refuses to run as root. Somebody else runs it then, is given the folder, and has to be
-    able to get there.
+    PostgreSQL refuses to run as root. Then another user runs it and owns the folder, which this
+    user must be able to enter.
     """
     data, output = folder / "data", folder / "output"
-    become = _become_somebody_else(folder) if os.geteuid() == 0 else []
+    become = _become_another_user(folder) if os.geteuid() == 0 else []
     _set_up(
         *become,
         *(find_program("initdb"), "--pgdata", data, "--username", "tests", "--auth", "trust"),
@@ -78,20 +78,20 @@ def running_postgresql(folder):
     for setting in (
         "listen_addresses=",
         f"unix_socket_directories={folder}",
-        # a crash may take all with it
+        # The data need not survive a crash.
         *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
     ):
         command += ["-c", setting]
-    is_ready = _has_said(output, "ready to accept connections")
+    is_ready = _has_printed(output, "ready to accept connections")
     with running(command, is_ready, output, folder=folder) as process:
         try:
             yield f"postgresql://tests@{quote(str(folder), safe='')}/tests"
         finally:
-            # SIGTERM, which comes next, alone would wait for every client to leave
+            # SIGTERM, which follows, would wait until each client disconnects.
             process.send_signal(signal.SIGINT)
 
 
-def _become_somebody_else(folder):
+def _become_another_user(folder):
     for name in ("postgres", "nobody"):
         try:
             user = getpwnam(name)
@@ -99,7 +99,9 @@ def _become_somebody_else(folder):
             continue
         os.chown(folder, user.pw_uid, user.pw_gid)
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    raise ServiceError("PostgreSQL does not run as root, and neither postgres nor nobody exists")
+    raise ServiceError(
+        "PostgreSQL does not run as root. Create a user named 'postgres' or 'nobody'."
+    )
 
 
 @contextmanager
@@ -108,37 +110,37 @@ def running_mariadb(folder):
     data, output, socket = folder / "data", folder / "output", folder / "socket"
     common = ["--no-defaults", f"--datadir={data}"]
     if os.geteuid() == 0:
-        # it does not run as root either, unless told to
+        # It runs as root only with this option.
         common.append("--user=root")
     _set_up(
         *(find_program("mariadb-install-db"), *common, "--skip-name-resolve", "--skip-test-db"),
-        # otherwise only the system's root could be the server's root
+        # Otherwise only the system's root could connect as the server's root.
         "--auth-root-authentication-method=normal",
     )
     command = [
         *(find_program("mariadbd"), *common, f"--pid-file={folder / 'pid'}"),
         *("--skip-networking", f"--socket={socket}", "--character-set-server=utf8mb4"),
-        # a crash may take all with it
+        # The data need not survive a crash.
         *("--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"),
         "--skip-innodb-doublewrite",
     ]
-    with running(command, _has_said(output, "ready for connections"), output, folder=folder):
+    with running(command, _has_printed(output, "ready for connections"), output, folder=folder):
         yield f"mysql://root@{quote(str(socket), safe='')}/tests"
 
 
 @contextmanager
 def running_s3(folder):
-    """Run an S3 over HTTP that keeps everything in memory, moto's; yield its URL."""
+    """Run moto, an S3 server that keeps its data in memory; yield its URL."""
     output = folder / "output"
-    # port 0: it looks for a free one itself, and says which
+    # With port 0, moto chooses a free port and prints it.
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
-    with running(command, _has_said(output, "Running on "), output, folder=folder):
+    with running(command, _has_printed(output, "Running on "), output, folder=folder):
         yield re.search(r"Running on (http://\S+)", output.read_text())[1]
 
 
 @contextmanager
 def running_gunicorn(folder, env):
-    """Run the tests' site under WSGI; yield its address and the process that answers."""
+    """Run the tests' site under WSGI; yield its address and the id of the worker process."""
     port = free_port()
     command = [
         *(
@@ -152,13 +154,13 @@ def running_gunicorn(folder, env):
         *("--workers", "1", "--threads", "10", "--worker-tmp-dir", folder, "--no-control-socket"),
     ]
     output, words = folder / "output", "Booting worker with pid: "
-    with running(command, _has_said(output, words), output, env, ROOT):
+    with running(command, _has_printed(output, words), output, env, ROOT):
         yield f"127.0.0.1:{port}", int(re.search(f"{words}(\\d+)", output.read_text())[1])
 
 
 @contextmanager
 def running_uvicorn(folder, env):
-    """Run the tests' site under ASGI; yield its address and the process that answers."""
+    """Run the tests' site under ASGI; yield its address and the id of its process."""
     port = free_port()
     command = [
         *(
@@ -177,13 +179,13 @@ def running_uvicorn(folder, env):
 
 
 def get_python_of_mod_wsgi():
-    """Return the version of Python that Debian's mod_wsgi runs, such as ``3.11``."""
+    """Return the Python version of Debian's mod_wsgi, such as ``3.11``."""
     linked = subprocess.run(["ldd", MOD_WSGI], capture_output=True, text=True, check=True)
     return re.search(r"libpython(3\.\d+)", linked.stdout)[1]
 
 
 def open_folders_of_project(path):
-    """Let every user look up files below the project's folders above a path."""
+    """Let all users enter the project's folders above a path."""
     for folder in Path(path).parents:
         if folder.is_relative_to(ROOT):
             folder.chmod(folder.stat().st_mode | 0o011)
@@ -193,14 +195,13 @@ def open_folders_of_project(path):
 def running_mod_wsgi(folder, env):
     """Run the tests' site in Apache itself, by mod_wsgi with four threads; yield its address.
 
-    Its Python is the system's, which has to be of the version that runs the tests: the packages
-    are those of the tests.
+    It runs the system's Python with the packages of the tests, so both must have the same version.
     """
     port = free_port()
     paths = [str(ROOT), str(ROOT / "example_project")]
     packages = [path for path in sys.path if path.endswith("-packages")]
     if os.geteuid() == 0:
-        # Apache started by root answers as another user, and tox makes .tox for its own user.
+        # Another user answers the requests, and only the owner may enter .tox.
         for path in packages:
             open_folders_of_project(path)
     script = folder / "site.wsgi"
@@ -244,8 +245,8 @@ WSGIScriptAlias / {script}
 
 @contextmanager
 def running_nginx(conf, folder, port):
-    """Run nginx with a configuration of the tests' own, which listens on this port."""
-    # otherwise root's nginx hands its work to a user who cannot read our folder
+    """Run nginx with a configuration that listens on a port."""
+    # By default, the workers of root's nginx run as a user who cannot read our folder.
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
     command = [find_web_server("nginx"), "-c", conf, "-p", folder, "-e", folder / "error.log"]
     is_ready = partial(accepts_connections, port)
@@ -255,8 +256,8 @@ def running_nginx(conf, folder, port):
 
 @contextmanager
 def new_bucket(url, name):
-    """Have a bucket at an S3."""
-    # takes a while, which most tests need not wait for
+    """Create a bucket at an S3 server and yield it."""
+    # The import takes long, and most tests do not need it.
     import boto3
 
     resource = boto3.resource(
@@ -278,5 +279,5 @@ def _set_up(*command):
         raise ServiceError(f"{command} failed. It printed:\n{done.stdout}{done.stderr}")
 
 
-def _has_said(output, words):
+def _has_printed(output, words):
     return lambda: words in output.read_text(errors="replace")

@@ -1,6 +1,6 @@
-"""Settings of the tests: the example's app beside one of our own.
+"""Settings of the tests, with the app of the example project and tests.testapp.
 
-The databases are SQLite's in memory, or two on the server that ``TEST_DATABASE_URL`` names.
+The two databases are SQLite in memory, or on the server that ``TEST_DATABASE_URL`` names.
 """
 
 import atexit
@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import dj_database_url
 
-# what is made on servers that others may use has names of its own; processes that work for a
-# test are told those of the test
+# Names on shared servers contain an identifier of the run. Processes that a test starts have the
+# identifier and the folder of the test.
 RUN = os.environ.get("TEST_RUN") or uuid4().hex
 if "TEST_FOLDER" in os.environ:
     FOLDER = Path(os.environ["TEST_FOLDER"])
@@ -36,9 +36,9 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):
 
     pymysql.install_as_MySQLdb()
 DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
-# django-guardian's: who is not logged in is nobody
+# django-guardian does not create a user for anonymous requests.
 ANONYMOUS_USER_NAME = None
-# guardian's is asked where a test says so; that of names is about the storages below
+# Some tests use guardian's backend. The check of names concerns the storages below.
 SILENCED_SYSTEM_CHECKS = ["guardian.W001", "proxy_storage.W006"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -76,7 +76,7 @@ TEMPLATES = [
     },
 ]
 
-# filled in by the fixtures that start the servers
+# The fixtures that start the servers set these URLs.
 MONGODB_URI = os.environ.get("MONGODB_URI", "")
 MONGODB_NAME = f"proxy_storage_tests_{RUN}"
 S3_ENDPOINT_URL = os.environ.get("TEST_S3_ENDPOINT_URL", "")
@@ -84,15 +84,15 @@ AWS_S3_ENDPOINT_URL = S3_ENDPOINT_URL or None
 AWS_STORAGE_BUCKET_NAME = "files"
 AWS_S3_REGION_NAME = "us-east-1"
 AWS_ACCESS_KEY_ID = AWS_SECRET_ACCESS_KEY = "tests"
-# where the example keeps avatars, and the test app its files
+# The folders of the example project's avatars and of the test app's files.
 FILES_ROOT = FOLDER / "files"
-# as the documentation of 0.1.2 has them
+# Paths as in the documentation of 0.1.2.
 FILE_PATHS = "full"
 TEST_FILES_ROOT = FOLDER / "test_files"
 LETTERS_ROOT = TEST_FILES_ROOT / "letters"
 
-# What the contract is run with: every original storage in front of every meta backend. One
-# more is one line.
+# The contract runs on each pair of a meta backend and an original storage. Another meta backend or
+# original storage is one more entry.
 META_BACKENDS = {
     "orm": {
         "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
@@ -123,7 +123,7 @@ FALLBACK = {
     "disk": ORIGINAL_STORAGES["disk"],
 }
 PROXY = "proxy_storage.storages.ProxyStorage"
-# other kinds of proxy storages, in front of one meta backend: class, and options
+# Other kinds of proxy storages, with one meta backend: the class and the options.
 KINDS = {
     "prefix": (
         PROXY,
@@ -150,7 +150,7 @@ KINDS = {
         "tests.testapp.storages.FallbackStorage",
         {"original_storages": FALLBACK},
     ),
-    # the bytes keep the wanted name where the original creates files exclusively
+    # The original file has the requested name if the original storage creates files exclusively.
     **{
         f"plain-{name}": (
             PROXY,
@@ -179,7 +179,7 @@ STORAGES = {
         for meta_backend in META_BACKENDS
         for name, (cls, options) in PROXY_STORAGES.items()
     },
-    # What is put in front of a folder that a project has files in.
+    # Proxy storages in front of a folder that already contains files.
     **{
         f"{meta_backend}-letters": {
             "BACKEND": "proxy_storage.storages.ProxyStorage",
@@ -191,15 +191,17 @@ STORAGES = {
         for meta_backend, options in META_BACKENDS.items()
     },
 }
-# the names of those that have to keep the contract
+# The names of the storages that must pass the contract.
 CONTRACT = [
     *(f"{meta_backend}-{name}" for meta_backend in META_BACKENDS for name in FULL | RELATIVE),
     *(f"orm-{name}" for name in KINDS),
-    # a class with its attributes, as in PROXY_STORAGE_CLASSES
+    # A class with attributes, as in PROXY_STORAGE_CLASSES.
     "orm_disk",
 ]
-# CONTRACT has each original storage four times. Only `make test-all` runs these two of the four.
+# CONTRACT has each original storage four times, and some kinds of storages twice. Only
+# `make test-all` runs half of them.
 LONG_CONTRACT = [
+    *(f"orm-{name}" for name in KINDS if name.startswith("relative-")),
     *(f"mongo-{name}" for name in FULL if name != "disk"),
     *(f"orm-{name}" for name in RELATIVE if name != "relative-disk"),
 ]

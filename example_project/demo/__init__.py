@@ -1,5 +1,5 @@
-"""The example project as a running site, and a check of who gets which file.
+"""The example project as a running site, and a check of the permissions.
 
-``python -m demo`` starts everything, asks for files over HTTP as four people, prints what
-each got, and stops everything. ``python -m demo --serve`` leaves the site running.
+``python -m demo`` starts the site, requests its files over HTTP as four users, prints each
+response in a table, and stops the site. ``python -m demo --serve`` runs it until Ctrl-C.
 """

@@ -1,4 +1,4 @@
-"""Command line of the demo; ``python -m demo --help`` says more."""
+"""Command line of the demo; see ``python -m demo --help``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from demo import scenario, services
 
-# EXAMPLE_SERVER -> the program in front of the site
+# EXAMPLE_SERVER: the program in front of the site.
 WEB_SERVERS = {
     "stream": None,
     "x-accel": "nginx",
@@ -28,28 +28,28 @@ def main() -> int:
     """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="Start the example site, ask for files as four people, print what each got. "
-        "Exit status 0 only if every answer was the right one.",
+        description="Start the example site, request its files as four users, print the responses. "
+        "The exit status is 0 only if each response is right.",
     )
     parser.add_argument(
-        "--serve", action="store_true", help="leave the site running until Ctrl-C, keep its data"
+        "--serve", action="store_true", help="run the site until Ctrl-C and keep its data"
     )
     parser.add_argument(
         "--server",
         choices=tuple(WEB_SERVERS),
         default=os.environ.get("EXAMPLE_SERVER", "stream"),
-        help="who delivers avatars: Python, nginx, Apache or lighttpd "
+        help="the program that delivers avatars: Python, nginx, Apache or lighttpd "
         "(default: EXAMPLE_SERVER, else stream)",
     )
     parser.add_argument(
         "--port", type=int, default=0, help="port of the site (default: a free one)"
     )
     arguments = parser.parse_args()
-    # so that the programs are stopped as well when a supervisor stops this one
+    # The programs are stopped as well if a supervisor stops this one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     port = arguments.port or services.free_port()
     if services.accepts_connections(port):
-        parser.error(f"somebody else listens on port {port}")
+        parser.error(f"port {port} is in use; choose another one with --port")
     try:
         if arguments.serve:
             return serve(arguments.server, port)
@@ -60,9 +60,9 @@ def main() -> int:
 
 
 def play(server: str, port: int) -> int:
-    """Play the story on a site of its own in a temporary folder; print the table."""
+    """Run the scenario on a site in a temporary folder; print the table."""
     with tempfile.TemporaryDirectory(prefix="proxy-storage-demo-") as folder:
-        Path(folder).chmod(0o711)  # a web server of another user looks for files below
+        Path(folder).chmod(0o711)  # A web server of another user must enter it.
         with running_site(Path(folder), server, port, throw_away=True) as base_url:
             avatar_server = WEB_SERVERS[server] or "python"
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
@@ -71,7 +71,7 @@ def play(server: str, port: int) -> int:
                 outcomes = list(scenario.play(base_url, avatar_server, Path(folder) / "files"))
                 wrong = sum(not outcome.right for outcome in outcomes)
             finally:
-                if wrong:  # what the site says of it, also where the story broke off
+                if wrong:  # The log explains it, also after an error.
                     log = Path(folder) / "gunicorn.log"
                     print(log.read_text(errors="replace"), file=sys.stderr)
     rows = [
@@ -97,7 +97,7 @@ def play(server: str, port: int) -> int:
 
 
 def serve(server: str, port: int) -> int:
-    """Leave the site running until somebody stops it."""
+    """Run the site until Ctrl-C."""
     folder = services.PROJECT_DIR / "var"
     folder.mkdir(exist_ok=True)
     with running_site(folder, server, port, throw_away=False) as base_url:
@@ -114,14 +114,14 @@ def serve(server: str, port: int) -> int:
 
 @contextmanager
 def running_site(folder: Path, server: str, port: int, throw_away: bool) -> Iterator[str]:
-    """Run the site and what it needs; yield its URL.
+    """Run the site and the programs that it needs; yield its URL.
 
     Args:
-        folder: where all data is kept that has no place of its own: see ``DATABASE_URL``
-            and ``MONGODB_URI``.
+        folder: the folder of all data, except for the databases that ``DATABASE_URL`` and
+            ``MONGODB_URI`` name.
         server: a key of `WEB_SERVERS`.
-        port: where the site listens.
-        throw_away: insist on an empty database, and empty it in the end.
+        port: the port of the site.
+        throw_away: require an empty database, and empty it at the end.
     """
     folder = folder.resolve()
     env = {
@@ -156,7 +156,7 @@ def manage(command: list[str], env: Mapping[str, str]) -> None:
     """Run a command of ``manage.py``.
 
     Raises:
-        ServiceError: it failed; the message has what it printed.
+        ServiceError: the command failed; the message has its output.
     """
     done = subprocess.run(
         [sys.executable, "manage.py", *command],

@@ -1,4 +1,4 @@
-"""A browser of the smallest kind: cookies, forms and downloads."""
+"""A minimal browser with cookies, forms and downloads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT = 30  # seconds
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request got: status, headers (names in lower case) and body."""
+    """A response: status, headers (names in lower case) and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -26,17 +26,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file for a form: its name as the person calls it, and its bytes."""
+    """A file for a form: its name and its bytes."""
 
     name: str
     content: bytes
 
 
 class Client:
-    """One person's browser.
+    """The browser of one user.
 
     Args:
-        base_url: the site, without a slash at its end.
+        base_url: the URL of the site, without a slash at the end.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -56,7 +56,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         method: str | None = None,
     ) -> Answer:
-        """Send a request; an answer of any status is an answer."""
+        """Send a request; return the response, whatever its status is."""
         request = Request(self.base_url + url, data, dict(headers or {}), method=method)
         try:
             response = self._opener.open(request, timeout=TIMEOUT)
@@ -67,10 +67,10 @@ class Client:
             return Answer(response.status, names, response.read())
 
     def log_in(self, user: str) -> None:
-        """Log in with the password that is the name.
+        """Log in. The password is the name.
 
         Raises:
-            RuntimeError: the site did not take it.
+            RuntimeError: the site refused the password.
         """
         fields = {"username": user, "password": user, "csrfmiddlewaretoken": self._token("/login/")}
         answer = self.request("/login/", urlencode(fields).encode())
@@ -96,10 +96,10 @@ class Client:
         return self.request(url, body, {"Content-Type": content_type})
 
     def find_link(self, url: str, user: str, field: str) -> str:
-        """Return where a page links to a file of a user.
+        """Return the URL by which a page links to a file of a user.
 
         Raises:
-            RuntimeError: it does not.
+            RuntimeError: the page does not have such a link.
         """
         page = self.request(url).body.decode()
         link = re.search(f'data-user="{user}" data-field="{field}" href="([^"]*)"', page)

@@ -1,4 +1,4 @@
-"""The story that the demo plays: four people ask for files, and some may have them."""
+"""The scenario of the demo: four users request files, and some of them have permission."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ SEED_FILES = Path(__file__).resolve().parent.parent / "jobs" / "seed_files"
 PEOPLE = ("anonymous", "messi", "ronaldo", "admin")
 MESSI_RESUME = (SEED_FILES / "messi_resume.txt").read_bytes()
 AVATAR = (SEED_FILES / "messi_avatar.jpg").read_bytes()
-# a name that goes wrong wherever somebody forgets to encode it
+# A name that causes errors wherever it is not encoded.
 AWKWARD_NAME = "my photo, really? #1 100%25 a+b \"new\" 'x' é 日本.jpg"
 
 
 @dataclass(frozen=True)
 class File:
-    """A file that people ask for.
+    """A file that the users request.
 
     Args:
-        title: what the table calls it.
-        url: where to ask.
+        title: its title in the table.
+        url: its URL.
         content: its bytes; ``None`` for a file that does not exist.
-        readers: who may have it.
-        server: who delivers it.
-        name: the name that a browser has to save it under.
+        readers: the users who may read it.
+        server: the program that delivers it.
+        name: the name under which a browser must save it.
     """
 
     title: str
@@ -55,15 +55,15 @@ class Outcome:
 
 
 def play(base_url: str, avatar_server: str, files_root: Path) -> Iterator[Outcome]:
-    """Upload a file, then ask for every file as each person.
+    """Upload a file, then request each file as each user.
 
     Args:
-        base_url: the running site, with the seed in its database.
-        avatar_server: who is to deliver avatars: ``python``, ``nginx``, ``apache2`` or
-            ``lighttpd``.
-        files_root: the folder in which the site keeps avatars.
+        base_url: the URL of the running site, with the seed in its database.
+        avatar_server: the program that must deliver avatars: ``python``, ``nginx``,
+            ``apache2`` or ``lighttpd``.
+        files_root: the folder of the avatars.
     """
-    web_server = avatar_server if avatar_server != "python" else "nobody"
+    web_server = avatar_server if avatar_server != "python" else "unknown"
     clients = {who: Client(base_url) for who in PEOPLE}
     for who in PEOPLE[1:]:
         clients[who].log_in(who)
@@ -83,11 +83,11 @@ def apply(client: Client) -> None:
     }
     answer = client.submit("/apply/", {"what_you_want": "To play"}, files)
     if b"errorlist" in answer.body or answer.status != 200:
-        raise RuntimeError(f"The application was not taken: {answer.status}")
+        raise RuntimeError(f"The site refused the application with status {answer.status}.")
 
 
 def find_files(client: Client, avatar_server: str) -> list[File]:
-    """Return the files, with the links as the site's own page has them."""
+    """Return the files, with their URLs from a page of the site."""
     unknown = f"/files/?{urlencode({'path': '/nothing/here.txt'})}"
     return [
         File(
@@ -119,9 +119,9 @@ def find_files(client: Client, avatar_server: str) -> list[File]:
 
 
 def ask(client: Client, who: str, file: File, web_server: str) -> Outcome:
-    """Ask for a file and compare everything with what it should be.
+    """Request a file and compare the response with the expected one.
 
-    What Python delivers is marked by the site; the rest came from the web server.
+    The site marks the responses of Python; the web server delivered the others.
     """
     expected = 404 if file.content is None else 200 if who in file.readers else 403
     answer = client.request(file.url)
@@ -149,7 +149,7 @@ def saved_as(content_disposition: str) -> str:
 
 
 def ask_internal_location(client: Client, files_root: Path) -> Outcome:
-    """Ask nginx for its internal location: not even staff gets in that way."""
+    """Request a file in nginx's internal location, which staff cannot enter either."""
     (avatar,) = files_root.glob("messi_avatar*.jpg")
     answer = client.request(f"/serve-from-fs/{avatar.name}")
     leaked = answer.body == AVATAR

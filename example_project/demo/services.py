@@ -1,4 +1,4 @@
-"""Programs that a running site needs: started on free ports, stopped in the end."""
+"""Programs that a running site needs, started on free ports and stopped at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 DEPLOY_DIR = PROJECT_DIR / "deploy"
-# Debian puts servers into a folder that is on root's PATH only
+# Debian installs servers into a folder that is only on root's PATH.
 SERVER_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 _ports = iter(range(random.SystemRandom().randint(10_000, 30_000), 32_768))
@@ -31,25 +31,24 @@ STOP_TIMEOUT = 30.0
 
 
 class ServiceError(Exception):
-    """A program did not start; the message has the end of its output."""
+    """A program did not start. The message has the end of its output."""
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now.
+    """Return a port of 127.0.0.1 that is not in use.
 
-    Another run on this machine looks for ports at the same time, and takes them a moment
-    later. So each process begins at a place of its own, below the ports that the system
-    gives to connections.
+    Other processes of the tests may look for ports at the same time and use them a moment later.
+    So each process begins at a random port, below the range that the system uses for connections.
     """
     for port in _ports:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise ServiceError("No port of 127.0.0.1 is free.")
+    raise ServiceError("No port of 127.0.0.1 is free. Stop other programs and try again.")
 
 
 def accepts_connections(port: int) -> bool:
-    """Tell whether somebody listens on a port of 127.0.0.1."""
+    """Return whether a program listens on a port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -67,13 +66,13 @@ def running(
 
     Args:
         command: the program and its arguments.
-        is_ready: asked again and again until it says yes.
-        output: file for what the program prints.
-        env: variables in addition to this process's own.
-        folder: where it runs.
+        is_ready: a function that is called until it returns true.
+        output: the file for the output of the program.
+        env: environment variables in addition to those of this process.
+        folder: the working directory of the program.
 
     Raises:
-        ServiceError: it ended, or was not ready within `START_TIMEOUT`.
+        ServiceError: the program ended, or was not ready within `START_TIMEOUT`.
     """
     with output.open("wb") as log:
         process = subprocess.Popen(
@@ -83,7 +82,7 @@ def running(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
             cwd=folder,
-            # a group of its own: Ctrl-C reaches us alone, and we stop things in order
+            # With its own process group, Ctrl-C reaches only this process, which stops the others.
             start_new_session=True,
         )
     try:
@@ -111,8 +110,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def running_mongo(data_dir: Path) -> Iterator[str]:
     """Run a small MongoDB-compatible server with its data in a folder; yield its URI.
 
-    It is the PyPI package nx-27017: a real TCP server that speaks MongoDB's protocol, on
-    top of SQLite. Good for a demo; use MongoDB for more.
+    It is the PyPI package nx-27017, a TCP server with MongoDB's protocol on top of SQLite. It is
+    enough for a demo; use MongoDB in production.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -128,7 +127,7 @@ def running_mongo(data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def new_mongo_database() -> Iterator[str]:
-    """Yield the name of a new database at ``MONGODB_URI``; drop it in the end."""
+    """Yield the name of a new database at ``MONGODB_URI``; drop it at the end."""
     name = f"proxy_storage_demo_{uuid4().hex}"
     with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
         try:
@@ -149,7 +148,7 @@ def running_gunicorn(run_dir: Path, env: Mapping[str, str], port: int) -> Iterat
         yield f"127.0.0.1:{port}"
 
 
-# web server -> the packages that bring it and what its configuration needs
+# Web server: the Debian packages that contain it and the modules of its configuration.
 DEBIAN_PACKAGES = {
     "nginx": "nginx-light",
     "apache2": "apache2-bin libapache2-mod-xsendfile",
@@ -159,7 +158,7 @@ DEBIAN_PACKAGES = {
 
 
 def find_web_server(name: str) -> str | None:
-    """Return where a web server is, or ``None`` on a machine without it."""
+    """Return the path of a web server, or ``None`` if it is not installed."""
     return shutil.which(name, path=SERVER_PATH)
 
 
@@ -171,13 +170,13 @@ def running_web_server(
 
     Args:
         name: ``nginx``, ``apache2`` or ``lighttpd``.
-        run_dir: folder for its pid, logs and temporary files.
-        site_address: where the site listens, as host and port.
-        files_root: the folder of files that it may deliver.
-        port: where it is to listen.
+        run_dir: the folder for its pid, logs and temporary files.
+        site_address: the host and port of the site.
+        files_root: the folder of the files that it may deliver.
+        port: the port of the web server.
 
     Raises:
-        ServiceError: it is not installed, or did not start.
+        ServiceError: the web server is not installed, or did not start.
     """
     program = find_web_server(name)
     if program is None:
@@ -204,10 +203,10 @@ def running_web_server(
 def _get_arguments(name: str, conf: Path, run_dir: Path) -> Sequence[str | Path]:
     is_root = os.geteuid() == 0
     if name == "nginx":
-        # otherwise root's nginx hands its work to a user who cannot read our folder
+        # By default, the workers of root's nginx run as a user who cannot read our folder.
         directives = "daemon off;" + (" user root root;" if is_root else "")
         return ["-c", conf, "-p", run_dir, "-e", run_dir / "error.log", "-g", directives]
-    # these two insist on such a user: see the folder that the demo makes
+    # These two require such a user, so the demo lets all users enter its folder.
     if name == "lighttpd":
         return ["-D", "-f", conf]
     return ["-f", conf, "-d", run_dir, "-D", "FOREGROUND", *(["-D", "AS_ROOT"] if is_root else [])]

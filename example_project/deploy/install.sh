@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh PROGRAM PACKAGE...
-# Install a program, or a file that is named by its path, from Debian's packages where it is missing
-# and this user can. The services that come with the packages are not started.
+# Install a program, or a file given by its path, from Debian packages, if it is missing and the
+# user is root. The services that come with the packages are not started.
 set -e
 for folder in /usr/sbin /usr/local/sbin /usr/lib/postgresql/*/bin; do
     PATH="$PATH:$folder"
@@ -18,7 +18,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "installing $program ..."
 
-# what packages ask before they start a service; 101 means that they may not
+# Packages run this script before they start a service. Status 101 forbids it.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap 'rm -f $policy' EXIT
@@ -29,5 +29,5 @@ fi
 install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
-# the list of packages is fetched only where there is none, or an old one
+# The list of packages is fetched only if the installation fails without it.
 install "$@" 2>/dev/null || { apt-get update -qq && install "$@"; }

@@ -64,7 +64,7 @@ def thumbnail(library, picture):
 
 
 def forget_thumbnails(picture):
-    """Empty what the libraries remember outside of the storage; return the picture."""
+    """Empty the caches of the libraries outside of the storage; return the picture."""
     cache.clear()
     KVStore.objects.all().delete()
     return type(picture).objects.get(pk=picture.pk)

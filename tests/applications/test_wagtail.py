@@ -16,7 +16,7 @@ Document, Image = get_document_model(), get_image_model()
 
 @pytest.fixture
 def wagtail(staff_client):
-    """A client in wagtail's admin, which uploads a file and deletes what it has uploaded."""
+    """A client in wagtail's admin, which uploads a file and deletes it."""
     Collection.add_root(name="Root")
     return Wagtail(staff_client)
 

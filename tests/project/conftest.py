@@ -1,4 +1,4 @@
-"""The wheel, built once, and a virtual environment that has nothing but it."""
+"""The wheel, built once, and a virtual environment with only the wheel."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def run(*command, **kwargs):
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    """The wheel that ``pip wheel .`` gives, built from a copy of what git knows."""
+    """The wheel that ``pip wheel .`` builds from a copy of the files in git."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -37,7 +37,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def new_environment(tmp_path_factory, wheel):
-    """Environment variables in which ``python`` has the wheel and Django, and no more."""
+    """Environment variables whose ``python`` has only the wheel and Django."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
     venv.create(folder, with_pip=True)
     run(folder / "bin" / "pip", "install", "--quiet", wheel)

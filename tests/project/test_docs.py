@@ -35,7 +35,7 @@ def test_settings_page_has_every_check():
 
 
 def test_migration_page_names_existing_tests():
-    """The last column of its table: classes of one package, all of them, or other files."""
+    """The last column of the table names each class of tests/documented, or other test files."""
     page = (DOCS / "migration.md").read_text()
     cells = [line.split(" | ")[-1] for line in page.splitlines() if line.startswith("| ")]
     names = set(re.findall(r"`(\w*[Tt]est[\w/.]*)`", " ".join(cells)))

@@ -1,4 +1,4 @@
-"""One site for all tests of how files are delivered; each program is started once."""
+"""One site for all tests of delivery. Each program is started once."""
 
 import pytest
 from django.conf import settings
@@ -11,7 +11,7 @@ from tests.servers.site.running import FRONTS, STORAGES, WEB_SERVERS, running_si
 
 @pytest.fixture(scope="session")
 def site(mongodb_uri, s3_endpoint):
-    """The running site, with its bucket."""
+    """The running site and its bucket."""
     with (
         new_bucket(s3_endpoint, "site") as bucket,
         running_site(mongodb_uri, f"proxy_storage_site_{settings.RUN}", s3_endpoint) as site,
@@ -22,14 +22,14 @@ def site(mongodb_uri, s3_endpoint):
 
 @pytest.fixture(params=FRONTS)
 def front(request, site, need_program):
-    """Each program that clients talk to."""
+    """Each program that clients send requests to."""
     need_program(WEB_SERVERS.get(request.param))
     return site.get_front(request.param)
 
 
 @pytest.fixture(params=["recorded", "unrecorded"])
 def file_storage(request, front):
-    """A storage whose records know size and checksum, and one where the file is asked."""
+    """A storage with size and checksum in its records, and one without."""
     return STORAGES[front.name][request.param == "unrecorded"]
 
 
@@ -40,7 +40,7 @@ def url(site, file_storage):
 
 @pytest.fixture
 def get(front, url):
-    """Ask for the file with headers, given as keywords."""
+    """Return a function that requests the file; its keywords are headers."""
 
     def get(method="GET", **headers):
         return front.ask(url, {k.replace("_", "-"): v for k, v in headers.items()}, method=method)
@@ -50,7 +50,7 @@ def get(front, url):
 
 @pytest.fixture(params=["gunicorn", "uvicorn"])
 def python_front(request, site):
-    """Those in which Python itself sends the bytes."""
+    """The programs in which Python itself sends the bytes."""
     return site.get_front(request.param)
 
 

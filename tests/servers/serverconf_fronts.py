@@ -1,4 +1,4 @@
-"""Web servers that run on what ``proxystorage serverconf`` has printed, and a site behind them."""
+"""Web servers with the configuration that ``proxystorage serverconf`` prints, and a site."""
 
 import os
 import re
@@ -23,10 +23,10 @@ from proxy_storage.serving import StreamingServer, serve
 from tests.servers.site.client import ask
 from tests.servers.site.nginx import write_nginx
 
-# argument of the command -> the program
+# Argument of the command: the program.
 PROGRAMS = {"nginx": "nginx", "apache": "apache2", "lighttpd": "lighttpd", "caddy": "caddy"}
 VARY = "Cookie"
-# What a project's own middleware adds to answers, of which nginx would keep nothing.
+# Response headers of a project's own middleware. By default nginx would drop them.
 OF_THE_PROJECT = {
     "Access-Control-Allow-Credentials": "true",
     "Access-Control-Allow-Origin": "http://spa.example",
@@ -40,14 +40,14 @@ PASSWD = "/etc/passwd"
 
 
 class Site(WSGIHandler):
-    """Delivers every file of every storage to everybody, without asking a meta backend."""
+    """Delivers each file of each storage without permissions and without a meta backend."""
 
     def load_middleware(self, is_async=False):
         pass
 
     def get_response(self, request):
         if request.path == "/outside/":
-            # of somebody who lets others say what is handed over
+            # A careless view, which lets the client choose the file to offload.
             return HttpResponse(headers=dict.fromkeys(("X-Accel-Redirect", "X-Sendfile"), PASSWD))
         if request.path != "/":
             return HttpResponse("no such page", status=404)
@@ -65,7 +65,7 @@ class Site(WSGIHandler):
 
 
 class FaultyHost:
-    """An S3 that says what no S3 should; ``/404-name`` is answered with this status."""
+    """An S3 server with wrong responses; the response to ``/404-name`` has status 404."""
 
     def __init__(self):
         self.requests = []
@@ -95,7 +95,7 @@ class FaultyHost:
 
 
 class FaultyStorage(Storage):
-    """Signs URLs that lead to `FaultyHost`."""
+    """Creates presigned URLs of `FaultyHost`."""
 
     def __init__(self, address):
         self.address = address
@@ -111,7 +111,7 @@ class _Handler(WSGIRequestHandler):
 
 @contextmanager
 def answering(application):
-    """Answer requests in this process, one after the other; yield host and port."""
+    """Answer requests in this process, one after the other; yield the host and port."""
     with make_server("127.0.0.1", 0, application, handler_class=_Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -126,7 +126,7 @@ def make_settings(storages):
     """Return settings of proxy storages.
 
     Args:
-        storages: original storage, class of the server and its options, by name.
+        storages: for each name, the original storage, the class of the server and its options.
     """
     return {
         "STORAGES": {
@@ -164,7 +164,7 @@ class Front:
 
 
 def print_configuration(web_server, *options):
-    """Return what the command prints; it must warn of nothing."""
+    """Return the output of the command, which must not print warnings."""
     output, errors = StringIO(), StringIO()
     arguments = ("proxystorage", "serverconf", web_server, *options)
     call_command(*arguments, stdout=output, stderr=errors, skip_checks=True)
@@ -174,13 +174,13 @@ def print_configuration(web_server, *options):
 
 @contextmanager
 def running_front(web_server, folder, site, more=""):
-    """Run a web server that knows nothing but what the command has printed.
+    """Run a web server with the output of the command as its configuration.
 
     Args:
-        web_server: its name.
-        folder: a folder for it.
-        site: host and port of the site.
-        more: further lines of its configuration; not for nginx.
+        web_server: the name of the web server.
+        folder: a folder for its files.
+        site: the host and port of the site.
+        more: additional lines of the configuration; not for nginx.
     """
     options = ["--site", site] if web_server in ("lighttpd", "caddy") else []
     text = print_configuration(web_server, *options)
@@ -188,7 +188,7 @@ def running_front(web_server, folder, site, more=""):
     frame = write_nginx(folder, (port, site, text)) if web_server == "nginx" else FRAMES[web_server]
     values = {"PORT": str(port), "FOLDER": str(folder), "SITE": site, "TEXT": f"{more}\n{text}"}
     conf = folder / f"{web_server}.conf"
-    # in one go: words in what is put in are left alone
+    # All words at once, so that inserted text is not changed again.
     conf.write_text(re.sub(r"\b[A-Z]+\b", lambda word: values.get(word[0], word[0]), frame))
     with running_program(web_server, folder, conf, port):
         yield Front(web_server, f"127.0.0.1:{port}")
@@ -197,7 +197,7 @@ def running_front(web_server, folder, site, more=""):
 @contextmanager
 def running_program(web_server, folder, conf, port):
     """Run a web server whose configuration listens on a port."""
-    # otherwise nginx hands its work to a user, who may not read our folders; Apache insists
+    # By default nginx runs its workers as a user who may not read our folders. Apache needs one.
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
     as_root = ["-D", "AS_ROOT"] if os.geteuid() == 0 else []
     arguments = {
@@ -208,13 +208,13 @@ def running_program(web_server, folder, conf, port):
     }[web_server]
     command = [find_web_server(PROGRAMS[web_server]), *arguments]
     is_ready = partial(accepts_connections, port)
-    # where Caddy keeps what it likes to keep
+    # The folders of Caddy's own files.
     homes = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(folder))
     with running(command, is_ready, folder / "output", homes, folder):
         yield
 
 
-# the smallest configurations that there are around what is printed
+# The smallest possible configurations around the output of the command.
 FRAMES = {
     "apache": """
         ServerName localhost

@@ -1,4 +1,4 @@
-"""What a stranger learns, and what leads past the permission: nothing."""
+"""Responses without permission reveal nothing about a file; no request avoids the permission."""
 
 import pytest
 
@@ -11,7 +11,7 @@ STRANGER = {"Cookie": "reader=no"}
 
 @pytest.fixture
 def secret(site, front):
-    """The name, in the folder of files, of one that strangers must not have."""
+    """The name of a file in the folder of files that needs the permission."""
     name = f"{front.name}-secret.txt"
     site.keep(STORAGES[front.name][0], name, SECRET)
     return name
@@ -56,8 +56,8 @@ class TestStranger:
         assert answer.facts == Answer(plain.status, plain.headers, b"").facts
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_learns_nothing_of_the_bytes(self, front, site, method):
-        """Present, empty or gone: the answer is the same."""
+    def test_response_does_not_depend_on_the_bytes(self, front, site, method):
+        """The response for an existing, an empty and a missing file is the same."""
         storage = STORAGES[front.name][0]
         answers = []
         for name, content in (("full.txt", SECRET), ("none.txt", b""), ("gone.txt", SECRET)):
@@ -76,7 +76,7 @@ class TestStranger:
             assert front.ask(url, {**STRANGER, **headers}).facts == plain.facts
 
 
-# how to spell the way to a file in the internal location of nginx's configuration
+# Spellings of a file's URL in the internal location of nginx's configuration.
 SPELLINGS = [
     "/serve-from-fs/{}",
     "//serve-from-fs/{}",
@@ -125,7 +125,7 @@ class TestInternalLocation:
         assert secret.encode() not in answer.body
 
     def test_serves_no_neighbour(self, front, site):
-        """Neither what lies beside the folder, nor another folder whose name begins alike."""
+        """Neither a file beside the folder, nor a folder whose name has the same beginning."""
         (site.folder / "files-of-others").mkdir(exist_ok=True)
         (site.folder / "files-of-others" / "secret.txt").write_bytes(SECRET)
         for target in (
@@ -158,14 +158,14 @@ class TestHeadersOfTheClient:
             {"X-Rewrite-URL": f"/serve-from-fs/{secret}"},
         ]
 
-    def test_get_a_stranger_nothing(self, front, secret_url, hostile):
+    def test_do_not_give_access(self, front, secret_url, hostile):
         for target in (secret_url, "/files/?path=/nothing", "/nothing"):
             plain = front.ask(target, STRANGER)
             assert plain.status in (403, 404)
             for headers in hostile:
                 assert front.ask(target, {**STRANGER, **headers}).facts == plain.facts
 
-    def test_get_a_reader_what_was_asked_for(self, front, site, hostile):
+    def test_do_not_change_the_file(self, front, site, hostile):
         path = site.keep(STORAGES[front.name][0], f"{front.name}-open.txt", b"for readers")
         plain = front.ask(get_url(path))
         assert (plain.status, plain.body) == (200, b"for readers")

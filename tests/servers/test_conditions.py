@@ -1,4 +1,4 @@
-"""Who has the file already is told so, and never by a tag or date of other bytes."""
+"""Conditional requests: 304 only if the client's copy has the same bytes."""
 
 from pathlib import PurePosixPath
 
@@ -60,7 +60,7 @@ class TestConditions:
         check_whole(get(If_Match="*"))
         check_part(get(If_Match=f'"a", {etag}', Range="bytes=0-3"), 0, 4)
         assert get(If_Match='"a"').status == 412
-        # a strong comparison (section 13.1.1)
+        # The comparison is a strong one (section 13.1.1).
         assert get(If_Match=f"W/{etag}").status == 412
 
     def test_unmodified_since(self, get, date):
@@ -75,14 +75,14 @@ class TestConditions:
     def test_whole_if_it_is_another(self, get, etag, value):
         check_whole(get(Range="bytes=5-9", If_Range=value.format(etag)))
 
-    def test_whole_if_it_is_another_also_beyond_the_end(self, get):
+    def test_whole_file_if_it_is_another_also_beyond_the_end(self, get):
         check_whole(get(Range="bytes=5000-", If_Range='"a"'))
 
 
 class TestOtherBytes:
     def test_changed_file(self, front, site, file_storage):
-        """Another file of the same path and length, within the same second."""
-        is_old = front.name in deviations.TAG_BY_SECOND  # an older one then
+        """A new file with the same path and length, within the same second."""
+        is_old = front.name in deviations.TAG_BY_SECOND  # Here the first file is older.
         with site.saved(file_storage, "changing.txt", b"first", is_old=is_old) as path:
             first = front.ask(get_url(path))
         with site.saved(file_storage, "changing.txt", b"later") as path_again:
@@ -98,7 +98,7 @@ class TestOtherBytes:
             ]
             assert front.ask(get_url(path), {"If-Match": etag}).status == 412
         assert [answer.status for answer in answers[:2]] == [200, 200]
-        # dates are to the second; a part is right as long as it is one of the new file
+        # Dates have a resolution of a second. A part is correct if it is a part of the new file.
         assert {answer.body for answer in answers} <= {b"later", b"at"}
 
     def test_changed_file_of_another_day(self, front, site, file_storage):
@@ -114,7 +114,7 @@ class TestOtherBytes:
             assert front.ask(get_url(path), {"If-Unmodified-Since": date}).status == 412
 
     def test_file_changed_on_disk(self, front, site, file_storage):
-        """Whatever the record says: what comes is what lies there now, whole."""
+        """The response has the bytes on the disk, even if the record describes other bytes."""
         with site.saved(file_storage, "on-disk.txt", b"first") as path:
             etag = front.ask(get_url(path)).headers["ETag"]
             local_path = site.files_root / PurePosixPath(path).name

@@ -1,4 +1,4 @@
-"""A file arrives as RFC 9110 says, whichever program delivers it."""
+"""Each program delivers files as RFC 9110 requires."""
 
 import re
 import subprocess
@@ -124,7 +124,7 @@ class TestRange:
     )
     def test_invalid_range_is_ignored_or_refused(self, front, get, value):
         answer = get(Range=value)
-        # RFC 9110 section 14.2 leaves it open, for the last one too, which nothing satisfies
+        # RFC 9110 section 14.2 allows each of these responses, also with an unsatisfiable range.
         if answer.status != 416:
             check_any(answer)
         elif front.name not in deviations.REFUSED_WITHOUT_LENGTH:
@@ -144,7 +144,7 @@ class TestRange:
         check_any(get(Range="bytes=" + ",".join(["0-"] * 800)))
 
 
-# what a web server may not change in answers of Python's own
+# Headers that a web server may not change in responses of Python.
 OWN_HEADERS = [
     *("Content-Type", "Content-Disposition", "Content-Range", "Content-Security-Policy"),
     *("ETag", "Last-Modified", "Cache-Control", "X-Content-Type-Options", "Accept-Ranges"),
@@ -154,7 +154,7 @@ OWN_HEADERS = [
 
 @pytest.mark.parametrize("storage", ["python", "gridfs", "s3"])
 @pytest.mark.parametrize("name", WEB_SERVERS)
-def test_what_python_delivers_passes_through(site, need_program, name, storage):
+def test_responses_of_python_pass_through_unchanged(site, need_program, name, storage):
     need_program(WEB_SERVERS[name])
     front, gunicorn = site.get_front(name), site.get_front("gunicorn")
     url = get_url(site.keep(storage, "through.txt", CONTENT))
@@ -174,7 +174,7 @@ def test_what_python_delivers_passes_through(site, need_program, name, storage):
             assert answer.headers.get_all(header) == expected.headers.get_all(header)
         statuses.append(answer.status)
     assert statuses == [200, 200, 206, 206, 416, 200, 304, 412, 206, 200]
-    # of a whole file that passes by, some make the parts that Python does not
+    # Some web servers make the parts of a whole response that Python does not make.
     check_any(front.ask(url, {"Range": "bytes=0-0,500-506"}))
 
 
@@ -183,7 +183,7 @@ def test_what_python_delivers_passes_through(site, need_program, name, storage):
     [("Grüße.txt", "Gru_e.txt"), ("日本語.txt", "___.txt"), ("a%2Fb.txt", "a_2Fb.txt")],
 )
 def test_curl_saves_under_a_similar_name(front, site, curl, tmp_path, name, saved):
-    """It knows nothing of the extended form."""
+    """curl does not support the extended form of the name."""
     with site.saved(STORAGES[front.name][0], name, CONTENT) as path:
         done = subprocess.run(
             [
@@ -217,7 +217,7 @@ def test_curl_resumes(front, site, curl, tmp_path, have):
     )
     assert done.stderr == ""
     assert target.read_bytes() == content
-    # no part comes twice
+    # No part is sent twice.
     assert done.stdout == f"{206 if have else 200} {len(content) - have}"
 
 

@@ -1,4 +1,4 @@
-"""The example project, alive: gunicorn alone, behind nginx, Apache and lighttpd."""
+"""The running example project: gunicorn alone, and behind nginx, Apache and lighttpd."""
 
 import os
 import subprocess
@@ -19,10 +19,10 @@ AWKWARD = scenario.AWKWARD_NAME
 
 @pytest.fixture(scope="module", params=list(WEB_SERVERS))
 def site(request, need_program):
-    """The running site: its URL, who delivers avatars, and the folder of its data."""
+    """The running site: its URL, the program that delivers avatars, and its data folder."""
     web_server = WEB_SERVERS[request.param]
     need_program(web_server)
-    # not pytest's own folder, which a web server of another user may not enter
+    # A web server of another user could not enter pytest's folder.
     with TemporaryDirectory(prefix="proxy-storage-site-") as folder:
         Path(folder).chmod(0o711)
         port = services.free_port()
@@ -31,14 +31,14 @@ def site(request, need_program):
 
 
 def find_avatar(site):
-    """Return where messi's avatar lies on disk, under a name of its own."""
+    """Return the local path of messi's avatar, which has a generated name."""
     (avatar,) = (site[2] / "files").glob("messi_avatar_*.jpg")
     return avatar
 
 
 @pytest.fixture(scope="module")
 def story(site):
-    """The demo has been played once: there is an avatar with an awkward name."""
+    """The site after one run of the demo, with an avatar that has an awkward name."""
     base_url, server, _ = site
     return list(scenario.play(base_url, server, site[2] / "files"))
 
@@ -59,7 +59,7 @@ class TestDownload:
     def client(self, site):
         return Client(site[0])
 
-    def test_headers_are_safe_whoever_delivers(self, client):
+    def test_headers_are_safe_with_each_server(self, client):
         link = client.find_link("/", "messi", "avatar")
         headers = client.request(link).headers
         assert headers["content-type"] == "image/jpeg"
@@ -92,7 +92,7 @@ class TestDownload:
     def test_range_means_nothing_to_head(self, client, site):
         link = client.find_link("/", "messi", "avatar")
         answer = client.request(link, headers={"Range": "bytes=2-5"}, method="HEAD")
-        # nginx describes the part, and has no setting for it
+        # nginx describes the part and does not have a setting for it.
         expected = (206, 4) if site[1] == "nginx" else (200, len(scenario.AVATAR))
         assert (answer.status, int(answer.headers["content-length"])) == expected
 
@@ -108,7 +108,7 @@ class TestDownload:
         assert answer.body == scenario.AVATAR
 
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_where_a_file_lies_is_not_told(self, client, site, method):
+    def test_local_path_is_not_revealed(self, client, site, method):
         answer = client.request(client.find_link("/", "messi", "avatar"), method=method)
         told = "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
         assert "sendfile" not in told
@@ -165,7 +165,7 @@ class TestDownload:
         content = avatar.read_bytes()
         link = client.find_link("/", "messi", "avatar")
         first = client.request(link)
-        # what a browser sends along with what it was given
+        # The request header that a browser sends for its copy.
         known = {"If-None-Match": first.headers.get("etag", '"none"')}
         avatar.write_bytes(content + b"more")
         try:
@@ -182,10 +182,10 @@ class TestDownload:
         resume = urllib.parse.urlencode({"path": "messi_resume.txt"})
         assert f'href="/files/?{resume}"' in page
 
-    def test_a_wrong_answer_is_noticed(self, client):
+    def test_wrong_response_is_detected(self, client):
         file = scenario.find_files(client, "python")[0]
         wrong = scenario.File(file.title, file.url, b"other bytes", file.readers, "python")
-        outcome = scenario.ask(client, "anonymous", wrong, "nobody")
+        outcome = scenario.ask(client, "anonymous", wrong, "unknown")
         assert not outcome.right
         assert outcome.content == "wrong"
 
@@ -211,7 +211,13 @@ def test_documented_requests_by_curl(site, curl, who, resume, avatar):
         assert answer.stdout.splitlines()[0] == f"HTTP/1.1 {expected}"
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["own mongo", "MONGODB_URI"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(False, id="own mongo"),
+        pytest.param(True, id="MONGODB_URI", marks=pytest.mark.long),
+    ],
+)
 def test_demo_ends_well_and_cleans_up(given, mongodb_uri, tmp_path):
     env = {**os.environ, "EXAMPLE_SERVER": "stream", "TMPDIR": str(tmp_path)}
     env.pop("MONGODB_URI", None)

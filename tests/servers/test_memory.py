@@ -1,4 +1,4 @@
-"""However large a file is, Python holds a few blocks of it, and nothing that a client has left."""
+"""Memory and open files of the Python process while it delivers large files."""
 
 import os
 import socket
@@ -12,33 +12,35 @@ import pytest
 from tests.programs import TIMEOUT, wait_for
 from tests.servers.site.client import get_url
 
+pytestmark = pytest.mark.long
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 SMALL = b"a small one"
 
 
 class Process:
-    """What the kernel says of a process."""
+    """The kernel's figures about a process."""
 
     def __init__(self, pid):
         self.folder = Path("/proc") / str(pid)
 
     def reset_peak(self):
-        # where it is not allowed, the peak is that since the start, which is no less strict
+        # Without permission the peak is the one since the start, which is at least as strict.
         with suppress(PermissionError):
             (self.folder / "clear_refs").write_text("5")
 
     def get_peak(self):
-        """Return the most memory that it has had, in bytes."""
+        """Return the peak of its memory, in bytes."""
         status = (self.folder / "status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
 
     def get_open_files(self):
-        """Return what its file descriptors lead to."""
+        """Return the targets of its file descriptors."""
         targets = []
         for descriptor in (self.folder / "fd").iterdir():
-            with suppress(FileNotFoundError):  # closed in the meantime
+            with suppress(FileNotFoundError):  # The file has been closed in the meantime.
                 targets.append(os.readlink(descriptor))
         return targets
 
@@ -54,7 +56,7 @@ def process(python_front):
 
 @pytest.fixture(scope="module")
 def huge(site):
-    """A file of 1 GiB that takes no room on the disk."""
+    """A sparse file of 1 GiB."""
     path = site.files_root / "huge.bin"
     with path.open("wb") as file:
         file.truncate(GIB)
@@ -76,20 +78,20 @@ def large_gridfs(site):
 
 @pytest.fixture(params=["huge", "large_object", "large_gridfs"])
 def large(request, site):
-    """A large file of each kind: the URL of a small one beside it, its own, and its length."""
+    """A large file of each kind: the URL of a small file beside it, its URL, and its length."""
     storage, path, length = request.getfixturevalue(request.param)
     small = site.keep(storage, "beside.txt", SMALL)
     return get_url(small), get_url(path), length
 
 
 def warm_up(front, url):
-    """Have everything that is kept for the next request: modules, threads, connections."""
+    """Load all that is kept for later requests: modules, threads, connections."""
     with ThreadPoolExecutor(8) as pool:
         assert {answer.body for answer in pool.map(front.ask, [url] * 24)} == {SMALL}
 
 
 def download(curl, front, url, *options):
-    """Have somebody read a file who keeps nothing; return how many bytes came."""
+    """Download a file with curl, discard it, and return the number of bytes."""
     done = subprocess.run(
         [
             *(curl, "--silent", "--show-error", "--fail", "--output", "/dev/null"),
@@ -104,7 +106,7 @@ def download(curl, front, url, *options):
     return int(done.stdout)
 
 
-# of the whole of a local file, gunicorn has the kernel copy the bytes
+# The kernel sends a whole local file for gunicorn.
 @pytest.mark.parametrize("start", [0, 1], ids=["whole", "part"])
 def test_memory_does_not_grow_with_the_file(python_front, process, curl, large, start):
     small, url, length = large
@@ -127,12 +129,12 @@ def test_head_reads_nothing(python_front, process, large):
 
 
 def count_sockets(process):
-    """Count the connections of a process, those to clients and to MongoDB alike."""
+    """Count the connections of a process to clients and to MongoDB."""
     return sum(file.startswith("socket:") for file in process.get_open_files())
 
 
 def open_download(front, url):
-    """Begin to read a file; return the connection, over which much more would come."""
+    """Begin to download a file; return the connection before the end of the file."""
     host, port = front.address.split(":")
     connection = socket.create_connection((host, int(port)), timeout=TIMEOUT)
     connection.sendall(f"GET {url} HTTP/1.1\r\nHost: {host}\r\nCookie: reader=yes\r\n\r\n".encode())
@@ -140,23 +142,23 @@ def open_download(front, url):
     return connection
 
 
-def test_clients_that_leave_take_all_with_them(python_front, process, large):
+def test_aborted_downloads_release_all_resources(python_front, process, large):
     small, url, length = large
     rounds = 25 if length == GIB else 3
     warm_up(python_front, small)
     before = len(process.get_open_files())
-    # a pool of connections grows to as many as were wanted at once
+    # A pool of connections grows to the number that is used at once.
     pool = 0 if length == GIB else 8
     for _ in range(rounds):
         with ExitStack() as stack:
             for _ in range(8):
                 stack.enter_context(open_download(python_front, url))
-            # the files of databases are closed by then
+            # The files of databases are closed by then.
             assert count_sockets(process) >= 8
     files = process.wait_for(lambda files: len(files) <= before + pool)
     assert [file for file in files if file.endswith("huge.bin")] == []
     assert len(files) <= before + pool
-    # and who comes after them is served
+    # The next request is answered.
     assert python_front.ask(small).body == SMALL
 
 

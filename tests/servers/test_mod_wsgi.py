@@ -1,4 +1,4 @@
-"""Whole files by the mod_wsgi of Debian, which sends them by ``wsgi.file_wrapper``."""
+"""Files through Debian's mod_wsgi, which sends whole files with ``wsgi.file_wrapper``."""
 
 import platform
 import subprocess
@@ -15,7 +15,7 @@ from tests.servers.site.running import running_site
 
 @pytest.fixture(scope="module")
 def mod_wsgi(mongodb_uri, s3_endpoint, need_program):
-    """The site in Apache, and a file of it."""
+    """The address of the site in Apache, and the URL of a file."""
     need_program("apache2")
     need_program("mod_wsgi")
     version = programs.get_python_of_mod_wsgi()
@@ -27,7 +27,7 @@ def mod_wsgi(mongodb_uri, s3_endpoint, need_program):
         path = site.save("python", "whole.txt", CONTENT)
         folder = site.folder / "mod_wsgi"
         folder.mkdir()
-        # Apache started by root answers as another user.
+        # If root starts Apache, another user answers the requests.
         subprocess.run(["chmod", "-R", "a+rwX", site.folder], check=True)
         env = {**site.env, "MONGODB_URI": mongodb_uri}
         yield stack.enter_context(programs.running_mod_wsgi(folder, env)), get_url(path)
@@ -35,7 +35,7 @@ def mod_wsgi(mongodb_uri, s3_endpoint, need_program):
 
 def test_whole_files_arrive_again_and_again(mod_wsgi):
     address, url = mod_wsgi
-    # There are four threads; a thread that hangs is missing from then on.
+    # There are four threads. A thread that hangs would not answer later requests.
     for _ in range(10):
         answer = ask(address, url)
         assert (answer.status, answer.body) == (200, CONTENT)

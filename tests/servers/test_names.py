@@ -1,4 +1,4 @@
-"""Names that go wrong elsewhere are refused, or arrive as they are, whoever delivers."""
+"""Hostile names are refused, or each program delivers them unchanged."""
 
 import posixpath
 import unicodedata
@@ -16,7 +16,7 @@ CONTENT = "the bytes of {!r}"
 
 
 def may_be_refused(name):
-    """Tell whether no file system or no header could take a name."""
+    """Return whether a file system or a header could not contain a name."""
     parts = name.replace("\\", "/").split("/")
     return (
         ".." in parts
@@ -62,6 +62,7 @@ def test_name_is_refused_or_arrives(front, site, name):
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
+@pytest.mark.long
 def test_name_arrives_by_django_sendfile2(site, name, need_program):
     need_program("nginx")
     content = CONTENT.format(name).encode()

@@ -1,4 +1,4 @@
-"""Objects of S3 arrive: by redirect, fetched by nginx, and through Python."""
+"""S3 objects are delivered by redirect, through nginx, and through Python."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +11,7 @@ from tests.servers.site.signatures import is_signed_for
 
 CONTENT = b"".join(b"%04d," % number for number in range(200))
 MIB = 1024 * 1024
-# who is asked -> the proxy storage, and the program
+# Way: the proxy storage and the program.
 WAYS = {
     "gunicorn": ("s3", "gunicorn"),
     "uvicorn": ("s3", "uvicorn"),
@@ -22,7 +22,7 @@ WAYS = {
 
 
 class Way:
-    """How an object is delivered."""
+    """A way to deliver an object."""
 
     def __init__(self, site, name):
         self.site = site
@@ -31,11 +31,11 @@ class Way:
         self.by_redirect = name.startswith("redirect")
 
     def record(self, key):
-        """Return the URL of an object that is in the bucket."""
+        """Create a record for an object in the bucket; return its URL."""
         return get_url(self.site.adopt(self.storage, key))
 
     def ask(self, url, headers=None, method="GET"):
-        """Return the answer with the bytes, wherever it comes from."""
+        """Return the response with the bytes; follow a redirect."""
         answer = self.front.ask(url, headers, method=method)
         if not self.by_redirect or answer.status != 302:
             return answer
@@ -52,7 +52,7 @@ def way(request, site, need_program):
 
 @pytest.fixture
 def relay(site):
-    """What the site and nginx reach S3 through."""
+    """The relay through which the site and nginx connect to S3."""
     relay = site.relays["s3"]
     relay.reset()
     yield relay
@@ -69,7 +69,7 @@ def small(site, way, relay):
 
 @pytest.fixture(scope="module")
 def large_key(site):
-    """An object of 100 MiB, which is there once."""
+    """The key of one object of 100 MiB."""
     key = "large.bin"
     site.bucket.put_object(Key=key, Body=bytes(50 * MIB) + b"here" + bytes(50 * MIB - 4))
     yield key
@@ -99,14 +99,14 @@ def test_object_of_every_key_arrives(way, site, relay, key):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_type_and_disposition_are_the_sites_own(way, small, method):
-    """Whatever S3 has heard of the object's type."""
+    """The metadata of the object in S3 does not count."""
     disposition = f'inline; filename="{way.storage}.txt"'
     if way.by_redirect:
         query = parse_qs(urlsplit(way.front.ask(small, method=method).headers["Location"]).query)
         assert query["response-content-type"] == ["text/plain"]
         assert query["response-content-disposition"] == [disposition]
         assert query["response-cache-control"] == ["private, no-cache"]
-        if method == "HEAD":  # for which the S3 of the tests does not do as the query says
+        if method == "HEAD":  # For this case the S3 server of the tests ignores the query.
             return
     answer = way.ask(small, method=method)
     assert answer.headers.get_all("Content-Type") == ["text/plain"]
@@ -150,11 +150,11 @@ def test_part_of_another_version_is_not_sent(way, small, relay, validator):
     answer = way.ask(small, {"Range": "bytes=5-9", "If-Range": validator})
     if way.storage in ("s3", "s3-nginx"):
         assert (answer.status, answer.body) == (200, CONTENT)
-    else:  # S3 alone can tell, which the S3 of the tests does not; it has been asked
+    else:  # Only S3 can check this. The S3 server of the tests does not, but received it.
         assert f"if-range: {validator}".lower().encode() in relay.head.lower()
 
 
-def test_redirect_is_remembered_by_nobody(site):
+def test_redirect_is_not_cached(site):
     site.bucket.put_object(Key="redirect.txt", Body=CONTENT)
     url = Way(site, "redirect").record("redirect.txt")
     for name in ("redirect", "redirect-uvicorn"):
@@ -164,24 +164,28 @@ def test_redirect_is_remembered_by_nobody(site):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.long
 def test_small_part_of_a_large_object_moves_few_bytes(way, large, relay):
     answer = way.ask(large, {"Range": f"bytes={50 * MIB}-{50 * MIB + 3}"})
     assert (answer.status, answer.body) == (206, b"here")
     assert 4 <= relay.received < MIB
 
 
+@pytest.mark.long
 def test_last_bytes_of_a_large_object_move_few_bytes(way, large, relay):
     answer = way.ask(large, {"Range": "bytes=-4"})
     assert (answer.status, answer.body) == (206, bytes(4))
     assert relay.received < MIB
 
 
+@pytest.mark.long
 def test_head_of_a_large_object_moves_no_body(way, large, relay):
     answer = way.ask(large, method="HEAD")
     assert (answer.status, answer.headers["Content-Length"]) == (200, str(100 * MIB))
     assert relay.received < MIB
 
 
+@pytest.mark.long
 def test_large_object_arrives_whole(way, large):
     body = way.ask(large).body
     assert len(body) == 100 * MIB
@@ -190,7 +194,7 @@ def test_large_object_arrives_whole(way, large):
 
 def test_object_that_is_gone(way, site, small):
     site.bucket.Object(f"{way.storage}.txt").delete()
-    # 403: S3 says so to whoever may not list the bucket
+    # S3 answers 403 to users who may not list the bucket.
     expected = {404, 403} if way.by_redirect else {404}
     for method in ("GET", "HEAD"):
         answer = way.ask(small, method=method)
@@ -198,7 +202,7 @@ def test_object_that_is_gone(way, site, small):
         assert b"SignatureDoesNotMatch" not in answer.body or way.by_redirect
 
 
-def test_stranger_learns_nothing_and_s3_is_not_asked(way, small, relay):
+def test_stranger_is_refused_without_a_request_to_s3(way, small, relay):
     etag = way.ask(small).headers["ETag"]
     relay.reset()
     stranger = {"Cookie": "reader=no"}

@@ -1,4 +1,4 @@
-"""What ``proxystorage serverconf`` prints, in the programs that it is for: files on disk."""
+"""Web servers with the output of ``proxystorage serverconf`` deliver files on disk."""
 
 import gzip
 import os
@@ -72,7 +72,7 @@ SERVERS = {
 
 @pytest.fixture(scope="module")
 def folder():
-    # not pytest's own folder, which a web server of another user may not enter
+    # A web server of another user could not enter pytest's folder.
     with TemporaryDirectory(prefix="proxy-storage-serverconf-") as name:
         path = Path(name).resolve()
         path.chmod(0o711)
@@ -88,14 +88,14 @@ def folder():
 
 @pytest.fixture(scope="module", params=PROGRAMS)
 def front(request, folder, need_program):
-    """Each web server, in front of a site with a storage in each folder."""
+    """Each web server, in front of a site with a storage for each folder."""
     name = request.param
     need_program(PROGRAMS[name])
     server, options = SERVERS[name]
     storages = {}
     for number, root in enumerate(ROOTS):
         if name == "caddy" and "{" in root:
-            continue  # which it cannot be told of
+            continue  # The header of this web server cannot express this folder.
         original = {"BACKEND": settings.DISK, "OPTIONS": {"location": folder / "files" / root}}
         own = {key: str(value).format(number) for key, value in options.items()}
         storages[str(number)] = (original, server, own)
@@ -134,7 +134,7 @@ class TestCompression:
         assert answer.headers["ETag"] == etag
         is_compressed = answer.headers.get("Content-Encoding") == "gzip"
         assert (gzip.decompress(answer.body) if is_compressed else answer.body) == CONTENT
-        # mod_xsendfile leaves out mod_deflate, and the others are not told to compress.
+        # mod_xsendfile skips mod_deflate, and the other web servers are not configured to compress.
         assert is_compressed == (front.name == "apache" and "streamed" in query)
         headers = {"Accept-Encoding": "gzip", "If-None-Match": etag}
         assert front.ask("0", "plain.txt", headers, **query).status == 304
@@ -147,16 +147,16 @@ class TestCompression:
             assert (answer.status, answer.body) == (206, b"3456")
 
 
-def test_headers_of_what_python_delivers_come_once(front):
+def test_headers_of_python_responses_occur_once(front):
     headers = front.ask("0", "plain.txt", streamed=1).headers
-    # Caddy adds its own name to that of the site's program.
+    # Caddy adds its own name to the name of the site's program.
     names = [name.lower() for name in headers if name.lower() != "server"]
     assert sorted(names) == sorted(set(names))
     assert {name: headers[name] for name in OF_THE_PROJECT} == OF_THE_PROJECT
 
 
-def test_name_in_capitals_is_another_one(front):
-    """lighttpd would take one for the other, for all that the configuration around says."""
+def test_names_are_case_sensitive(front):
+    """By the configuration around the output, lighttpd would confuse the two names."""
     assert front.ask("0", "CASE.txt").body == b"CASE.txt"
     assert front.ask("0", "case.txt").body == b"case.txt"
 
@@ -171,7 +171,7 @@ def test_lighttpd_refuses_control_characters_unless_it_is_told_otherwise(
     need_program("lighttpd")
     root = folder / "files" / ROOTS[0]
     (root / "a\x01b.txt").write_bytes(CONTENT)
-    # lighttpd itself would look for this one.
+    # Without the setting, lighttpd would look for this file.
     (root / "a_b.txt").write_bytes(b"another file")
     original = {"BACKEND": settings.DISK, "OPTIONS": {"location": root}}
     run_dir = folder / f"lighttpd-{status}"
@@ -206,7 +206,7 @@ def test_file_that_has_not_changed_is_not_sent(front):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_headers_of_the_site_come_once_and_none_says_where_the_file_is(front, folder, method):
+def test_headers_occur_once_and_do_not_reveal_the_local_path(front, folder, method):
     headers = front.ask("0", "é 日本.jpg", method=method).headers
     expected = {
         "Content-Type": ["image/jpeg"],
@@ -233,13 +233,13 @@ def test_headers_of_the_site_come_once_and_none_says_where_the_file_is(front, fo
     "target",
     ["/internal/0/plain.txt", "/internal/0", "/internal/0/", "/internal/0/../0/plain.txt", "/x/"],
 )
-def test_nobody_gets_in_from_outside(front, target, headers):
+def test_internal_location_is_closed_from_outside(front, target, headers):
     answer = front.ask_for(target, headers)
     assert answer.status == 404
     assert CONTENT not in answer.body
 
 
-def test_nothing_but_the_folders_is_handed_over(front):
+def test_only_configured_folders_are_offloaded(front):
     answer = front.ask_for("/outside/")
     assert b"root" not in answer.body
     assert PASSWD not in str(answer.headers)
@@ -254,7 +254,7 @@ def test_client_cannot_announce_another_web_server(front):
     ("web_server", "example_server"),
     [("nginx", "x-accel"), ("apache", "x-sendfile"), ("lighttpd", "lighttpd")],
 )
-def test_example_is_set_up_as_the_command_says(web_server, example_server, tmp_path):
+def test_example_is_configured_as_the_command_prints(web_server, example_server, tmp_path):
     done = subprocess.run(
         [sys.executable, "manage.py", "proxystorage", "serverconf", web_server],
         cwd=PROJECT_DIR,
@@ -283,5 +283,5 @@ def test_example_is_set_up_as_the_command_says(web_server, example_server, tmp_p
 
 
 def normalise(text):
-    """Return a configuration without comments and with one blank where there are more."""
+    """Return a configuration without comments and with single spaces."""
     return " ".join(re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE).split())

@@ -1,4 +1,4 @@
-"""What ``proxystorage serverconf nginx`` prints, in nginx: objects by presigned URLs."""
+"""nginx with the output of ``proxystorage serverconf nginx`` delivers objects by presigned URLs."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ SECRETS = ("amz", "secret", "signature", "<error>", "accesskey", "127.0.0.1")
 
 @pytest.fixture(scope="module")
 def s3(s3_endpoint):
-    """The address of an S3, with objects in a bucket of its own."""
+    """The address of an S3 server with objects in a new bucket."""
     with new_bucket(s3_endpoint, "serverconf") as bucket:
         for key in KEYS:
             bucket.put_object(
@@ -54,7 +54,7 @@ def host():
 
 @pytest.fixture(scope="module")
 def fronts(s3, host, need_program):
-    """Two servers of one nginx: one with a cache, which trusts nobody but real authorities."""
+    """Two servers of one nginx. One has a cache and trusts only real authorities."""
     need_program("nginx")
     with TemporaryDirectory(prefix="proxy-storage-serverconf-") as name, ExitStack() as stack:
         folder = Path(name).resolve()
@@ -106,7 +106,7 @@ def make_s3(endpoint_url):
 
 
 def write_certificate(folder):
-    """Make a certificate of localhost that no authority has signed; return key and certificate."""
+    """Make a self-signed certificate of localhost; return the key and the certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -157,7 +157,7 @@ def test_part_arrives(front, value, start, stop):
 def test_part_beyond_the_end(front):
     answer = front.ask("s3", "plain.txt", {"Range": "bytes=100-"})
     assert answer.status == 416
-    if front.name == "cached":  # The S3 of the tests does not tell the length.
+    if front.name == "cached":  # The S3 server of the tests does not send the length.
         assert answer.headers["Content-Range"] == "bytes */100"
     assert answer.headers["Referrer-Policy"] == OF_THE_PROJECT["Referrer-Policy"]
     assert_tells_nothing(answer)
@@ -188,7 +188,7 @@ def test_conditions(front):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_object_that_is_gone_is_a_404_of_nginx(front, method):
+def test_missing_object_is_a_404_of_nginx(front, method):
     answer = front.ask("s3", "gone.txt", method=method)
     assert answer.status == 404
     assert answer.headers.get_all("Content-Type") == ["text/html"]
@@ -214,11 +214,11 @@ def test_headers_are_the_sites_own(front, method, storage):
             **dict.fromkeys(("Set-Cookie", "Expires", "Location")),
         }
         assert {name: answer.headers.get_all(name) for name in expected} == expected
-    # another location would have answered to the host's own X-Accel-Redirect
+    # Another location would have followed the host's X-Accel-Redirect.
     assert answer.status == 200
 
 
-def test_nothing_that_tells_who_asks_goes_to_the_host(front, host):
+def test_headers_of_the_user_do_not_go_to_the_host(front, host):
     name = f"200-{front.name}.txt"
     front.ask("faulty", name, {"Authorization": "Basic secret", "Referer": "http://secret/"})
     [request] = [request for request in host.requests if name in request["PATH_INFO"]]
@@ -226,8 +226,8 @@ def test_nothing_that_tells_who_asks_goes_to_the_host(front, host):
     assert sent == {"HTTP_HOST", "HTTP_CONNECTION"}
 
 
-def test_part_is_asked_of_the_host_as_that_part(fronts, host):
-    """Unless a condition is with it that S3 does not look at."""
+def test_part_is_requested_from_the_host(fronts, host):
+    """Except for requests with a condition that S3 does not support."""
     for condition in ({}, {"If-Range": '"a"'}):
         fronts["plain"].ask("faulty", "200-part.txt", {"Range": "bytes=3-6", **condition})
     requests = [request for request in host.requests if "200-part" in request["PATH_INFO"]]
@@ -236,7 +236,7 @@ def test_part_is_asked_of_the_host_as_that_part(fronts, host):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_what_the_host_says_of_errors_is_not_passed_on(front, method):
+def test_error_pages_of_the_host_are_not_passed_on(front, method):
     told = {}
     for status in (301, 302, 307, 400, 401, 403, 404, 405, 409, 412, 416, 429, 500, 502, 503, 520):
         answer = front.ask("faulty", f"{status}-error.txt", method=method)
@@ -244,14 +244,14 @@ def test_what_the_host_says_of_errors_is_not_passed_on(front, method):
         assert "Location" not in answer.headers
         assert "Set-Cookie" not in answer.headers
         assert_tells_nothing(answer)
-    # 403 is what S3 says of an object that is gone to those who may not list the bucket
+    # S3 answers 403 for a missing object to users who may not list the bucket.
     expected = {403: 404, 404: 404, 412: 412, 416: 416}
     assert told == {status: expected.get(status, 502) for status in told}
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Accel-Redirect": "/internal/s3/"}])
 @pytest.mark.parametrize("target", ["/internal/s3/serverconf/plain.txt", "/internal/s3/", "/x/"])
-def test_nobody_gets_in_from_outside(front, target, headers):
+def test_internal_location_is_closed_from_outside(front, target, headers):
     assert front.ask_for(target, headers).status == 404
 
 
@@ -263,7 +263,7 @@ def test_cache_keeps_objects_whatever_their_signature(fronts, host):
         assert sum(file in request["PATH_INFO"] for request in host.requests) == times
 
 
-def test_certificates_are_looked_at(fronts):
+def test_certificates_are_verified(fronts):
     assert fronts["plain"].ask("tls", "%41.txt").body == CONTENT
     answer = fronts["cached"].ask("tls", "%41.txt")
     assert answer.status == 502

@@ -1,4 +1,4 @@
-"""A download holds no connection to the database, however slowly its client reads."""
+"""A slow download does not keep a connection to the database."""
 
 import socket
 import time
@@ -21,9 +21,9 @@ from tests.servers.site.running import running_site
 pytestmark = pytest.mark.long
 
 SIZE = 40 * 1024 * 1024
-# gunicorn has ten threads, and each slow client keeps one of them.
+# gunicorn has ten threads, and each slow client occupies one of them.
 CLIENTS = {"gunicorn": 8, "uvicorn": 50}
-POOL_TIMEOUT = 30  # seconds that a request waits for a connection of the pool
+POOL_TIMEOUT = 30  # seconds that a request waits for a connection from the pool
 POOLS = {
     "without a pool": {},
     "pool": {"SITE_DATABASE_POOL": "4", "SITE_DATABASE_POOL_TIMEOUT": str(POOL_TIMEOUT)},
@@ -34,7 +34,7 @@ POOLS = {
 def postgresql(need_program):
     need_program("postgres")
     with (
-        # not pytest's own folder, which a server of another user may not enter
+        # A server of another user could not enter pytest's folder.
         TemporaryDirectory(prefix="proxy-storage-slow-") as folder,
         programs.running_postgresql(Path(folder)) as url,
     ):
@@ -43,7 +43,7 @@ def postgresql(need_program):
 
 @pytest.fixture(scope="module", params=POOLS)
 def site(request, postgresql, mongodb_uri):
-    """A site with a database of its own, which has a large file and a small one."""
+    """A site with its own database, a large file and a small file."""
     if request.param == "pool":
         pytest.importorskip("psycopg_pool")
     host = unquote(urlsplit(postgresql).netloc.rpartition("@")[2])
@@ -84,7 +84,7 @@ class Site:
 
 
 def open_slowly(front, url, headers=""):
-    """Begin a download, and read no more of it than its head."""
+    """Begin a download and read only the first bytes."""
     host, port = front.address.split(":")
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -103,7 +103,7 @@ def get_time(front, url):
     return time.perf_counter() - start
 
 
-# The whole of a file is sent by its descriptor under gunicorn, and a part of it is read.
+# The kernel sends a whole file for gunicorn; Python reads a part of a file.
 @pytest.mark.parametrize("headers", ["", "Range: bytes=1-\r\n"], ids=["whole", "part"])
 @pytest.mark.parametrize("name", CLIENTS)
 def test_slow_clients_hold_no_connection(site, name, headers):

@@ -1,4 +1,4 @@
-"""Uploads over real connections: what is refused is not read."""
+"""Uploads over real connections. The body of a refused upload is not read."""
 
 import json
 import os
@@ -19,7 +19,7 @@ BOUNDARY = "limit"
 
 @pytest.fixture(scope="module")
 def inbox():
-    """A folder for uploads, on a disk of one MiB where this user can mount one."""
+    """A folder for uploads, on a disk of one MiB if the user can mount one."""
     with TemporaryDirectory(prefix="proxy-storage-inbox-") as folder:
         mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "tmpfs", folder]
         is_mounted = os.geteuid() == 0 and subprocess.run(mount, check=False).returncode == 0
@@ -93,7 +93,7 @@ def test_chunked_body(front):
         f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n"
     )
     answer = ask_raw(front.address, head.encode() + body + b"\r\n0\r\n\r\n", "POST")
-    # nginx reads the body, and says how long it is.
+    # nginx reads the whole body and sends its length to the site.
     assert answer.status == (201 if front.name == "nginx" else 411)
 
 
@@ -101,8 +101,8 @@ def test_chunked_body(front):
     ("cookie", "length", "status"),
     [("reader=yes", 3 * 1024 * 1024, 413), ("reader=no", 1000, 403), ("reader=no", 10**9, 403)],
 )
-def test_nothing_is_read_of_what_is_refused(site, cookie, length, status):
-    """The body never comes, and the answer does not wait for it. ASGI cannot do that."""
+def test_body_of_a_refused_upload_is_not_read(site, cookie, length, status):
+    """The response does not wait for the body, which is never sent. ASGI cannot do that."""
     host, port = site.get_front("gunicorn").address.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         head = (

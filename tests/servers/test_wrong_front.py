@@ -1,4 +1,4 @@
-"""A file is handed over to somebody who understands, or there is an error that says why not."""
+"""A file is offloaded only to a web server that supports the header; otherwise it is an error."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from tests.servers.site.client import get_url
 from tests.servers.site.running import WEB_SERVERS, Front
 
 CONTENT = b"bytes that one web server delivers"
-# proxy storage -> the header by which its server hands over, and who understands it
+# Proxy storage: the header of its server, and the web servers that support it.
 OFFLOADED = {
     "nginx": ("X-Accel-Redirect", {"nginx"}),
     "sendfile": ("X-Accel-Redirect", {"nginx"}),
@@ -60,13 +60,13 @@ def test_offloaded_response_has_no_content_length_of_the_file(
     assert answer.headers[OFFLOADED[storage][0]]
     assert answer.headers.get("Content-Length", "0") == "0"
     assert answer.headers["Content-Type"].split(";")[0] == "text/plain"
-    # what uvicorn says of a length that no body has
+    # uvicorn would log an error about a Content-Length that differs from the body.
     assert "Content-Length" not in site.log(python_front.name).removeprefix(logged)
 
 
 @pytest.fixture(scope="module")
 def development_server(site):
-    """``manage.py runserver``, with nobody in front; its log as well."""
+    """``manage.py runserver`` without a web server in front, and its log."""
     port = services.free_port()
     command = [sys.executable, "-m", "django", "runserver", "--noreload", str(port)]
     is_ready = partial(services.accepts_connections, port)
@@ -76,14 +76,14 @@ def development_server(site):
 
 
 class TestDevelopmentServer:
-    def test_gets_an_error(self, development_server, storage, url):
+    def test_raises_an_error(self, development_server, storage, url):
         front, log = development_server
         logged = len(log.read_text())
         assert front.ask(url).status == 500
         message = "no web server in front of Django that supports " + OFFLOADED[storage][0]
         assert message in log.read_text()[logged:]
 
-    def test_says_nothing_to_strangers(self, development_server, url):
+    def test_refuses_strangers(self, development_server, url):
         assert development_server[0].ask(url, {"Cookie": "reader=no"}).status == 403
 
     def test_delivers_by_python(self, development_server, site):

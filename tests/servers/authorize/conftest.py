@@ -1,4 +1,4 @@
-"""One site for all tests of how web servers ask it; each program is started once."""
+"""The site that a web server asks for each file, and its programs, started once."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.servers.site.checks import CONTENT
 @pytest.fixture(scope="session")
 def site():
     with ExitStack() as stack:
-        # not pytest's own folder, which a web server of another user may not enter
+        # A web server of another user could not enter pytest's folder.
         temporary = TemporaryDirectory(prefix="proxy-storage-authorize-")
         folder = Path(stack.enter_context(temporary)).resolve()
         folder.chmod(0o711)
@@ -28,12 +28,12 @@ def site():
             site.save(name, SECRET, "ronaldo")
         for name in (OPEN, *OTHERS):
             site.save(name, CONTENT, "messi")
-        # the name is no text, and it has no record
+        # The name is not valid UTF-8, and the file does not have a record.
         (site.files_root / "\udcff.txt").write_bytes(SECRET)
         yield site
 
 
 @pytest.fixture(scope="session")
 def url(site):
-    """A file that messi alone may read."""
+    """The URL of a file that only messi may read."""
     return site.save("letter.txt", CONTENT, "messi")

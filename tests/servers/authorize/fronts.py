@@ -1,4 +1,4 @@
-"""nginx and Caddy that deliver a folder by themselves, and the site that they ask."""
+"""nginx and Caddy, which deliver a folder themselves, and the site that they ask for permission."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests import programs
 from tests.servers.serverconf_fronts import running_program
 from tests.servers.site.client import ask, ask_raw
 
-# web server -> its configuration, the header that the site goes by, and who runs the site
+# Web server: its configuration, the header with the URI for the site, the program of the site.
 FRONTS = {
     "nginx": ("nginx-authorize.conf", "X-Original-URI", programs.running_gunicorn),
     "caddy": ("authorize.caddyfile", "X-Forwarded-Uri", programs.running_uvicorn),
@@ -22,10 +22,10 @@ FRONTS = {
 
 
 class AskedSite:
-    """The site, under the program that is behind a web server.
+    """The site, run by a program behind each web server.
 
     Args:
-        folder: where everything is kept.
+        folder: the folder of all its files.
     """
 
     def __init__(self, folder):
@@ -46,7 +46,7 @@ class AskedSite:
 
     @contextmanager
     def running(self, front):
-        """Run it for a web server."""
+        """Run the site for a web server."""
         run_dir = self.folder / f"site-of-{front}"
         run_dir.mkdir()
         with FRONTS[front][2](run_dir, self.get_env(front)) as (address, _):
@@ -62,17 +62,17 @@ class AskedSite:
         )
 
     def get_cookie(self, who):
-        """Return the cookie of somebody's session; there is one of each."""
+        """Return the session cookie of a user, who logs in at most once."""
         if who not in self._cookies:
             self._cookies[who] = self.log_in(who)
         return self._cookies[who]
 
     def log_in(self, who):
-        """Return the cookie of a new session."""
+        """Log a user in; return the cookie of the new session."""
         return self._post(f"/log-in/{who}/").headers["Set-Cookie"].partition(";")[0]
 
     def save(self, name, content, *readers):
-        """Save a file that exactly these may read; return the URL that web servers have it at."""
+        """Save a file that only these users may read; return its URL at the web servers."""
         headers = {"X-Options": json.dumps({"name": name})}
         path = json.loads(self._post("/save/avatars/", content, headers).body)["path"]
         assert path == f"/avatars/{name}"
@@ -87,12 +87,12 @@ class AskedSite:
         return self._post("/link/", json.dumps({"path": path})).body.decode()
 
     def get_asked(self, target):
-        """Return the headers by which web servers have asked for this, each time."""
+        """Return the headers of each request of the web servers to the site for a target."""
         lines = map(json.loads, self.asked.read_text().splitlines())
         return [headers for asked, headers in lines if asked == target]
 
     def count_asked(self, target):
-        """Return how often web servers have asked for this."""
+        """Return the number of requests of the web servers to the site for a target."""
         return len(self.get_asked(target))
 
     def _post(self, target, body=b"", headers=None):
@@ -110,12 +110,12 @@ class Front:
     site: AskedSite
 
     def ask(self, target, who=None, headers=None, method="GET"):
-        """Ask as somebody who is logged in, or as nobody."""
+        """Send a request as a user who is logged in, or without a session."""
         cookie = "" if who is None else self.site.get_cookie(who)
         return ask(self.address, target, {"Cookie": cookie, **(headers or {})}, method)
 
     def ask_raw(self, target, who, *headers):
-        """Ask for what no library would send; header lines may come twice."""
+        """Send a request that a library would not send; a header line may occur twice."""
         lines = [
             b"GET %s HTTP/1.1" % target,
             f"Host: {self.address}\r\nConnection: close".encode(),
@@ -127,14 +127,14 @@ class Front:
 
 @contextmanager
 def running_front(site, name, run_dir, address=None, change=None):
-    """Run a web server with its configuration of the example.
+    """Run a web server with its configuration from the example project.
 
     Args:
         site: the site.
-        name: the web server.
-        run_dir: a folder for it.
-        address: host and port of the site; where it is, by default.
-        change: makes another configuration of it.
+        name: the name of the web server.
+        run_dir: a folder for its files.
+        address: the host and port of the site; by default, its real ones.
+        change: a function that changes the text of the configuration.
     """
     run_dir.mkdir()
     port = free_port()

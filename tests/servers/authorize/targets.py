@@ -1,14 +1,14 @@
-"""What is asked of a web server to get at a file that somebody may not read.
+"""Request targets that try to reach a file without permission.
 
 Source: https://portswigger.net/research/url-validation-bypass-cheat-sheet is about links; these
-are their like for request targets.
+are the corresponding request targets.
 """
 
 SECRET = b"nobody but ronaldo may have this"
-# what messi may not read
+# Files that messi may not read.
 SECRETS = ["secret.txt", "A.txt", "é.txt", "notes", "open.txt.d/secret.txt"]
-# what messi may read: the first is what the targets are disguised as, and the others are
-# what a secret's name could be taken for
+# Files that messi may read. The targets are disguised as the first one. A careless server could
+# take the name of a secret for one of the others.
 OPEN = "open.txt"
 OTHERS = ["%41.txt", "Ã©.txt", "notes#1.txt", "\ufffd.txt", "%2e%2e/secret.txt"]
 
@@ -70,7 +70,7 @@ TARGETS = [
     b"http://127.0.0.1/avatars/open.txt/../secret.txt",
     b"http:/avatars/secret.txt",
     b"http:avatars/secret.txt",
-    # one name that is read in two ways
+    # Names that can be decoded in two ways.
     b"/avatars/%2541.txt",
     b"/avatars/%41.txt",
     b"/avatars/\xc3\xa9.txt",
@@ -78,7 +78,7 @@ TARGETS = [
     b"/avatars/\xff.txt",
     b"/avatars/%ff.txt",
     b"/avatars/%c1%81.txt",
-    # what lies beside the folder
+    # Files beside the folder.
     b"/avatars/../db.sqlite3",
     b"/avatars../db.sqlite3",
     b"/avatars/%2e%2e/db.sqlite3",

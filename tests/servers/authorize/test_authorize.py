@@ -1,4 +1,4 @@
-"""nginx and Caddy deliver files by themselves, but only to those who may read them."""
+"""nginx and Caddy deliver files themselves, but only to users who may read them."""
 
 import pytest
 
@@ -72,7 +72,7 @@ class TestReader:
     def test_gets_parts_that_say_what_they_are(self, front, url):
         answer = front.ask(url, "messi", {"Range": "bytes=0-3,8-11"})
         (content_type,) = answer.headers.get_all("Content-Type")
-        if front.name == "nginx":  # there they would need a second type
+        if front.name == "nginx":  # A multipart response would need a second Content-Type.
             check_whole(answer)
         else:
             assert (answer.status, content_type.split(";")[0]) == (206, "multipart/byteranges")
@@ -83,7 +83,7 @@ class TestReader:
         for name in ("Content-Type", "X-Content-Type-Options", "Content-Security-Policy"):
             assert len(answer.headers.get_all(name)) == 1
 
-    def test_is_not_sent_what_it_has(self, front, url):
+    def test_unchanged_file_is_not_sent(self, front, url):
         etag = front.ask(url, "messi").headers["ETag"]
         check_not_modified(front.ask(url, "messi", {"If-None-Match": etag}), etag)
 
@@ -101,7 +101,7 @@ class TestReader:
         assert get_saved_name(answer.headers["Content-Disposition"]) == own_name.split("/")[-1]
 
     @pytest.mark.parametrize("ending", ["html", "svg", "js", "css", "txt.gz"])
-    def test_gets_no_type_that_the_web_server_knows_better(self, front, site, ending):
+    def test_web_server_does_not_choose_the_type(self, front, site, ending):
         url = site.save(f"{front.name}.{ending}", b"<script>", "messi")
         answer = front.ask(url, "messi")
         expected = {
@@ -152,7 +152,7 @@ class TestOthers:
         answer = front.ask(target, "messi", method=method)
         assert (answer.status, site.count_asked(target)) == (405, 0)
 
-    def test_nobody_asks_the_site_in_place_of_the_web_server(self, front, site, url):
+    def test_client_cannot_use_the_authorize_endpoint(self, front, site, url):
         for target in ("/files/authorize/", "//files/authorize/", "/files/x/../authorize/"):
             answer = front.ask(
                 f"{target}?storage=avatars", "messi", {FRONTS[front.name][1]: f"{url}?outside"}
@@ -160,7 +160,7 @@ class TestOthers:
             assert answer.status == 404
         assert site.count_asked(f"{url}?outside") == 0
 
-    def test_who_has_a_link_follows_it_to_its_file(self, front, site, url):
+    def test_link_allows_its_file_only(self, front, site, url):
         query = site.get_link("/avatars/letter.txt")
         check_whole(front.ask(f"{url}?{query}"))
         check_part(front.ask(f"{url}?{query}", headers={"Range": "bytes=4-7"}), 4, 8)
@@ -176,7 +176,7 @@ class TestOthers:
         answer = front.ask(url, "messi")
         local.unlink()
         if status == 403 and front.name == "caddy":
-            status = 200  # it has nothing against links within the folder
+            status = 200  # Caddy follows links within the folder.
         assert answer.status == status
 
 
@@ -207,13 +207,13 @@ class TestHostile:
 
 @pytest.mark.parametrize("name", FRONTS)
 def test_site_is_given_one_target(site, name):
-    """Whatever a web server in front has let through."""
+    """The site refuses requests with several targets, even if the web server lets them through."""
     header = FRONTS[name][1].encode()
     lines = [b"%s: /avatars/%s" % (header, file) for file in (b"open.txt", b"secret.txt")]
     for requested in (lines, lines[::-1]):
         answer = ask_site(site, name, *requested)
         assert (answer.status, answer.body) == (400, b"")
-    if FRONTS[name][2] is programs.running_uvicorn:  # gunicorn keeps these to itself
+    if FRONTS[name][2] is programs.running_uvicorn:  # gunicorn does not pass these on.
         for spelling in (header.replace(b"-", b"_"), b"X-Forwarded_Uri", b"x_forwarded-uri"):
             answer = ask_site(site, name, lines[0], lines[1].replace(header, spelling))
             assert (answer.status, answer.body) == (400, b"")
@@ -222,7 +222,7 @@ def test_site_is_given_one_target(site, name):
 
 
 def ask_site(site, name, *headers):
-    """Ask the site itself, as its web server does."""
+    """Send a request to the site itself, as its web server does."""
     lines = [
         b"GET /files/authorize/?storage=avatars HTTP/1.1",
         f"Host: 127.0.0.1\r\nCookie: {site.get_cookie('messi')}\r\nConnection: close".encode(),
@@ -233,7 +233,7 @@ def ask_site(site, name, *headers):
 
 @pytest.mark.parametrize("places", [(0, 1), (0,), (1,)])
 def test_site_whose_server_takes_underscores_for_dashes(front, site, places):
-    """Python's own server does, as some others do."""
+    """Python's own server and some others treat underscores as dashes."""
     header, asked = FRONTS[front.name][1], []
 
     def refuse(environ, start_response):
@@ -252,7 +252,7 @@ def test_site_whose_server_takes_underscores_for_dashes(front, site, places):
     assert asked == ["/avatars/secret.txt"]
 
 
-def test_without_the_site_nobody_gets_anything(front, site, url):
+def test_no_file_is_delivered_without_the_site(front, site, url):
     run_dir = site.folder / f"{front.name}-alone"
     with running_front(site, front.name, run_dir, f"127.0.0.1:{free_port()}") as alone:
         for who in ("messi", None):

@@ -1,4 +1,4 @@
-"""nginx remembers for a while what the site has said, where that is switched on."""
+"""nginx caches the site's decisions for a while, if the cache is switched on."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.servers.site.checks import CONTENT, check_part, check_whole
 
 
 def keep_verdicts(site, validity):
-    """Run nginx with the lines of its configuration that remember."""
+    """Run nginx with the lines of its configuration that switch the cache on."""
 
     def change(text):
         assert "#cache " in text
@@ -23,7 +23,7 @@ def keep_verdicts(site, validity):
 
 @pytest.fixture(scope="module")
 def cached(site, need_program):
-    """nginx that remembers for longer than a test takes."""
+    """nginx that caches decisions for longer than a test takes."""
     need_program("nginx")
     with keep_verdicts(site, "1h") as front:
         yield front
@@ -31,7 +31,7 @@ def cached(site, need_program):
 
 @pytest.fixture(scope="module")
 def forgetful(site, need_program):
-    """nginx that does so for a second or two."""
+    """nginx that caches decisions for a second or two."""
     need_program("nginx")
     with keep_verdicts(site, "1s") as front:
         yield front
@@ -50,7 +50,7 @@ def test_repeated_downloads_and_ranges_do_not_reach_the_site(cached, site, url):
     assert site.count_asked(target) == 1
 
 
-def test_kept_answer_is_that_of_the_first_time(cached, url):
+def test_cached_response_equals_the_first_one(cached, url):
     target = f"{url}?again"
     first, second = (cached.ask(target, "messi") for _ in range(2))
     assert first.facts == second.facts
@@ -66,7 +66,7 @@ def test_many_at_once_ask_the_site_once(cached, site, url):
     assert site.count_asked(target) == 1
 
 
-def test_what_one_session_may_is_not_what_another_one_may(cached, site, url):
+def test_sessions_have_separate_cache_entries(cached, site, url):
     target, cookie = f"{url}?others", site.get_cookie("messi")
     check_whole(cached.ask(target, headers={"Cookie": cookie}))
     for other, status in (
@@ -78,12 +78,12 @@ def test_what_one_session_may_is_not_what_another_one_may(cached, site, url):
         (f"{cookie[:-1]}", 401),
     ):
         assert cached.ask(target, headers={"Cookie": other}).status == status
-    # a new session of the same person is asked about, too
+    # A new session of the same user has a cache entry of its own.
     check_whole(cached.ask(target, headers={"Cookie": site.log_in("messi")}))
     assert site.count_asked(target) == 8
 
 
-def test_passwords_are_kept_apart(cached, site, url):
+def test_passwords_have_separate_cache_entries(cached, site, url):
     target = f"{url}?passwords"
     for _ in range(2):
         for who, status in (("messi:messi", 200), ("ronaldo:ronaldo", 403), ("messi:x", 401)):
@@ -94,7 +94,7 @@ def test_passwords_are_kept_apart(cached, site, url):
     assert site.count_asked(target) == 4
 
 
-def test_a_link_is_no_key_to_the_bare_url(cached, site, url):
+def test_link_does_not_allow_the_bare_url(cached, site, url):
     query = f"{site.get_link('/avatars/letter.txt')}&kept"
     for _ in range(2):
         check_whole(cached.ask(f"{url}?{query}"))
@@ -103,7 +103,7 @@ def test_a_link_is_no_key_to_the_bare_url(cached, site, url):
     assert site.count_asked(f"{url}?{query}") == 1
 
 
-def test_all_that_the_site_is_told_is_in_the_key(cached, site, url):
+def test_all_headers_for_the_site_are_in_the_cache_key(cached, site, url):
     target, cookie = f"{url}?told", site.get_cookie("messi")
     own = {
         "Cookie": cookie,
@@ -143,7 +143,7 @@ def test_all_that_the_site_is_told_is_in_the_key(cached, site, url):
         assert site.count_asked(target) == number
 
 
-def test_refusals_are_kept_too(cached, site):
+def test_refusals_are_cached(cached, site):
     url = site.save("late.txt", CONTENT)
     for target, status in ((url, 403), ("/avatars/nowhere.txt", 404)):
         for _ in range(5):
@@ -153,14 +153,14 @@ def test_refusals_are_kept_too(cached, site):
     assert cached.ask(url, "messi").status == 403
 
 
-def test_errors_are_not(cached, site, url):
+def test_errors_are_not_cached(cached, site, url):
     target = f"{url}?disposition=upside-down&error"
     for _ in range(3):
         assert cached.ask(target, "messi").status == 400
     assert site.count_asked(target) == 3
 
 
-def test_right_that_was_taken_away_ends_with_the_validity(forgetful, site):
+def test_withdrawn_permission_ends_with_the_cache_entry(forgetful, site):
     url = site.save("taken.txt", CONTENT, "messi")
     check_whole(forgetful.ask(url, "messi"))
     site.set_readers("/avatars/taken.txt")

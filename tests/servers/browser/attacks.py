@@ -1,12 +1,12 @@
-"""Files that want to run script in the origin of the site that they are uploaded to."""
+"""Files that try to run a script in the origin of the site that they are uploaded to."""
 
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Tells what it runs in, takes the visitor's cookie, and changes what it can get at. In a sandbox
-# most of this raises an error; the beacon is sent nevertheless.
+# This script reports its document, reads the visitor's cookie, and changes the pages that it can
+# reach. In a sandbox most of this raises an error; the beacon is sent nevertheless.
 SCRIPT = """
 (function () {
   var by = "PAGE", cookie = "";
@@ -17,7 +17,7 @@ SCRIPT = """
   new Image().src = "/beacon/?token=TOKEN&by=" + by + "&cookie=" + encodeURIComponent(cookie);
 })();
 """
-# without script: the site would learn, by a request with the visitor's cookies, who has looked
+# Without a script: a request with the visitor's cookies would reveal who opened the file.
 IMAGE = '<img src="/beacon/?token=TOKEN&amp;by=IMAGE" />'
 REFRESH = '<meta http-equiv="refresh" content="0; url=/beacon/?token=TOKEN&amp;by=REFRESH" />'
 STYLE_SHEET = "body { background: url('/beacon/?token=TOKEN&by=LINK') }"
@@ -35,7 +35,7 @@ XML = (
     '<?xml version="1.0"?><letter xmlns:h="http://www.w3.org/1999/xhtml">'
     f"<h:script><![CDATA[{SCRIPT}]]></h:script></letter>"
 )
-# the style sheet is a part of the document that refers to it
+# The style sheet is a part of the document that refers to it.
 XSLT = (
     '<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="#style"?>'
     "<!DOCTYPE letter [<!ATTLIST xsl:stylesheet id ID #REQUIRED>]>"
@@ -47,7 +47,7 @@ XSLT = (
 
 
 def make_png(text: str) -> bytes:
-    """Return a valid image of one pixel with a text in it."""
+    """Return a valid image of one pixel that contains a text."""
 
     def make_chunk(name, data):
         checksum = struct.pack(">I", zlib.crc32(name + data))
@@ -63,13 +63,13 @@ def make_png(text: str) -> bytes:
 
 
 def make_gif(text: str) -> bytes:
-    """Return what begins as an image, and is HTML for some and JavaScript for others."""
+    """Return bytes that begin like an image and are valid HTML and JavaScript."""
     script = text.partition("<script>")[2].partition("</script>")[0]
     return f"GIF89a/*{text}*/=1;{script}".encode()
 
 
 def make_pdf(text: str) -> bytes:
-    """Return a document of one empty page with a text in it."""
+    """Return a PDF of one empty page that contains a text."""
     return (
         "%PDF-1.7\n"
         "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
@@ -80,26 +80,26 @@ def make_pdf(text: str) -> bytes:
     ).encode()
 
 
-# what a script does, beside telling what it runs in
+# The effects of a script, besides the report of its document.
 THEFT = frozenset({"cookie read", "cookie written"})
-# what happens when a page is opened, and when another one embeds it
+# The effects if a page is opened, and if another page embeds it.
 PAGE = THEFT | {"PAGE"}
 FRAMES = THEFT | {"IFRAME", "OBJECT", "EMBED"}
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A file, and what it achieves where a careless view delivers it.
+    """A file, and its effects if a careless view delivers it.
 
     Args:
-        name: the name that it is uploaded under.
-        text: what wants to be run, with ``TOKEN`` where its token belongs.
-        unsafe_type: the type that the careless view gives to it; empty stands for none.
-        shown_as: the type that `serve` lets a browser show; ``None`` where it is downloaded.
-        mime_type: what the record tells, if anything.
-        container: makes bytes of the text.
-        opened: what it achieves when somebody opens it.
-        embedded: what it achieves when a page of the site embeds it.
+        name: the name of the upload.
+        text: the script, with ``TOKEN`` in place of the token of the upload.
+        unsafe_type: the MIME type that the careless view sends; empty for no Content-Type.
+        shown_as: the MIME type that `serve` lets a browser show; ``None`` for a download.
+        mime_type: the MIME type in the record, or ``None``.
+        container: a function that makes bytes of the text.
+        opened: the effects if a user opens the file.
+        embedded: the effects if a page of the site embeds the file.
     """
 
     name: str
@@ -132,7 +132,7 @@ PAGES = {
     "xml": _without_image("letter.xml", XML, "application/xml"),
     "xslt": _without_image("letter.xml", XSLT, "application/xml"),
 }
-# HTML that the name does not tell: the record does, or a browser that looks into the file
+# HTML whose name has another extension: the record or the first bytes reveal it.
 HIDDEN_PAGES = {
     "html-in-text": Attack("notes.txt", HTML, "text/html", "text/plain"),
     "html-in-png": Attack("photo.png", HTML, "text/html", "image/png", container=make_png),
@@ -146,12 +146,12 @@ HIDDEN_PAGES = {
     "html-recorded-as-html": Attack("photo.png", HTML, "text/html", mime_type="text/html"),
     "html-recorded-as-png": Attack("page.html", HTML, "text/html", "image/png", "image/png"),
     "html-recorded-as-text": Attack("page.html", HTML, "text/html", "text/plain", "text/plain"),
-    # browsers take the last one
+    # Browsers use the last one.
     "html-recorded-as-two-types": Attack(
         "notes.txt", HTML, "text/html", mime_type="text/plain; charset=utf-8, text/html"
     ),
 }
-# what is no page, but may be a part of one
+# Files that are not pages but may be parts of a page.
 SCRIPTED = THEFT | {"SCRIPT"}
 STYLED = frozenset({"LINK"})
 PARTS = {

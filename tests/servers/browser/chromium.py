@@ -1,4 +1,4 @@
-"""Chromium, as a visitor of the site has it."""
+"""Chromium, as a visitor of the site uses it."""
 
 import json
 import os
@@ -20,13 +20,13 @@ def running_chromium():
     options = webdriver.ChromeOptions()
     options.binary_location = find_program("chromium")
     options.add_argument("--headless=new")
-    options.add_argument("--disable-dev-shm-usage")  # small in containers
+    options.add_argument("--disable-dev-shm-usage")  # /dev/shm is small in containers.
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
-    # tells of downloads, and of nothing else that would take time
+    # Log events of downloads, but not of the network, which would take time.
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": False})
-    # what it leaves goes with the folder; not pytest's own, whose path may be long for a socket
+    # Its files are deleted with the folder. The path of pytest's folder is too long for a socket.
     with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
         env = {**os.environ, "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
         driver = webdriver.Chrome(options, Service(find_program("chromedriver"), env=env))
@@ -39,11 +39,11 @@ def running_chromium():
 
 @dataclass
 class Download:
-    """What Chromium has downloaded.
+    """A download of Chromium.
 
     Args:
-        name: the name that it gives to the file.
-        state: ``completed``, or ``canceled`` where it cannot write a file of this name.
+        name: the name that Chromium gives to the file.
+        state: ``completed``, or ``canceled`` if Chromium cannot write a file of this name.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Download:
 
 
 class Browser:
-    """Chromium at the site, whose downloads go to a folder."""
+    """Chromium at the site, with a folder for downloads."""
 
     def __init__(self, driver, site_url, folder):
         self.driver = driver
@@ -65,11 +65,11 @@ class Browser:
         driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def open(self, url):
-        """Navigate to a URL of the site, and wait until all in it has been loaded."""
+        """Navigate to a URL of the site, and wait until the page and its parts are loaded."""
         self.driver.get(self.site_url + url)
 
     def open_or_download(self, url):
-        """Navigate to a URL of the site; return the type that it is shown as, if it is shown."""
+        """Navigate to a URL of the site; return the MIME type if the page is shown."""
         self.open(url)
         is_shown = self.driver.current_url == self.site_url + url
         return self.run("return document.contentType") if is_shown else None

@@ -1,4 +1,4 @@
-"""A site of Django's in this process, and one Chromium for all tests."""
+"""A Django site in this process, and one Chromium for all tests."""
 
 import threading
 
@@ -13,7 +13,7 @@ from tests.servers.browser.chromium import Browser, running_chromium
 
 @pytest.fixture(scope="session")
 def running_site():
-    """The address of the site. Its threads ask no database: the tests give them the records."""
+    """The URL of the site. Its threads do not use a database: the tests pass them the records."""
     server = ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -44,5 +44,5 @@ def site(empty_storages, settings):
 
 @pytest.fixture
 def browser(driver, running_site, site, tmp_path):
-    """Chromium, which knows nothing of the site yet."""
+    """Chromium without cookies and cached files of the site."""
     return Browser(driver, running_site, tmp_path / "downloads")

@@ -1,4 +1,4 @@
-"""A site whose visitors upload files. One view of it delivers them safely, another does not."""
+"""A site whose visitors upload files. One view delivers them safely, another does not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import serve
 
-# a cookie that the site's own scripts may read, and an attacker would like to
+# A cookie that the site's own scripts may read and an attacker must not read.
 SECRET = uuid4().hex
 
-# Without a doctype, since a browser in quirks mode takes a style sheet of nearly any type. The
-# page reports when all that it embeds has been loaded.
+# Without a doctype, because a browser in quirks mode accepts a style sheet of nearly any type. The
+# page reports when its embedded files are loaded.
 PAGE = """\
 <title>the site's own title</title>
 <body>
@@ -37,10 +37,10 @@ EMBEDDED = """\
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that somebody has uploaded.
+    """An uploaded file.
 
     Args:
-        token: tells its requests from those of every other upload.
+        token: identifies the requests of this upload.
         record: its record.
         content: its bytes.
     """
@@ -51,35 +51,35 @@ class Upload:
 
     @property
     def safe_url(self):
-        """Where `serve` delivers it."""
+        """The URL at which `serve` delivers the file."""
         return f"/safe/{self.token}/"
 
     @property
     def attachment_url(self):
-        """Where `serve` delivers it as an attachment, whatever its type."""
+        """The URL at which `serve` delivers the file as an attachment."""
         return f"/attachment/{self.token}/"
 
     def get_unsafe_url(self, content_type):
-        """Where a careless view delivers the same bytes as this type; empty stands for none."""
+        """Return the URL at which a careless view delivers the bytes with this Content-Type."""
         return f"/unsafe/{self.token}/?{urlencode({'type': content_type})}"
 
     def get_page_url(self, url):
-        """Where a page of the site links to a URL of this file."""
+        """Return the URL of a page that links to a URL of this file."""
         return f"/page/{self.token}/?{urlencode({'url': url})}"
 
     def get_embedding_page_url(self, url):
-        """Where a page of the site embeds a URL of this file, in all ways that there are."""
+        """Return the URL of a page that embeds a URL of this file with each HTML element."""
         return f"/embedding/{self.token}/?{urlencode({'url': url})}"
 
 
 @dataclass(frozen=True)
 class Beacon:
-    """A request that somebody's script, or the site's own, has sent to the site.
+    """A request to the site by the script of an upload, or by the site's own script.
 
     Args:
-        token: that of the upload.
-        by: what embeds the document that sent it, or ``SITE``.
-        cookie: what the script has read in ``document.cookie``.
+        token: the token of the upload.
+        by: the element that embeds the sending document, or ``SITE``.
+        cookie: the value of ``document.cookie`` that the script read.
     """
 
     token: str
@@ -97,13 +97,13 @@ def upload(
     mime_type: str | None = None,
     storage_name: str = "orm-disk",
 ):
-    """Save a file, whose record tells a type if one is given.
+    """Save a file.
 
     Args:
         name: the file's name.
-        make_content: makes its bytes with the token in them.
-        mime_type: what the record tells.
-        storage_name: the proxy storage that saves it.
+        make_content: a function that returns the bytes, with the token in them.
+        mime_type: the MIME type in the record, or ``None``.
+        storage_name: the name of the proxy storage.
     """
     token = uuid4().hex
     content = make_content(token)

@@ -1,4 +1,4 @@
-"""Chromium asks before it shows a copy, plays what is opened in place, and embeds for the site."""
+"""Chromium revalidates its copies, plays media in place, and embeds files in the site's pages."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from tests.servers.browser.chromium import Browser
 from tests.servers.browser.test_links import SECONDS, make_sound
 from tests.servers.serverconf_fronts import running_front
 
-# Without an instruction, browsers would use a copy of such an old file for days.
+# Without Cache-Control, browsers would use a copy of such an old file for days.
 OLD = datetime(2024, 2, 29, tzinfo=UTC)
 READER, STRANGER = "messi", "ronaldo"
 readers, asked = set(), []
@@ -64,10 +64,10 @@ def make_pdf():
 
 @pytest.fixture(params=["python", "nginx"])
 def browser(request, driver, running_site, site, settings, tmp_path):
-    """Chromium in front of the site, or of nginx, which delivers the files of the site."""
+    """Chromium at the site itself, or at nginx, which delivers the files of the site."""
     settings.ROOT_URLCONF = __name__
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
-    # What any project has; it would keep pages of the site from embedding files.
+    # Most projects use this middleware. It would keep pages of the site from embedding files.
     settings.MIDDLEWARE = ["django.middleware.clickjacking.XFrameOptionsMiddleware"]
     readers.clear()
     readers.add(READER)
@@ -90,7 +90,7 @@ def browser(request, driver, running_site, site, settings, tmp_path):
 
 @pytest.fixture
 def upload(site):
-    """Save an old file, and return where it is."""
+    """Save a file, set an old date, and return its URL."""
 
     def upload(name, content):
         file = site.upload(name, lambda token: content)
@@ -110,11 +110,11 @@ def open_page(browser, html="", host=None, **query):
 
 
 class TestCopies:
-    """A file that the reader has seen, and the browser has a copy of."""
+    """A file that the user has opened before, so that the browser has a copy."""
 
     @pytest.fixture
     def look(self, browser, upload):
-        """Return whether a page of the site shows the picture, and for whom the site was asked."""
+        """Return whether a page shows the image, and the users of the requests to the site."""
         url = upload("dot.png", make_png("a dot"))
 
         def look():
@@ -144,7 +144,7 @@ class TestCopies:
         browser.driver.delete_all_cookies()
         assert look() == (False, [None])
 
-    def test_users_whom_no_cookie_tells_apart(self, browser, look):
+    def test_users_without_different_cookies(self, browser, look):
         open_page(browser)
         fetch = (
             "const done = arguments[2]; fetch(arguments[0], {headers: {'X-User': arguments[1]}})"
@@ -172,7 +172,7 @@ class TestCopies:
 
 
 def test_song_that_is_opened_plays(browser, upload):
-    """The player asks for the bytes a second time, and has to come with the cookie."""
+    """The player requests the bytes a second time and must send the cookie."""
     url = upload("minute.wav", make_sound())
     open_page(browser, user=READER)
     browser.open(url)
@@ -183,7 +183,7 @@ def test_song_that_is_opened_plays(browser, upload):
 
 
 class TestEmbedding:
-    """A PDF in a frame, and in the two elements that browsers treat alike."""
+    """A PDF in a frame, and in the two elements that browsers treat like a frame."""
 
     SIZE = 'style="width: 200px; height: 150px; border: 0"'
     PAGE = (
@@ -193,12 +193,12 @@ class TestEmbedding:
 
     @pytest.fixture
     def url(self, browser, upload):
-        # A frame in another site has no cookie, and this is not about who may read.
+        # A frame in another site does not send a cookie. This test is not about permissions.
         readers.add(None)
         return browser.site_url + upload("red.pdf", make_pdf()) + "#toolbar=0"
 
     def count_red(self, browser):
-        """Return how many elements of the page show the PDF."""
+        """Return the number of elements of the page that show the PDF."""
         boxes = browser.run(
             "return [...document.body.children].map(element => element.getBoundingClientRect())"
             ".map(box => [box.left, box.top, box.right, box.bottom])"
@@ -215,7 +215,7 @@ class TestEmbedding:
         browser.wait_for(lambda: self.count_red(browser) == 3, "it is not shown everywhere")
 
     def test_page_of_another_site(self, browser, url, settings):
-        """Only where the project names it."""
+        """Another site may embed a file only if the project allows it."""
         other = browser.site_url.replace("localhost", "127.0.0.1")
         frame = f'<iframe src="{url}" {self.SIZE}></iframe>'
         asked.clear()

@@ -1,4 +1,4 @@
-"""Signed links in a page: a browser without a session shows the image, and seeks in the sound."""
+"""Signed links in a page: a browser without a session shows an image and seeks in a sound."""
 
 import io
 import wave
@@ -21,7 +21,7 @@ ranges = []
 
 
 class LinkedFiles(FileViewSet):
-    """Files for those who have a link; nobody else is known here, and no database is asked."""
+    """Files for requests with a link. There are no users, and no database is used."""
 
     authentication_classes = []
     permission_classes = [HasValidSignature]
@@ -45,7 +45,7 @@ urlpatterns = [
 
 @pytest.fixture
 def link(browser, settings):
-    """Make a link to a file with this content."""
+    """Return a link to a new file with this content."""
     settings.ROOT_URLCONF = __name__
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "FILE_URL_NAME": "linked-files"}
     del ranges[:]

@@ -1,4 +1,4 @@
-"""A file that somebody downloads has the name that it was uploaded under, and its bytes."""
+"""A downloaded file has the name and the bytes of the upload."""
 
 import posixpath
 import re
@@ -9,17 +9,17 @@ from django.core.exceptions import SuspiciousFileOperation
 
 from tests.hostile_names import HOSTILE_NAMES
 
-# names that a storage in front of a file system does not take
+# Names that a storage on a file system refuses.
 REFUSED = {"absolute", "half-of-a-pair", "line-end", "nul", "parent"}
 TAKEN = [pytest.param(name, id=key) for key, name in HOSTILE_NAMES if key not in REFUSED]
 
-# what the name of a file gets while it is being downloaded
+# The extension of a file while it is being downloaded.
 UNFINISHED = ".crdownload"
 MAX_BYTES = 255
 
 
 def get_name_in_chromium(name):
-    """Return the name that Chromium gives to a file when the server tells this one.
+    """Return the name that Chromium gives to a file for which the server sends this name.
 
     Source: SanitizeGeneratedFileName in net/base/filename_util_internal.cc,
     ReplaceIllegalCharactersInPath in base/i18n/file_util_icu.cc
@@ -30,7 +30,7 @@ def get_name_in_chromium(name):
 
 
 def is_replaced(character):
-    """Tell whether Chromium puts another character in the place of this one."""
+    """Return whether Chromium replaces a character."""
     is_noncharacter = 0xFDD0 <= ord(character) <= 0xFDEF or ord(character) & 0xFFFE == 0xFFFE
     return (
         is_noncharacter
@@ -40,7 +40,7 @@ def is_replaced(character):
 
 
 def upload(site, name):
-    # no type that Chromium could take an extension from
+    # Chromium cannot derive an extension from this type.
     return site.upload(name, lambda token: token.encode() * 100, "application/octet-stream")
 
 
@@ -58,7 +58,7 @@ def test_download(site, browser, name):
     file = upload(site, name)
     browser.open(file.get_page_url(file.attachment_url))
     browser.click_link()
-    # a storage takes backslashes for slashes, as Django does
+    # A storage treats backslashes as slashes, as Django does.
     check_download(browser, file, file.attachment_url, posixpath.basename(name.replace("\\", "/")))
 
 

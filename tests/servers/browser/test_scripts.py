@@ -1,7 +1,7 @@
-"""Whatever somebody uploads, it runs no script in the origin of the site that delivers it.
+"""An uploaded file cannot run a script in the origin of the site that delivers it.
 
-Each file is delivered twice, by `serve` and by a view without care. There it does all that it
-wants to do, which shows that it would have been noticed before.
+Each file is delivered by `serve` and by a careless view. At the careless view the attack must
+succeed. This proves that the test would notice a successful attack on `serve`.
 """
 
 import pytest
@@ -11,14 +11,14 @@ from tests.servers.browser.attacks import HIDDEN_PAGES, PAGES, PARTS, THEFT, mak
 
 
 def parametrize(*groups):
-    """Run a test with all attacks of these groups."""
+    """Run a test with each attack of these groups."""
     attacks = [pytest.param(attack, id=key) for group in groups for key, attack in group.items()]
     return pytest.mark.parametrize("attack", attacks)
 
 
 @pytest.fixture
 def file(attack, browser, site):
-    """The attack, uploaded by somebody."""
+    """The attack, as an upload."""
     if "xsl:stylesheet" in attack.text and not browser.run("return 'XSLTProcessor' in window"):
         pytest.skip("this Chromium applies no XSLT, not even where it is delivered without care")
     return site.upload(attack.name, attack.make_content, attack.mime_type)
@@ -26,13 +26,13 @@ def file(attack, browser, site):
 
 @pytest.fixture
 def show_pages(settings):
-    """The project has browsers show types that can run script."""
+    """The project lets browsers show types that can run a script."""
     types = [*DEFAULTS["INLINE_CONTENT_TYPES"], *(attack.unsafe_type for attack in PAGES.values())]
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "INLINE_CONTENT_TYPES": types}
 
 
 def get_deeds(site, browser, file):
-    """Return which parts of a page have sent beacons for a file, and what its script has done."""
+    """Return the parts of a page that sent beacons for a file, and the effects of its script."""
     sent = [beacon for beacon in site.beacons if beacon.token == file.token]
     deeds = {beacon.by for beacon in sent} - {"SITE"}
     if any(site.SECRET in beacon.cookie for beacon in sent):
@@ -43,7 +43,7 @@ def get_deeds(site, browser, file):
 
 
 def wait_for_deeds(site, browser, file, expected):
-    """Wait until a file has done what it can do without any care of the site."""
+    """Wait until a file has had all effects that it has at a careless site."""
     browser.wait_for(
         lambda: get_deeds(site, browser, file) == expected,
         f"the attack itself does not work, which should achieve {set(expected)}",
@@ -51,7 +51,7 @@ def wait_for_deeds(site, browser, file, expected):
 
 
 def open_page_that_embeds(site, browser, file, url):
-    """Open a page of the site that embeds a file; wait until all in it has been loaded."""
+    """Open a page of the site that embeds a file; wait until its parts are loaded."""
     del site.beacons[:]
     browser.open(file.get_embedding_page_url(url))
     browser.wait_for(
@@ -61,7 +61,7 @@ def open_page_that_embeds(site, browser, file, url):
 
 
 def open_safely(site, browser, file):
-    """Open a file as somebody who comes from the site; return the type that it is shown as."""
+    """Open a file from a page of the site; return the MIME type that is shown."""
     browser.open(file.get_page_url(file.safe_url))
     shown_as = browser.open_or_download(file.safe_url)
     if shown_as is None:
@@ -99,7 +99,7 @@ def test_embedded_by_a_page_of_the_site(site, browser, file, attack):
 
 @pytest.mark.usefixtures("show_pages")
 class TestTypesThatTheProjectHasShown:
-    """The sandbox alone is enough."""
+    """The sandbox alone prevents each attack."""
 
     @parametrize(PAGES)
     def test_opened(self, site, browser, file, attack):
@@ -112,7 +112,7 @@ class TestTypesThatTheProjectHasShown:
 
 
 def test_image_is_shown_by_a_page_of_the_site(site, browser):
-    """What is safe works as well."""
+    """Harmless files still work."""
     file = site.upload("photo.png", lambda token: make_png(token))
     open_page_that_embeds(site, browser, file, file.safe_url)
     assert browser.run("return document.images[0].naturalWidth") == 1

@@ -1,4 +1,4 @@
-"""Text that is opened in place shows its own letters."""
+"""A text that is opened in place shows the right characters."""
 
 import pytest
 
@@ -16,10 +16,10 @@ def test_utf8(site, browser):
 
 
 @pytest.mark.parametrize("text", ["Grüße", "ASCII"])
-def test_other_bytes_are_not_said_to_be_utf8(site, browser, text):
+def test_other_bytes_are_not_declared_as_utf8(site, browser, text):
     assert read(site, browser, text.encode("windows-1252")) == text
 
 
-def test_browser_takes_text_without_charset_for_something_else(site, browser):
-    """The test of UTF-8 can fail: nothing is recorded here."""
+def test_text_without_charset_is_misread(site, browser):
+    """The test of UTF-8 can fail: this file does not have a recorded charset."""
     assert read(site, browser, TEXT.encode(), "orm-disk") != TEXT

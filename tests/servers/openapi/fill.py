@@ -6,7 +6,7 @@ from django.core.management import call_command
 
 STORAGES = {"letters": "/letters/", "gridfs_proxy_storage": ""}
 NAMES = ["open.txt", "open scan.png", "Müller & Söhne.pdf", "empty", "a/b/c.html"]
-# those that may be deleted while others are asked for
+# These may be deleted while the others are requested.
 DOOMED = [f"doomed{number}.txt" for number in range(30)]
 
 

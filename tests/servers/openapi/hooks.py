@@ -1,6 +1,6 @@
-"""What schemathesis may not take for a fault of the site, each with its reason.
+"""Answers that schemathesis must not report as failures, each with its reason.
 
-All of its checks are on. A failure is left out only where one of these says so.
+All checks of schemathesis are on. A failure is ignored only if one of these functions allows it.
 """
 
 from urllib.parse import parse_qs, urlsplit
@@ -20,13 +20,13 @@ FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 TEXT = {"path", "storage", "name"}
 EMPTY = ("", None, [], {})
 SAYS_DRF = ("Null characters are not allowed.", "Datetime value out of range.")
-# DRF's paginator takes its own size for a wrong one, and a boolean of DRF may be a number or text
+# DRF's paginator replaces a wrong size by its own. DRF accepts numbers and text as booleans.
 LENIENT = {"page_size", "only_me"}
 
 
 @schemathesis.hook
 def map_case(context, case):
-    """Have most of the requests that name a file name one that is there."""
+    """Let most of the requests for a file name an existing file."""
     for given in (case.query, case.body):
         if isinstance(given, dict):
             for name in PATHS & given.keys():
@@ -43,7 +43,7 @@ def name_a_file(case, given, name):
     storage = storages[number % len(storages)]
     names = DOOMED if case.method == "DELETE" else NAMES
     given[name] = STORAGES[storage] + names[number % len(names)]
-    # a file of another storage is not found, which is seen often enough
+    # A file of another storage is not found; other requests test this often enough.
     for other in NAMES_OF_STORAGES & given.keys():
         if isinstance(given[other], str):
             given[other] = storage
@@ -51,7 +51,7 @@ def name_a_file(case, given, name):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    # gunicorn reads no longer URL; the site has not seen it
+    # gunicorn refuses longer URLs, so the request did not reach the site.
     if response.status_code == 414:
         return False
     if isinstance(failure, AcceptedNegativeData):
@@ -62,28 +62,28 @@ def filter_failure(context, failure, case, response):
 
 
 def was_nothing_wrong(case, response):
-    """Whether all that the document does not allow is without a meaning in this request."""
+    """Return whether the site ignores all parts of a request that the document forbids."""
     sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
     wrong = set(get_what_is_wrong(case.meta.phase.data, sent))
-    # the password of the run takes its place
+    # The password of the run replaces it.
     wrong -= LENIENT | {"Authorization"}
-    # DRF takes an empty value in a query or a form for none; of several it is the last that counts
+    # DRF ignores an empty value in a query or a form. Of several values it uses the last one.
     wrong -= {name for name in wrong if sent.get(name, ["missing"])[-1] == ""}
-    # one operation has two answers, and each of them parameters that the other has no use for
+    # One operation has two kinds of responses, and each ignores the parameters of the other.
     if case.method == "GET" and case.path in LISTS:
         wrong = wrong & {None, *OF_A_FILE} if PATHS & sent.keys() else wrong - {"disposition"}
-    # in a form everything is text
+    # In a form each value is text.
     if case.media_type in FORMS and isinstance(case.body, dict):
         wrong -= TEXT | {name for name in wrong if case.body.get(name) in EMPTY}
     return not wrong
 
 
 def get_what_is_wrong(data, sent):
-    """Give out the names of parameters, and of what is in the body."""
+    """Yield the names of the wrong parameters and of the wrong parts of the body."""
     for mutation in data.mutations:
-        # any bytes are a file
+        # Any bytes are a valid file.
         is_file = (mutation.parameter, mutation.keywords) == ("file", ("format",))
-        # what was to be missing is there, and beside it something that nobody knows
+        # The part that should be missing is there, and beside it an unknown one.
         is_there = "required" in mutation.keywords and mutation.parameter in sent
         if not is_file and not is_there:
             yield mutation.parameter
@@ -94,12 +94,12 @@ def get_what_is_wrong(data, sent):
 
 
 def was_something_wrong(response):
-    """Whether the request is one that the document cannot tell from a right one."""
-    # Whether the file has such a part, or is of such a version, is not in the document.
+    """Return whether the document cannot express what is wrong with a request."""
+    # The document does not describe the file's length and version.
     if response.status_code in (412, 416):
         return True
-    # whether a file can have this name is up to the storage, and who asks is known to the site
+    # The storage decides which names are valid, and the site knows the user.
     if response.status_code == 400 and set(response.json()) in ({"name"}, {"only_me"}):
         return True
-    # what drf-spectacular says of no field of DRF
+    # drf-spectacular does not describe this for any field of DRF.
     return any(text in response.text for text in SAYS_DRF)

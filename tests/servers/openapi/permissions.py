@@ -1,4 +1,4 @@
-"""Who may read what on the site."""
+"""The permissions of the site."""
 
 from rest_framework.permissions import IsAdminUser
 
@@ -7,7 +7,7 @@ from proxy_storage_permissions import FilePermission, HasValidSignature
 
 
 class IsOpen(FilePermission):
-    """Some files are for everybody; which ones, only each record can tell."""
+    """Allows all users to read some files, which only their records identify."""
 
     def has_object_permission(self, request, view, obj):
         return "open" in obj["path"]

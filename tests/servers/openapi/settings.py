@@ -1,6 +1,6 @@
-"""Settings of the example with all that the endpoint can do, and records in a table as well.
+"""Settings of the example project with all features of the endpoint and a second meta backend.
 
-What they need to know comes from the environment variables of the example.
+The environment variables of the example project configure them.
 """
 
 from config.settings import *  # noqa: F403  (settings are extended so)
@@ -8,7 +8,7 @@ from config.settings import DATA_DIR, INSTALLED_APPS, PROXY_STORAGE, REST_FRAMEW
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.servers.site"]
 ROOT_URLCONF = "tests.servers.openapi.urls"
-# each request brings a password
+# Each request has a password.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,

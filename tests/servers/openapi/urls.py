@@ -1,4 +1,4 @@
-"""URLs of the example, and a viewset of the project's own in a router."""
+"""URLs of the example project, and the project's own viewset in a router."""
 
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
@@ -8,7 +8,7 @@ from proxy_storage_api.viewsets import FileViewSet
 
 
 class LetterViewSet(FileViewSet):
-    """Letters, named by another parameter."""
+    """Letters; the parameter with the path has another name."""
 
     path_parameter = "letter"
     storage_parameter = "of"

@@ -9,7 +9,7 @@ from demo.services import free_port
 from tests.servers.serverconf_fronts import FRAMES, running_program
 from tests.servers.site.running import STORAGES, WEB_SERVERS, Front, _manage
 
-# front -> the storage that it delivers from
+# Front: the storage that it delivers from.
 DELIVERED = {**{front: names[0] for front, names in STORAGES.items()}, "caddy": "nginx"}
 
 

@@ -1,7 +1,7 @@
 """A program that runs REDbot: ``python -m tests.servers.redbot.robot``.
 
-Standard input has a list of pairs in JSON, URL and headers of the request. Standard output gets
-status, Cache-Control and notes of each. A process of its own, since REDbot has one event loop.
+Standard input is a JSON list of pairs: the URL and the headers of a request. Standard output is the
+status, Cache-Control and notes of each. REDbot has one event loop, so it needs its own process.
 
 Source: https://github.com/mnot/redbot
 """
@@ -15,12 +15,12 @@ from redbot.resource import HttpResource
 
 
 def look_at(requests):
-    """Return what REDbot finds about resources, which it asks for at the same time."""
+    """Return REDbot's results for resources, which it requests at the same time."""
     config = ConfigParser()
     config.read_dict({"redbot": {"enable_local_access": "True"}})
     resources, waiting = [], set()
     for number, (url, headers) in enumerate(requests):
-        # What it asks beside the request itself, such as ranges, is tested elsewhere.
+        # Other tests check REDbot's further requests, such as those for ranges.
         resource = HttpResource(config["redbot"], active_checks_enabled=False)
         resource.set_request(url, headers=list(headers.items()))
 
@@ -40,7 +40,7 @@ def look_at(requests):
 
 
 def describe(response):
-    """Return what is of interest of an answer."""
+    """Return the relevant parts of a response."""
     return {
         "status": response.status_code,
         "cache_control": [v for n, v in response.headers.text if n.lower() == "cache-control"],

@@ -1,4 +1,4 @@
-"""REDbot's view of what caches may do with each answer, from each program."""
+"""REDbot's analysis of each response for caches, from each program."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ OTHERS = ("gridfs", "s3", "s3-redirect")
 
 @pytest.fixture
 def resources(site, front):
-    """Return URL, headers and the expected status by what is asked for."""
+    """Return the URL, the headers and the expected status of each kind of request."""
     storage = DELIVERED[front.name]
     files = {name: site.keep(storage, f"redbot-{storage}-{name}", CONTENT) for name in NAMES}
     found = {name: (get_url(path), COOKIE, 200) for name, path in files.items()}
@@ -38,8 +38,8 @@ def resources(site, front):
     return found
 
 
-def test_no_cache_decides_by_itself(front, resources):
-    """Neither by a freshness of its own, nor for other users."""
+def test_caches_must_not_choose_a_lifetime(front, resources):
+    """No response lets a cache choose a lifetime or share it between users."""
     requests = [(f"http://{front.address}{url}", headers) for url, headers, _ in resources.values()]
     done = subprocess.run(
         [sys.executable, "-m", "tests.servers.redbot.robot"],
@@ -58,7 +58,7 @@ def test_no_cache_decides_by_itself(front, resources):
     careless = {"FRESHNESS_HEURISTIC", "STORE_STORABLE", "STORE_STORABLE_SHARED_ONLY"}
     notes = {name: set(answer["notes"]) for name, answer in answers.items()}
     assert {name: careless & found for name, found in notes.items() if careless & found} == {}
-    # REDbot has looked at each, and has found what is right.
+    # REDbot examined each response and found its correct parts.
     files = {*NAMES, "gridfs", "s3", "attachment"}
     for name, found in notes.items():
         expected = "FRESHNESS_NO_CACHE" if name in files else "STORE_NO_STORE"

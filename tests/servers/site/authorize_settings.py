@@ -1,6 +1,6 @@
-"""Settings of a site that web servers ask before they deliver a file by themselves.
+"""Settings of a site that web servers ask for permission before they deliver a file themselves.
 
-What it needs to know comes from environment variables, see `tests.servers.authorize.fronts`.
+Environment variables configure it; see `tests.servers.authorize.fronts`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What RFC 9110 says of an answer with the file that most tests ask for."""
+"""Checks of responses with the file that most tests request, by RFC 9110."""
 
 import re
 from email import message_from_bytes
@@ -30,7 +30,7 @@ def check_not_modified(answer, etag):
 
 
 def check_any(answer):
-    """Check that what comes is what the answer says that it is (RFC 9110 section 15.3.7)."""
+    """Check that the body is the part that the headers describe (RFC 9110 section 15.3.7)."""
     if answer.status == 200:
         check_whole(answer)
         return
@@ -55,15 +55,15 @@ _PARAMETER = r';\s*(?P<name>[\w*]+)=(?:"(?P<text>(?:[^"\\\x00-\x1f]|\\.)*)"|(?P<
 def get_saved_name(disposition):
     """Return the name that a browser saves a file under (RFC 6266).
 
-    Browsers decode ``%2E`` and ``=?utf-8?Q?...?=`` also in the plain form, where they are
-    plain text; appendix D advises against it. So the plain form must have none of them.
+    Browsers decode ``%2E`` and ``=?utf-8?Q?...?=`` in the plain form as well, where they are
+    plain text; appendix D advises against it. So the plain form must not contain them.
     """
     kind, _, parameters = disposition.partition(";")
     assert kind in ("inline", "attachment")
     assert re.fullmatch(f"(?:{re.sub('[?]P<[a-z]+>', '', _PARAMETER)})+", f";{parameters}")
     names = {match["name"]: match for match in re.finditer(_PARAMETER, f";{parameters}")}
     if "filename*" in names:
-        # appendix D: first the form that every client knows
+        # Appendix D: the plain form, which each client understands, comes first.
         assert list(names) == ["filename", "filename*"]
         assert re.fullmatch(r"[^\x00-\x1f\x7f-\U0010ffff%\\/?]+", names["filename"]["text"])
         return re.sub("^utf-8''", "", unquote(names["filename*"]["token"], errors="strict"))

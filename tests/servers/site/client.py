@@ -1,4 +1,4 @@
-"""A client that sends what it is told, and hides nothing of what comes back."""
+"""A client that sends requests unchanged and shows the whole response."""
 
 import socket
 from contextlib import closing
@@ -13,7 +13,7 @@ from tests.servers.site.permissions import COOKIE
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; headers can be asked for in any case."""
+    """A response. Header names are case-insensitive."""
 
     status: int
     headers: Message
@@ -21,13 +21,13 @@ class Answer:
 
     @property
     def facts(self):
-        """All that a client can learn, but for the time."""
+        """All parts of the response except the time."""
         headers = sorted((name.lower(), value) for name, value in self.headers.items())
         return self.status, [header for header in headers if header[0] != "date"], self.body
 
 
 def ask(address, target, headers=None, method="GET", body=None):
-    """Send a request as somebody who may read files, or with a cookie that is given."""
+    """Send a request as a user who may read files, unless the headers have another cookie."""
     host, port = address.split(":")
     connection = HTTPConnection(host, int(port), timeout=TIMEOUT)
     with closing(connection):
@@ -37,7 +37,7 @@ def ask(address, target, headers=None, method="GET", body=None):
 
 
 def ask_raw(address, request, method="GET"):
-    """Send bytes that no library would send."""
+    """Send the bytes of a request that a library would not send."""
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         connection.sendall(request)
@@ -47,11 +47,11 @@ def ask_raw(address, request, method="GET"):
 
 
 def _read(response, method):
-    # a body that comes after the answer to HEAD would be left unread
+    # HTTPResponse does not read a body after HEAD, which would be an error.
     body = response.fp.read() if method == "HEAD" else response.read()
     return Answer(response.status, response.headers, body)
 
 
 def get_url(path):
-    """Return where the endpoint has a file."""
+    """Return the URL of a file at the endpoint."""
     return f"/files/?{urlencode({'path': path})}"

@@ -1,14 +1,14 @@
-"""Where a web server departs from RFC 9110 by itself, and no answer of the site could mend it.
+"""Deviations of web servers from RFC 9110 that the site's response cannot prevent.
 
-Each is a set of names of fronts. All of them cost bytes at most, but for `TAG_BY_SECOND`.
+Each is a set of names of fronts. They only waste bandwidth, except for `TAG_BY_SECOND`.
 """
 
-# section 14.2: Range has no meaning for HEAD; they describe the part that GET would get
+# Section 14.2: Range does not apply to HEAD. nginx describes the part that GET would return.
 RANGE_OF_HEAD = {"nginx"}
-# section 15.5.17: 416 should say how long the file is; where the header is not valid, they
-# refuse before anybody could
+# Section 15.5.17: a 416 response should have the file's length. lighttpd refuses an invalid header
+# before the length is known.
 REFUSED_WITHOUT_LENGTH = {"lighttpd"}
-# section 13.2.2: where there are both, If-None-Match alone counts; it wants both to say 304
+# Section 13.2.2: If-None-Match overrides the date. nginx sends 304 only if both match.
 DATE_AND_TAG = {"nginx"}
-# section 8.8.1: two versions must never share a strong tag; its tag is second and length
+# Section 8.8.1: two versions must not share a strong tag. nginx's tag is the second and the length.
 TAG_BY_SECOND = {"nginx"}

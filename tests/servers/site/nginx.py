@@ -1,4 +1,4 @@
-"""A configuration of nginx around what ``proxystorage serverconf`` has printed."""
+"""A configuration of nginx around the output of ``proxystorage serverconf``."""
 
 import re
 
@@ -12,11 +12,11 @@ def get_commented(text, words):
 
 
 def write_nginx(folder, *servers, more=""):
-    """Return a configuration of nginx: servers in front of the site, as the command says.
+    """Return a configuration of nginx with servers in front of the site.
 
     Args:
-        servers: port, address of the site, and what the command has printed.
-        more: another server.
+        servers: the port, the address of the site, and the output of the command.
+        more: the text of another server.
     """
     temporary = "".join(
         f'{kind}_temp_path "{folder}/{kind}"; '
@@ -26,11 +26,11 @@ def write_nginx(folder, *servers, more=""):
     words = "passes requests to Django"
     blocks = "".join(
         f"server {{ listen 127.0.0.1:{port};\n"
-        # Those of a project, which are to be in answers with files as well.
+        # A project's own directives, which must apply to files as well.
         f"add_header X-Of-Server yes always;\n"
         f"auth_request /allowed; location = /allowed {{ return 204; }}\n"
         f"location / {{ proxy_pass http://{site};\n{get_commented(text, words)} }}\n"
-        # one that is asked before others that lead to files, unless these see to it
+        # nginx prefers this location to those of files, unless they prevent it.
         f"location ~ [.](txt|jpg)$ {{ return 418; }}\n"
         f"{text} }}\n"
         for port, site, text in servers

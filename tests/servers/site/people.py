@@ -1,4 +1,4 @@
-"""People who log in, and a list of those who may read for each file."""
+"""Users who log in, and a list of the permitted users of each file."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.servers.site.views import save
 
 
 class IsListed(FilePermission):
-    """Allows those whom `set_readers` has listed."""
+    """Allows users that `set_readers` has listed."""
 
     def has_object_permission(self, request, view, obj):
         return request.user.groups.filter(name=obj["path"]).exists()
@@ -26,7 +26,7 @@ LinkedOrListed = HasValidSignature | IsListed
 
 
 def write_down_what_is_asked(get_response):
-    """Keep what web servers have asked for, so that tests can count it."""
+    """Record the requests of web servers for permission, so that tests can count them."""
 
     def middleware(request):
         asked = request.headers.get(settings.PROXY_STORAGE["AUTHORIZE_URI_HEADER"])
@@ -41,7 +41,7 @@ def write_down_what_is_asked(get_response):
 @require_POST
 @csrf_exempt
 def log_in(request, name):
-    """Log somebody in, who is made if need be; the password is the name."""
+    """Log a user in; create the user if necessary. The password is the name."""
     if not User.objects.filter(username=name).exists():
         User.objects.create_user(name, password=name)
     login(request, User.objects.get(username=name))
@@ -51,7 +51,7 @@ def log_in(request, name):
 @require_POST
 @csrf_exempt
 def set_readers(request):
-    """Let exactly those who are named read a file."""
+    """Set the users who may read a file."""
     asked = json.loads(request.body)
     group, _ = Group.objects.get_or_create(name=asked["path"])
     group.user_set.set(User.objects.filter(username__in=asked["names"]))
@@ -61,7 +61,7 @@ def set_readers(request):
 @require_POST
 @csrf_exempt
 def get_link(request):
-    """Answer with the query of a signed link."""
+    """Return a response with the query of a signed link."""
     record = storages["avatars"].get_meta_backend_obj(json.loads(request.body)["path"])
     return HttpResponse(get_signed_url(record).url.partition("?")[2])
 

@@ -1,4 +1,4 @@
-"""Who may read files: those with a cookie, which anybody else is a stranger without."""
+"""The permissions of the site: requests with a cookie may read files."""
 
 from rest_framework.permissions import BasePermission
 
@@ -8,14 +8,14 @@ COOKIE = {"Cookie": "reader=yes"}
 
 
 class IsReader(FilePermission):
-    """Decides when it has seen the record, as a permission by owner does."""
+    """Needs the record to decide, as most permissions do."""
 
     def has_object_permission(self, request, view, obj):
         return request.COOKIES.get("reader") == "yes"
 
 
 class MayUpload(BasePermission):
-    """Readers may upload."""
+    """Allows uploads with the cookie."""
 
     def has_permission(self, request, view):
         return request.COOKIES.get("reader") == "yes"

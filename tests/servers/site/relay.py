@@ -1,4 +1,4 @@
-"""A relay that counts what comes through it, and remembers what was asked for."""
+"""A relay that counts the bytes and records the requests that pass through it."""
 
 import re
 import socket
@@ -9,10 +9,10 @@ REQUEST = re.compile(rb"(GET|HEAD) (\S+) HTTP/1\.1\r\n(?:.*\r\n)*?Host: (\S+)\r\
 
 
 class Relay:
-    """Takes connections on a free port of 127.0.0.1 and hands them on.
+    """Accepts connections on a free port of 127.0.0.1 and forwards them.
 
     Args:
-        upstream: host and port of who answers.
+        upstream: the host and port to forward to.
     """
 
     def __init__(self, upstream):
@@ -31,7 +31,7 @@ class Relay:
             self.requests.clear()
 
     def close(self):
-        # a listener that another thread waits at is not closed by close() alone
+        # close() alone does not close a listener while another thread waits for it.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -62,7 +62,7 @@ class Relay:
                 see(data)
                 target.sendall(data)
         for end in (source, target):
-            # wakes the thread that waits for data, which close() would not
+            # shutdown() wakes the thread that waits for data; close() would not.
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()

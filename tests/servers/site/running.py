@@ -1,4 +1,4 @@
-"""The site, alive: started once, asked through whichever program stands in front of it."""
+"""The running site, behind each web server."""
 
 import json
 import os
@@ -18,9 +18,9 @@ from tests.servers.site.client import ask
 from tests.servers.site.nginx import write_nginx
 from tests.servers.site.relay import running_relay
 
-# front -> the web server that it is
+# Front: the program of the web server.
 WEB_SERVERS = {"nginx": "nginx", "apache": "apache2", "lighttpd": "lighttpd"}
-# front -> the storage whose records hold facts, and the one without
+# Front: the storage with metadata in its records, and the storage without.
 STORAGES = {
     "gunicorn": ("python", "python-plain"),
     "uvicorn": ("python", "python-plain"),
@@ -31,12 +31,12 @@ FRONTS = list(STORAGES)
 
 @dataclass(frozen=True)
 class Front:
-    """Who answers requests.
+    """A program that clients send requests to.
 
     Args:
         name: one of `FRONTS`, or ``nginx-s3``.
-        address: host and port.
-        pid: the process that has the connections; only of those that run Python.
+        address: the host and port.
+        pid: the process with the connections, if it runs Python.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Site:
     """The running site.
 
     Args:
-        folder: where everything is kept.
-        env: what its processes are told.
-        relays: ``s3`` and ``mongo``, through which the site reaches them.
+        folder: the folder of all its files.
+        env: the environment variables of its processes.
+        relays: the relays ``s3`` and ``mongo``, through which the site connects to both.
     """
 
     def __init__(self, folder, env, relays, stack):
@@ -70,24 +70,24 @@ class Site:
         return f"127.0.0.1:{self.relays['s3'].port}"
 
     def get_front(self, name):
-        """Return a front, which is started when it is first asked for."""
+        """Return a front; start it at the first call."""
         if name not in self._fronts:
             self._fronts[name] = self._start(name)
         return self._fronts[name]
 
     def log(self, name="gunicorn"):
-        """Return what gunicorn, which is behind all web servers, or uvicorn has printed."""
+        """Return the output of gunicorn, which is behind all web servers, or of uvicorn."""
         return (self.folder / name / "output").read_text(errors="replace")
 
     def save(self, storage, name=None, content=b"", **options):
         """Save a file under exactly this name; return its path.
 
         Args:
-            options: ``original_storage_path``, of an object that is there already, and
-                ``is_old``, for a file that has not changed for a long time.
+            options: ``original_storage_path``, the name of an existing object, and
+                ``is_old``, which dates the file back.
 
         Raises:
-            ValueError: the site has refused it; the message is the site's.
+            ValueError: the site refused the file; it has the site's message.
         """
         options = {"name": name, **options}
         answer = self._post(f"/save/{storage}/", options, content)
@@ -99,7 +99,7 @@ class Site:
         self._post(f"/delete/{storage}/", {"path": path})
 
     def keep(self, storage, name, content):
-        """Return the path of a file that all tests share; on disk it is an old one."""
+        """Return the path of a file that all tests share; on disk it has an old date."""
         key = storage, name
         if key not in self._kept:
             is_on_disk = storage not in ("gridfs", "s3")
@@ -107,7 +107,7 @@ class Site:
         return self._kept[key]
 
     def adopt(self, storage, original_storage_path):
-        """Return the path of an object that is in the original storage already."""
+        """Return the path of a new record for an existing object in the original storage."""
         key = storage, original_storage_path, "adopted"
         if key not in self._kept:
             options = {"original_storage_path": original_storage_path}
@@ -116,7 +116,7 @@ class Site:
 
     @contextmanager
     def saved(self, storage, name, content=b"", **options):
-        """Have a file for a while; yield its path."""
+        """Save a file, yield its path, and delete it."""
         path = self.save(storage, name, content, **options)
         try:
             yield path
@@ -153,13 +153,13 @@ class Site:
 
 @contextmanager
 def running_site(mongodb_uri, mongodb_name, s3_url, **variables):
-    """Have the site, with databases of its own that are gone in the end.
+    """Run the site with its own databases; drop them at the end.
 
     Args:
-        variables: further environment variables of its processes.
+        variables: additional environment variables of its processes.
     """
     with ExitStack() as stack:
-        # not pytest's own folder, which a web server of another user may not enter
+        # A web server of another user could not enter pytest's folder.
         temporary = TemporaryDirectory(prefix="proxy-storage-site-")
         folder = Path(stack.enter_context(temporary)).resolve()
         folder.chmod(0o711)

@@ -1,6 +1,6 @@
-"""Settings of a site whose files are delivered in every way that there is.
+"""Settings of a site with a storage for each way to deliver files.
 
-What it needs to know comes from environment variables, see `tests.servers.site.running`.
+Environment variables configure it; see `tests.servers.site.running`.
 """
 
 import os
@@ -49,9 +49,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
 }
-# a test saves what it likes
+# Tests save large files.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
-# errors go to standard error, where the programs keep their logs
+# Errors go to standard error, which the programs write to their logs.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -62,7 +62,7 @@ LOGGING = {
     },
 }
 
-# what the project says for django-sendfile2, of which one storage makes use
+# The settings of django-sendfile2, which one storage uses.
 SENDFILE_BACKEND = "django_sendfile.backends.nginx"
 SENDFILE_ROOT = FILES_ROOT
 SENDFILE_URL = "/serve-from-fs"
@@ -90,14 +90,14 @@ S3 = {
 PLAIN = "proxy_storage.storages.ProxyStorage"
 FACTS = "tests.servers.site.storages.MetadataStorage"
 SERVING = "proxy_storage.serving"
-# name -> the class, where the bytes are, and who delivers them
+# Name: the class, the original storage, and the server with its options.
 PROXY_STORAGES = {
     "python": (FACTS, DISK, "StreamingServer", {}),
     "nginx": (FACTS, DISK, "XAccelRedirectServer", {"location": "/serve-from-fs/"}),
     "apache": (FACTS, DISK, "XSendfileServer", {}),
     "lighttpd": (FACTS, DISK, "XSendfileServer", {"escape": True}),
     "sendfile": (FACTS, DISK, "SendfileServer", {}),
-    # their records say nothing about the bytes, so that others have to be asked
+    # Their records do not have metadata, so the original storage is asked.
     "python-plain": (PLAIN, DISK, "StreamingServer", {}),
     "nginx-plain": (PLAIN, DISK, "XAccelRedirectServer", {"location": "/serve-from-fs/"}),
     "apache-plain": (PLAIN, DISK, "XSendfileServer", {}),
@@ -118,7 +118,7 @@ STORAGES = {
                     "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
                     "OPTIONS": {"model": "site.StoredFile"},
                 },
-                # all have one folder, or one bucket
+                # They share one folder or one bucket.
                 "path_prefix": f"/{name}/",
             },
         }

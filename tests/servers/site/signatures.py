@@ -1,4 +1,4 @@
-"""Whether S3 would accept a presigned URL, which the S3 of the tests takes for granted.
+"""Checks the signature of a presigned URL, which the S3 server of the tests does not check.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
@@ -11,7 +11,7 @@ SECRET_KEY = "tests"
 
 
 def is_signed_for(method, target, host):
-    """Tell whether a request is the one that the signature in its query was made for."""
+    """Return whether the signature in the query of a request is valid for it."""
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     signature = query.pop("X-Amz-Signature", None)

@@ -1,4 +1,4 @@
-"""What the settings name."""
+"""The functions and classes that the settings name."""
 
 from functools import cache
 
@@ -15,4 +15,4 @@ def get_mongo_db():
 
 
 class MetadataStorage(FileMetadataProxyStorageMixin, ProxyStorage):
-    """Records what it knows of a file."""
+    """Stores metadata in its records."""

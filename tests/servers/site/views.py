@@ -1,4 +1,4 @@
-"""A plain view that delivers a file, and what tests need to save and remove them."""
+"""A project's own view that delivers a file, and views with which tests save and delete files."""
 
 import json
 import os
@@ -19,7 +19,7 @@ OLD = datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC)
 
 
 def plain(request, storage):
-    """A view of a project's own that asks who it is, and leaves the rest to `serve`."""
+    """Check the cookie, and let `serve` do the rest."""
     if request.COOKIES.get("reader") != "yes":
         return HttpResponseForbidden("This is for readers.")
     try:
@@ -37,7 +37,7 @@ def plain(request, storage):
 @csrf_exempt
 @require_POST
 def save(request, storage):
-    """Save the body, or the object that is there already, under exactly the name given."""
+    """Save the body, or create a record for an existing object, under the given name."""
     options = json.loads(request.headers["X-Options"])
     existing = options.get("original_storage_path")
     content = None if existing is not None else ContentFile(request.body)
@@ -51,7 +51,7 @@ def save(request, storage):
 
 
 def _make_old(record):
-    """Date a file back: what has just been written may change again within its second."""
+    """Date a file back, because a new file may change again within the same second."""
     StoredFile.objects.filter(path=record["path"]).update(created_at=OLD)
     local_path = record.get_original_storage().path(record["original_storage_path"])
     os.utime(local_path, (OLD.timestamp(), OLD.timestamp()))
