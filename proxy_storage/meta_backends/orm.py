@@ -161,12 +161,13 @@ class ORMMetaBackend(MetaBackendBase):
         Raises:
             ConfigurationError: a field is missing.
         """
-        # A field that a later migration removes is accepted as well.
-        known = get_column_names(self.model) | get_column_names(get_model_of_table(self.model))
-        missing = [key for key in keys if key not in known]
+        missing = set(keys) - get_column_names(self.model)
         if missing:
+            # A field that a later migration removes is accepted as well.
+            missing -= get_column_names(get_model_of_table(self.model))
+        for key in sorted(missing):
             raise ConfigurationError(
-                f"{self.model._meta.label} has no field {missing[0]!r}. Add "
+                f"{self.model._meta.label} has no field {key!r}. Add "
                 "ContentObjectFieldMixin (content_type, object_id, field, content_object_scope), "
                 "OriginalStorageNameMixin (original_storage_name) or FileMetadataMixin (size, "
                 "mime_type, checksum, created_at, released_at) to the bases of the model, or add "
@@ -212,18 +213,11 @@ class ORMMetaBackend(MetaBackendBase):
         model = get_model_of_table(self.model)
         return model._base_manager.using(self.get_transaction_alias())
 
-    def _existing(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values for which the table has a column.
-
-        In a data migration, columns that later migrations add do not exist.
-        """
-        names = get_column_names(get_model_of_table(self.model))
-        return {key: value for key, value in values.items() if key in names}
-
     def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
         """Return the rows with these values. A missing column counts as its default."""
-        existing = self._existing(criteria)
-        rows = self._rows.filter(**existing)
+        rows = self._rows
+        existing = get_existing(rows.model, criteria)
+        rows = rows.filter(**existing)
         for key in criteria.keys() - existing.keys():
             field: Any = self.model._meta.get_field(key)
             if criteria[key] not in (None, field.get_default()):
@@ -251,13 +245,13 @@ class ORMMetaBackend(MetaBackendBase):
         return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
     def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
-        existing = self._existing(data)
+        rows = self._rows
+        existing = get_existing(rows.model, data)
         if len(existing) < len(data):
             self._check_original_storage(data, existing)
         try:
-            alias = self.get_transaction_alias()
-            with self._mapped_errors(data["path"]), savepoint(alias):
-                return self._rows.create(**existing)
+            with self._mapped_errors(data["path"]), savepoint(rows.db):
+                return rows.create(**existing)
         except IntegrityError as error:
             raise self._refused(data["path"], error) from error
         except MetaBackendError as error:
@@ -316,7 +310,8 @@ class ORMMetaBackend(MetaBackendBase):
         protection = savepoint(self.get_transaction_alias()) if is_moved else nullcontext()
         try:
             with self._mapped_errors(criteria["path"]), protection:
-                rows, values = self._find(criteria), self._existing(update_data)
+                rows = self._find(criteria)
+                values = get_existing(rows.model, update_data)
                 return bool(rows.update(**values) if values else rows.exists())
         except IntegrityError as error:
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
@@ -333,20 +328,21 @@ class ORMMetaBackend(MetaBackendBase):
         released: Collection[str] | None,
     ) -> bool:
         self.check_keys(content_object_data)
-        assigned = self._existing(self.get_assigned_values(content_object_data))
-        lost = self._existing(self.get_released_values(content_object_data))
-        former = Q(**self._existing(content_object_data))
+        rows = self._rows
+        content_object_data = get_existing(rows.model, content_object_data)
+        assigned = self.get_assigned_values(content_object_data)
+        lost = self.get_released_values(content_object_data)
+        former = Q(**content_object_data)
         former &= ~Q(path=path) if released is None else Q(path__in=released)
         new = Q(path=path, content_type_id=None)
         if path is None:
-            rows, values = former, lost
+            condition, values = former, lost
         elif released is not None and not released:
-            rows, values = new, assigned
+            condition, values = new, assigned
         else:
-            rows = new | former
-            values = {key: _choose(path, assigned[key], lost[key]) for key in assigned}
+            condition, values = new | former, _choose(path, assigned, lost)
         with self._mapped_errors(path or ""):
-            return bool(self._rows.filter(rows).update(**values))
+            return bool(rows.filter(condition).update(**values))
 
     def _refused(self, path: str, error: IntegrityError) -> MetaBackendError:
         """Return the error for a path that is taken, or for another constraint."""
@@ -400,14 +396,32 @@ def get_column_names(model: type[Model]) -> frozenset[str]:
     return frozenset(name for field in fields for name in (field.name, field.attname))
 
 
-def _choose(path: str, value: Any, other: Any) -> Any:
-    """Return an expression for a value of the record with a path, and another of other records.
+def get_existing(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values for which a table has a column.
 
-    At most one of them is not ``None``.
+    In a data migration, columns that later migrations add do not exist.
+
+    Args:
+        model: the model that has the columns of the table.
+        values: the values by key.
     """
-    if value == other:
-        return value
-    # PostgreSQL needs a type, which Value(None) does not have. CASE without a match is NULL.
-    if value is None:
-        return Case(When(~Q(path=path), then=Value(other)))
-    return Case(When(path=path, then=Value(value)))
+    names = get_column_names(model)
+    return {key: value for key, value in values.items() if key in names}
+
+
+def _choose(path: str, assigned: dict[str, Any], lost: dict[str, Any]) -> dict[str, Any]:
+    """Return expressions for the assigned values of a path, and the lost values of other rows.
+
+    Of each key at most one value is not ``None``.
+    """
+    values: dict[str, Any] = {}
+    for key, value in assigned.items():
+        other = lost[key]
+        if value == other:
+            values[key] = value
+        # PostgreSQL needs a type, which Value(None) does not have. CASE without a match is NULL.
+        elif value is None:
+            values[key] = Case(When(~Q(path=path), then=Value(other)))
+        else:
+            values[key] = Case(When(path=path, then=Value(value)))
+    return values

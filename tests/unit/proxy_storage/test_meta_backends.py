@@ -191,3 +191,13 @@ def test_former_place_of_the_functions_for_conditions():
     assert {name: getattr(conditions, name) for name in conditions.__all__} == {
         name: getattr(queries, name) for name in conditions.__all__
     }
+
+
+def test_can_hold_returns_whether_check_keys_accepts_the_keys():
+    class PathsOnly(MemoryMetaBackend):
+        def check_keys(self, keys):
+            if set(keys) - {*RECORD}:
+                raise ConfigurationError("unknown key")
+
+    assert PathsOnly().can_hold("path")
+    assert not PathsOnly().can_hold("path", "size")

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Q
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from proxy_storage.exceptions import ConfigurationError, MetaBackendSchemaError
 from proxy_storage.meta_backends import orm_query
@@ -140,6 +140,22 @@ def test_keys_have_the_collation_of_the_records(model, database, monkeypatch):
     field = StoredFile._meta.get_field("object_id")
     subquery = get_subquery(QuerySetColumn(model.objects.all()), field, "default")
     assert ('COLLATE "utf8mb4_nopad_bin" AS' in str(subquery.query)) is (database == "mariadb")
+
+
+@isolate_apps("tests.testapp")
+def test_keys_that_are_converted_in_python_are_read_first():
+    class HexField(models.IntegerField):
+        def from_db_value(self, value, expression, connection):
+            return hex(value)
+
+    class Numbered(models.Model):
+        number = HexField(primary_key=True)
+
+        class Meta:
+            app_label = "testapp"
+
+    field = StoredFile._meta.get_field("object_id")
+    assert get_subquery(QuerySetColumn(Numbered.objects.all()), field, "default") is None
 
 
 @pytest.mark.django_db
