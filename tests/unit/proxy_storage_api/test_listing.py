@@ -1,6 +1,8 @@
 """Lists of records: filters, order and pages, the same for tables and for MongoDB."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -41,7 +43,7 @@ def records(storage):
     """Twelve records; the first four have no size, type or time."""
     paths = [f"/twelve/{number:02}.txt" for number in range(12)]
     for number, path in enumerate(paths, -4):
-        facts = {
+        metadata = {
             "size": (7 * number) % 5,
             "mime_type": "image/png" if number % 2 else "text/plain",
             "created_at": START + timedelta(hours=number // 2),
@@ -52,7 +54,7 @@ def records(storage):
                 "path": path,
                 "proxy_storage_name": get_proxy_storage_name(storage),
                 "original_storage_path": path,
-                **(facts if number >= 0 else {}),
+                **(metadata if number >= 0 else {}),
             }
         )
     return paths
@@ -259,6 +261,17 @@ class TestPages:
         pages = self.walk(paginator, {"ordering": ordering})
         assert [len(page) for page in pages] == [5, 5, 2]
         assert [n for page in pages for n in page] == numbers(ask({"ordering": ordering}))
+
+    @pytest.mark.parametrize("ordering", ["path", "size", "-created_at"])
+    @pytest.mark.parametrize("position", ["x", "9" * 30, "9" * 5000, "nul\0", "2026-02-30 12:00"])
+    def test_cursor_with_an_invalid_position_is_not_an_error(self, ordering, position):
+        class Paged(Everything):
+            pagination_class = type("Paginator", (CursorPagination,), {"page_size": 20})
+
+        cursor = b64encode(urlencode({"p": position}).encode()).decode()
+        response = ask({"ordering": ordering, "cursor": cursor}, view=Paged)
+        # In descending order, records without a value come after each position.
+        assert set(numbers(response)) <= {0, 1, 2, 3}
 
     def test_default_is_fifty_records(self, storage):
         for number in range(12, 60):
