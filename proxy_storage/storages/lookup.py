@@ -355,11 +355,10 @@ def _has_record(storage: Any, name: str) -> bool:
     others = dict.fromkeys(
         each.meta_backend for each in _get_storages() if "/" in _get_outer_roots(each)
     )
-    if own in others:
-        # The storage may have shortened the name, or added a random part to it.
-        paths = dict.fromkeys((name, strip_token(name, SHORT_TOKEN_LENGTH)))
-        if any(map(own.exists, paths)):
-            return True
+    # The name may be one to which `get_available_name` has added a random part.
+    paths = dict.fromkeys((name, strip_token(name, SHORT_TOKEN_LENGTH)))
+    if own in others and any(map(own.exists, paths)):
+        return True
     return any(_has_record_elsewhere(other, name) for other in others if other != own)
 
 

@@ -81,13 +81,9 @@ def save(
 ) -> str:
     """Save a file; see `ProxyStorageBase.save`.
 
-    The original storages are tried in their order. If a write fails with one of the storage's
-    ``fallback_exceptions``, the next storage gets the content from its first byte. The last
-    error is raised, with notes on the earlier ones.
-
     Args:
         storage: the proxy storage.
-        originals: the original storages to try.
+        originals: the original storages to try, in this order.
         name: the wanted name, or ``None`` for the name of the content.
         content: the file.
         max_length: maximum length of the path in characters, or ``None``.
@@ -100,37 +96,48 @@ def save(
     wanted = getattr(content, "name", None) if name is None else name
     is_relative = get_path_kind(storage) == RELATIVE
     name = validate_name(get_name_to_save(storage, wanted))
-    make_operation = partial(
-        SaveOperation,
-        storage=storage,
-        proxy_storage_name=proxy_storage_name,
-        is_relative=is_relative,
-        name=normalize_name(name) if is_relative else name,
-        max_length=MAX_PATH_LENGTH if max_length is None else min(max_length, MAX_PATH_LENGTH),
-    )
+    if is_relative:
+        name = normalize_name(name)
+    length = MAX_PATH_LENGTH if max_length is None else min(max_length, MAX_PATH_LENGTH)
+    operations = [
+        SaveOperation(storage, proxy_storage_name, original, is_relative, name, length)
+        for original in originals
+    ]
     with refused_names(name, originals[-1].storage):
         if original_storage_path is not None:
-            return make_operation(originals[0]).record_existing(original_storage_path, content)
+            return operations[0].record_existing(original_storage_path, content)
         measured = MeasuredFile(content, name, storage.checksum_algorithm)
-        failures: list[str] = []
         try:
-            for number, original in enumerate(originals, start=1):
-                operation = make_operation(original)
-                wanted_name = operation.choose_name()
-                try:
-                    written_name = operation.write(wanted_name, measured)
-                    break
-                except BaseException as error:
-                    if number == len(originals) or not operation.can_try_next(error, measured):
-                        raise
-                    failures.append(f"The original storage {original.name!r} failed: {error!r}")
-            return operation.record_written(written_name, measured)
-        except BaseException as error:
-            for failure in failures:
-                error.add_note(failure)
-            raise
+            return _save_content(operations, measured)
         finally:
             measured.discard()
+
+
+def _save_content(operations: Sequence[SaveOperation], content: MeasuredFile) -> str:
+    """Save the content to the first original storage that accepts it.
+
+    If a write fails with one of the storage's ``fallback_exceptions``, the next storage gets the
+    content from its first byte. The last error is raised, with notes on the earlier ones.
+    """
+    failures: list[str] = []
+    remaining = list(operations)
+    try:
+        while True:
+            operation = remaining.pop(0)
+            wanted_name = operation.choose_name()
+            try:
+                written_name = operation.write(wanted_name, content)
+                break
+            except BaseException as error:
+                if not (remaining and operation.can_try_next(error, content)):
+                    raise
+                name = operation.original.name
+                failures.append(f"The original storage {name!r} failed: {error!r}")
+        return operation.record_written(written_name, content)
+    except BaseException as error:
+        for failure in failures:
+            error.add_note(failure)
+        raise
 
 
 @contextmanager
@@ -167,9 +174,9 @@ class SaveOperation:
     """One call of ``save`` and one of the original storages that it tries.
 
     Args:
-        original: the original storage.
         storage: the proxy storage.
         proxy_storage_name: the registered name of the proxy storage.
+        original: the original storage.
         is_relative: whether the paths of the proxy storage are relative.
         name: the wanted name, validated.
         max_length: maximum length of the path in characters.
@@ -177,17 +184,16 @@ class SaveOperation:
 
     def __init__(
         self,
-        original: NamedStorage,
-        *,
         storage: ProxyStorageBase,
         proxy_storage_name: str,
+        original: NamedStorage,
         is_relative: bool,
         name: str,
         max_length: int,
     ) -> None:
-        self.original = original
         self.storage = storage
         self.proxy_storage_name = proxy_storage_name
+        self.original = original
         self.is_relative = is_relative
         self.name = name
         self.max_length = max_length
