@@ -19,6 +19,8 @@ WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 # Each process starts its own services. A file is run by one process, as its fixtures are costly.
 PYTEST := $(BIN)/pytest -m "not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
 TESTS ?= tests
+# `make check` leaves out what needs a server, and the tests of migrations, which take long.
+FAST := not mongo and not gridfs and not s3 and not migrations and not upgrade
 
 WEB_SERVERS := nginx apache2 lighttpd caddy
 PROGRAMS := $(WEB_SERVERS) mod_wsgi curl chromedriver
@@ -45,7 +47,7 @@ check: .venv/check
 	$(BIN)/ruff format --check
 	PYTHONPATH=.:example_project $(BIN)/lint-imports
 	MYPYPATH=.:.venv/links $(BIN)/mypy -p proxy_storage -p proxy_storage_permissions -p proxy_storage_api
-	$(PYTEST) -q tests/unit -k "not mongo and not gridfs and not s3"
+	$(PYTEST) -q tests/unit -k "$(FAST)"
 
 # install.sh names the Debian packages if it cannot install them. The tests then decide: they are
 # skipped, or they fail if CI is set.
