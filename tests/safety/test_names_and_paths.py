@@ -86,7 +86,7 @@ def test_accepted_name_stays_below_every_folder(name):
 @given(st.one_of(invalid_names, invalid_names.map(PathLikeObject)))
 def test_value_that_is_not_a_name_raises(value):
     for validate in (validate_name, validate_original_storage_path):
-        with pytest.raises(InvalidNameError, match="must be text"):
+        with pytest.raises(InvalidNameError, match="must be a str"):
             validate(value)
 
 

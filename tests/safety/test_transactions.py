@@ -294,6 +294,6 @@ def test_record_of_a_removed_original_storage_is_kept(is_inside):
     path = storage.save("hello.txt", ContentFile(b"world"))
     storage.meta_backend.update(path, {"original_storage_name": "gone"})
     context = transaction.atomic() if is_inside else nullcontext()
-    with context, pytest.raises(ConfigurationError, match="no original storage 'gone'"):
+    with context, pytest.raises(ConfigurationError, match="not have an original storage 'gone'"):
         storage.delete(path)
     assert storage.exists(path)
