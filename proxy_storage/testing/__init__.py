@@ -1,8 +1,8 @@
-"""The contract tests of meta backends and of proxy storages, as pytest classes.
+"""The contracts of meta backends and of proxy storages, as pytest classes.
 
-They are for authors of other backends, and for projects with an unusual configuration. Subclass a
-class and define its fixture. They need pytest and pytest-django. Add this line to ``conftest.py``,
-so that pytest shows the values of a failed assertion::
+For authors of further backends, and for projects that configure an unusual one: subclass,
+and give the fixture that the class asks for. Needs pytest and pytest-django. In
+``conftest.py``, so that a failed assertion tells its values::
 
     pytest.register_assert_rewrite("proxy_storage.testing")
 
