@@ -123,13 +123,14 @@ class MetaBackendBase(ABC):
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make methods available by their current and their former name."""
+        """Make an override of `lock` or `unlock` available by its current and its former name."""
         super().__init_subclass__(**kwargs)
-        for name, former_name in (("lock", "claim"), ("unlock", "release")):
-            if name in vars(cls):
-                setattr(cls, former_name, vars(cls)[name])
-            elif former_name in vars(cls):
-                setattr(cls, name, vars(cls)[former_name])
+        for names in (("lock", "claim"), ("unlock", "release")):
+            defined = next(filter(None, (vars(base).keys() & names for base in cls.__mro__)))
+            method = getattr(cls, names[0] if names[0] in defined else names[1])
+            for name in names:
+                if getattr(cls, name) is not method:
+                    setattr(cls, name, method)
 
     if TYPE_CHECKING:
 

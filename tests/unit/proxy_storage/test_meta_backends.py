@@ -177,6 +177,17 @@ class TestFormerNamesOfLock:
         backend.unlock(record)
         assert backend.released is record
 
+    def test_override_of_a_former_name_in_a_mixin_is_used(self):
+        class Mixin:
+            def claim(self, record):
+                return {"size": 7}
+
+        class Mixed(Mixin, MemoryMetaBackend):
+            pass
+
+        assert Mixed().lock({}) == Mixed().claim({}) == {"size": 7}
+        assert Mixed.unlock is MemoryMetaBackend.unlock
+
     def test_override_of_the_current_name_has_the_former_name(self):
         class Locking(self.Renamed):
             def lock(self, record):

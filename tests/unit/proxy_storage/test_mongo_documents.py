@@ -1,4 +1,4 @@
-"""Documents that other programs have written among the records."""
+"""Documents that other programs have written into the collection of records."""
 
 import logging
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ def backend(empty_storages):
 
 @pytest.fixture
 def staff(admin_client, settings):
-    """A client of somebody who may read all files."""
+    """Return a client whose user may read all files."""
     classes = [IsAdminUser | HasValidSignature]
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "DEFAULT_PERMISSION_CLASSES": classes}
     return admin_client
@@ -82,7 +82,7 @@ def staff(admin_client, settings):
 
 @pytest.fixture
 def lines(caplog):
-    """Return the lines that were logged since the last call."""
+    """Return a function that returns the warnings since its last call."""
 
     def take():
         found = [
@@ -97,14 +97,14 @@ def lines(caplog):
 
 
 def insert(**values):
-    """Insert a document, as a program does that knows nothing of this package."""
+    """Insert a document as another program does."""
     document = {key: value for key, value in {**RECORD, **values}.items() if value is not MISSING}
     get_mongo_db()["records"].insert_one(document)
     return document
 
 
 def spoil(path, key, value):
-    """Give the document of a path another value; the embedded server would change it in $set."""
+    """Set a value of a document. The embedded server would convert it in $set."""
     records = get_mongo_db()["records"]
     document = records.find_one({"path": path})
     records.replace_one({"_id": document["_id"]}, {**document, key: value})
@@ -137,7 +137,7 @@ class TestDocumentThatIsNotARecord:
             assert key in line
         assert get_paths(backend.filter({"original_storage_path": "a.txt"})) == ["/good"]
 
-    def test_cannot_be_got_changed_or_deleted(self, backend, lines, document, key):
+    def test_is_not_returned_updated_or_deleted(self, backend, lines, document, key):
         with pytest.raises(MetaBackendObjectDoesNotExist):
             backend.get(PATH)
         (line,) = lines()
@@ -153,7 +153,7 @@ class TestDocumentThatIsNotARecord:
         assert backend.count() == len(backend.select()) == len(list(backend)) == 1
         assert backend.count(Q(path=PATH)) == backend.count(~Q(path="/good")) == 0
 
-    def test_takes_its_path(self, backend):
+    def test_its_path_is_taken(self, backend):
         with pytest.raises(MetaBackendObjectAlreadyExists):
             backend.create(RECORD)
 
@@ -167,7 +167,7 @@ class TestDocumentThatIsNotARecord:
 
 
 @pytest.mark.parametrize("path", [MISSING, None, 5, [PATH, "/b"], {}, "", "/nul\0"])
-def test_document_without_a_path(backend, lines, path):
+def test_document_without_a_path_is_not_a_record(backend, lines, path):
     backend.create({**RECORD, "path": "/good"})
     insert(path=path)
     for read in (lambda: list(backend), backend.select, lambda: list(RecordSet([backend]))):
@@ -182,7 +182,7 @@ def test_document_without_a_path(backend, lines, path):
 
 
 @pytest.mark.parametrize("name", ["mongo-disk", "mongo-memory", "mongo-gridfs"])
-def test_save_takes_another_path_than_that_of_a_document(name):
+def test_save_chooses_another_path_than_that_of_a_document(name):
     storage = get_proxy_storage(name)
     path = storage.save("a.txt", ContentFile(b"first"))
     storage.delete(path)
@@ -196,7 +196,7 @@ def test_save_takes_another_path_than_that_of_a_document(name):
 
 @pytest.mark.parametrize(("key", "value"), WRONG_VALUES)
 class TestValueOfAWrongType:
-    def test_counts_as_none(self, backend, lines, key, value):
+    def test_counts_as_no_value(self, backend, lines, key, value):
         insert(**{key: value})
         for read in (
             lambda: backend.get(PATH),
@@ -217,18 +217,18 @@ class TestValueOfAWrongType:
         assert backend.count(Q(**{f"{key}__isnull": True})) == 1
         assert backend.count(Q(**{f"{key}__isnull": False})) == 0
 
-    def test_can_be_put_right(self, backend, lines, key, value):
+    def test_can_be_replaced(self, backend, lines, key, value):
         insert(**{key: value})
         values = {key: {"size": 5, "content_type_id": 5, "created_at": None}.get(key, "right")}
         backend.update(PATH, values, where={key: None})
         assert backend.get(PATH)[key] == values[key]
         assert lines() == []
-        if key != "created_at":  # a time that an update writes is text for the embedded server
+        if key != "created_at":  # The embedded server stores the time of an update as text.
             with pytest.raises(MetaBackendObjectDoesNotExist):
                 backend.delete(PATH, where={key: None})
         backend.delete(PATH, where=values)
 
-    def test_hinders_no_request(self, staff, backend, key, value):
+    def test_all_requests_work(self, staff, backend, key, value):
         storage = get_proxy_storage("mongo-disk")
         path = storage.save("a.txt", ContentFile(b"world"))
         spoil(path, key, value)
@@ -255,7 +255,7 @@ class TestValueOfAWrongType:
         assert not storage.exists(path)
 
 
-def test_list_of_an_owner_leaves_out_what_a_wrong_value_resembles(backend):
+def test_list_of_a_content_object_leaves_arrays_out(backend):
     owner = {"content_type_id": 5, "object_id": 7, "field": "scan"}
     backend.create({**RECORD, **owner, "path": "/good"})
     for key, value in owner.items():
@@ -265,8 +265,8 @@ def test_list_of_an_owner_leaves_out_what_a_wrong_value_resembles(backend):
     assert get_paths(backend.filter(owner)) == ["/good"]
 
 
-class TestListsAmongThem:
-    """Conditions, orders and pages are those of the records as they are read."""
+class TestLists:
+    """Conditions, orders and pages treat the documents as reading does."""
 
     @pytest.fixture(autouse=True)
     def mixed(self, backend, monkeypatch):
@@ -286,25 +286,25 @@ class TestListsAmongThem:
                 assert get_paths(backend.select(asked)) == sorted(expected), asked
                 assert backend.count(asked) == len(expected), asked
 
-    def test_as_get_gives_them(self, backend):
+    def test_select_returns_the_same_records_as_get(self, backend):
         for condition in (Q(), Q(path__isnull=False), Q(path__gt="/"), ~Q(path="/a")):
             for record in backend.select(condition, ["-size"]):
                 assert record == backend.get(record["path"])
 
     @pytest.mark.parametrize("names", [*ORDERS, ["mime_type"], ["-created_at", "size"]], ids=str)
-    def test_in_order_and_in_parts(self, backend, names):
+    def test_orders_and_slices(self, backend, names):
         expected = get_paths(sorted(backend, key=get_sort_key(parse_order(names))))
         assert len(expected) == backend.count() == len(RECORDS) + 2 * len(WRONG_VALUES)
         assert get_paths(backend.select(True, names)) == expected
         parts = [backend.select(True, names, start, start + 7) for start in range(0, 70, 7)]
         assert get_paths([record for part in parts for record in part]) == expected
-        # read on from the last record of the part before
+        # The next slice begins after the last record of the previous slice.
         assert get_paths(RecordSet([backend], ordering=names, check=bool)) == expected
         assert get_paths(RecordSet([backend] * 2, ordering=names)) == [
             path for path in expected for _ in range(2)
         ]
 
-    def test_pages_of_the_endpoint(self, staff, backend):
+    def test_pages_of_the_api(self, staff, backend):
         assert backend in get_meta_backends()
         paths, url = [], "/files/?page_size=10&ordering=-size"
         while url is not None:
@@ -317,7 +317,7 @@ class TestListsAmongThem:
 
 
 class TestReadDocument:
-    """What the embedded server cannot keep, MongoDB may give."""
+    """Values that MongoDB stores, but the embedded server does not."""
 
     @pytest.mark.parametrize(
         ("value", "expected"),
@@ -339,12 +339,12 @@ class TestReadDocument:
         assert type(size) is type(expected)
 
     @pytest.mark.parametrize("value", [5.5, float("nan"), Decimal128("2.5")])
-    def test_key_of_a_content_type_is_an_integer(self, value):
+    def test_primary_key_of_a_content_type_is_an_integer(self, value):
         assert read_document({**RECORD, "content_type_id": 5.0})["content_type_id"] == 5
         assert "content_type_id" not in read_document({**RECORD, "content_type_id": value})
 
     @pytest.mark.parametrize("value", [5, "5", ObjectId(), Binary(b"5"), datetime(2026, 1, 1)])
-    def test_key_of_any_type(self, value):
+    def test_object_id_of_any_type(self, value):
         assert read_document({**RECORD, "object_id": value})["object_id"] == value
 
     @pytest.mark.parametrize(
@@ -354,18 +354,18 @@ class TestReadDocument:
     def test_time_beyond_the_calendar(self, value):
         assert "created_at" not in read_document({**RECORD, "created_at": value})
 
-    def test_time_that_python_cannot_have_is_no_error(self):
+    def test_time_outside_of_the_python_calendar_is_not_an_error(self):
         options = get_collection(get_mongo_db(), "records").codec_options
         assert isinstance(options, CodecOptions)
         document = decode(encode({**RECORD, "created_at": DatetimeMS(2**60)}), options)
         assert read_document(document) == RECORD
 
-    def test_keys_of_the_project_are_left_alone(self, lines):
+    def test_keys_of_the_project_are_not_changed(self, lines):
         document = {**RECORD, "keywords": ["a"], "size": None}
         assert read_document(dict(document)) == document
         assert lines() == []
 
-    def test_one_line_names_all(self, lines):
+    def test_one_warning_names_all_keys(self, lines):
         read_document({**RECORD, "size": "5", "field": 5})
         read_document({"path": PATH, "size": "5"})
         wrong, missing = lines()
@@ -375,7 +375,7 @@ class TestReadDocument:
 
 
 class TestRefusedData:
-    """What no meta backend writes, so that there is nothing to leave out."""
+    """Values of the required keys that no meta backend stores."""
 
     @pytest.fixture(params=["orm-disk", "mongo-disk", "simple"])
     def backend(self, request):
@@ -384,7 +384,7 @@ class TestRefusedData:
         return get_proxy_storage(request.param).meta_backend
 
     @pytest.mark.parametrize("key", RECORD)
-    def test_new(self, backend, key):
+    def test_create(self, backend, key):
         for value in (*NOT_TEXT, "\udc80"):
             data = {**RECORD, key: value}
             if value is MISSING:
@@ -395,7 +395,7 @@ class TestRefusedData:
         assert list(backend) == []
 
     @pytest.mark.parametrize("key", RECORD)
-    def test_changed(self, backend, key):
+    def test_update(self, backend, key):
         record = backend.create(RECORD)
         for value in NOT_TEXT[1:]:
             with pytest.raises(MetaBackendError, match=f"{key} must be text"):
@@ -403,8 +403,8 @@ class TestRefusedData:
         assert backend.get(PATH) == record
 
 
-def test_owner_of_a_wrong_type_is_none(backend, django_user_model):
-    """Nobody is let in by a value that resembles the key of an owner."""
+def test_content_object_of_a_wrong_type_is_none(backend, django_user_model):
+    """Otherwise a value that resembles the key of a content object would grant access."""
     document = Document.objects.create(title="mongo_file for messi")
     document.mongo_file.save("a.txt", ContentFile(b"world"))
     path = document.mongo_file.name
@@ -413,7 +413,7 @@ def test_owner_of_a_wrong_type_is_none(backend, django_user_model):
         assert backend.get(path).get_content_object() is None
 
 
-# The embedded server takes True for a number.
+# The embedded server treats True as a number.
 @pytest.mark.parametrize("value", ["5", [5]])
 def test_file_with_a_content_type_of_a_wrong_type_can_be_assigned(value):
     document = Document.objects.create()

@@ -3,16 +3,13 @@
 import pytest
 from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import DatabaseError
 from pymongo import MongoClient
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.test import APIRequestFactory
 
 from demo.services import free_port
-from proxy_storage.exceptions import MetaBackendSchemaError
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
-from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage_api.exceptions import RETRY_AFTER, MetaBackendDoesNotAnswer
 from proxy_storage_api.pagination import RecordPagination
 from proxy_storage_api.viewsets import FileViewSet
@@ -118,19 +115,3 @@ def test_error_of_the_meta_backend_is_the_cause():
     with pytest.raises(MetaBackendDoesNotAnswer) as caught:
         View.as_view({"get": "list"})(request)
     assert "MongoDB did not answer" in str(caught.value.__cause__)
-
-
-@pytest.mark.parametrize("url", ["/files/", "/files/?page=2&ordering=-size", "/files/?path=/a.txt"])
-def test_missing_table_is_500_and_the_log_names_the_command(admin_client, settings, caplog, url):
-    options = settings.STORAGES["default"]["OPTIONS"]
-    options["meta_backend"] = ORMMetaBackend("testapp.TablelessStoredFile")
-    settings.STORAGES = {"default": {**settings.STORAGES["default"], "OPTIONS": options}}
-    admin_client.raise_request_exception = False
-    response = admin_client.get(url)
-    assert response.status_code == 500
-    assert "Retry-After" not in response
-    (record,) = [record for record in caplog.records if record.name == "django.request"]
-    error = record.exc_info[1]
-    assert isinstance(error, MetaBackendSchemaError)
-    assert "Run manage.py migrate" in str(error)
-    assert isinstance(error.__cause__, DatabaseError)

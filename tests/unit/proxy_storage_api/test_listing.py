@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.db import DatabaseError
 from rest_framework.pagination import (
     CursorPagination,
     LimitOffsetPagination,
@@ -15,6 +17,8 @@ from rest_framework.pagination import (
 from rest_framework.permissions import AllowAny
 from rest_framework.test import APIRequestFactory, force_authenticate
 
+from proxy_storage.exceptions import MetaBackendSchemaError
+from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_name
 from proxy_storage_api.serializers import RecordFilterSerializer
 from proxy_storage_api.viewsets import FileViewSet
@@ -330,3 +334,24 @@ def test_storage_that_is_no_longer_registered(storage):
     (record,) = ask().data["results"]
     assert record["url"] is None
     assert record["storage"] == "removed"
+
+
+@pytest.mark.parametrize("query", [{}, {"page": "2", "ordering": "-size"}, {"path": "/a.txt"}])
+def test_missing_table_is_500_and_the_log_names_the_command(client, settings, caplog, query):
+    options = {
+        "original_storage": django_settings.ORIGINAL_STORAGES["disk"],
+        "meta_backend": ORMMetaBackend("testapp.TablelessStoredFile"),
+    }
+    backend = "proxy_storage.storages.ProxyStorage"
+    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    permissions = ["rest_framework.permissions.AllowAny"]
+    settings.PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": permissions}
+    client.raise_request_exception = False
+    response = client.get("/files/", query)
+    assert response.status_code == 500
+    assert "Retry-After" not in response
+    (record,) = [record for record in caplog.records if record.name == "django.request"]
+    error = record.exc_info[1]
+    assert isinstance(error, MetaBackendSchemaError)
+    assert "Run manage.py migrate" in str(error)
+    assert isinstance(error.__cause__, DatabaseError)
