@@ -187,7 +187,7 @@ def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, No
     using = get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
     if using is None:
         return None, None
-    if hasattr(data, "meta_backend"):
+    with suppress(AttributeError):  # A plain dict cannot keep them.
         setattr(data, _LOCATION, (model, using, values, get_tenant(model, using)))
     return model, using
 
