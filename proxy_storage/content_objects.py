@@ -174,8 +174,8 @@ def locate_content_object(data: Mapping[str, Any]) -> str | None:
 def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
     """Return the model and the database of the content object of a record.
 
-    One request asks for them several times. A record therefore keeps them as long as its values
-    and the tenant are the same.
+    They are needed several times for one request. A record therefore keeps them as long as its
+    values and the tenant are the same.
     """
     values = (data.get("content_type_id"), data.get("object_id"), data.get(SCOPE_KEY))
     model, using, *kept = getattr(data, _LOCATION, (None, ""))
@@ -187,7 +187,7 @@ def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, No
     using = get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
     if using is None:
         return None, None
-    if hasattr(data, "meta_backend"):
+    with suppress(AttributeError):  # A plain dict cannot keep them.
         setattr(data, _LOCATION, (model, using, values, get_tenant(model, using)))
     return model, using
 

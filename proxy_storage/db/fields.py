@@ -46,7 +46,7 @@ class ProxyStorageFieldFile(FieldFile):
             self.instance.save()
 
     # Keeps templates from calling the method.
-    save.alters_data = True  # type: ignore[attr-defined]  # mypy knows no attributes of functions.
+    save.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     def open(self, mode: str = "rb") -> Self:  # type: ignore[override]  # The stubs have no Self.
         """Open the file as Django does, unless it belongs to another instance.
@@ -121,7 +121,7 @@ class ProxyStorageFieldFile(FieldFile):
         self._clear(save)
 
     # As for save().
-    delete.alters_data = True  # type: ignore[attr-defined]  # mypy knows no attributes of functions.
+    delete.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     def _clear(self, save: bool) -> None:
         previous = tracking.get_committed_path(self)
@@ -188,7 +188,7 @@ class ProxyStorageFieldFile(FieldFile):
         set_content_object(data, record["path"], None)
 
     # As for save().
-    assign.alters_data = True  # type: ignore[attr-defined]  # mypy knows no attributes of functions.
+    assign.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
     #: The former name of `assign`
     claim = assign
 

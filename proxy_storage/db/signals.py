@@ -170,8 +170,8 @@ def write_content_objects(
         return
     # Two fields may have exchanged their files. Both move before one of them is released.
     for save in saves:
-        if save.change.moved_from is not None:
-            save.move()
+        if save.path and save.change.moved_from is not None and not save.change.is_written:
+            save.move(save.path)
     for save in saves:
         save.write()
 
@@ -207,11 +207,8 @@ class _FieldSave:
         """The values by which a record names this row and field."""
         return get_content_object_data(self.instance, self.field, self.using, self.meta_backend)
 
-    def move(self) -> None:
+    def move(self, path: str) -> None:
         """Write this field into the record of a file that another field of the row had."""
-        path = self.path
-        if path is None or self.change.is_written:
-            return
         where = _get_condition(self.data, self.meta_backend)
         where["field"] = self.change.moved_from
 

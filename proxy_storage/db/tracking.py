@@ -78,7 +78,7 @@ class FileChange(NamedTuple):
 
 
 def get_change(instance: Model, name: str) -> FileChange:
-    """Return the change of a field since the row was read or saved; an empty one if there is none.
+    """Return the change of a field since the row was read or saved; an empty one by default.
 
     Args:
         instance: the instance.
@@ -244,8 +244,8 @@ class TrackingImageFileDescriptor(TrackingFileDescriptor, ImageFileDescriptor):
 class RecentChanges:
     """The latest files that content objects have got and lost in this process.
 
-    A number grows with each change. It tells whether an instance was read before or after a
-    change.
+    A number grows with each change. With it, instances that were read before a change can be
+    distinguished from instances that were read later.
     """
 
     def __init__(self) -> None:

@@ -187,6 +187,14 @@ class TestMovedFile:
         assert get_row(case, "copy", former) is None
         assert not caplog.text
 
+    def test_by_the_first_of_two_saves_in_a_transaction(self, case):
+        path = case.scan.name
+        with transaction.atomic():
+            case.copy, case.scan = case.scan, ""
+            case.save()
+            case.save()
+        assert get_row(case, "copy", path) == row_of(case, "copy", Case)
+
     def test_two_fields_exchange_their_files(self, case):
         scan, copy = case.scan.name, case.copy.name
         case.scan, case.copy = case.copy, case.scan

@@ -174,7 +174,7 @@ class Project:
         (self.folder / "letters" / "models.py").write_text(MODELS.format(**parts))
 
     def run(self, *arguments):
-        """Run Python in the project, and return what it prints."""
+        """Run Python in the project, and return its output."""
         env = {**os.environ, "DJANGO_SETTINGS_MODULE": "project", "PYTHONPATH": str(self.folder)}
         # A .pyc file does not notice a second change of a module within a second.
         command = [sys.executable, "-B", "-W", "error", *arguments]

@@ -310,7 +310,7 @@ def get_calls(storage):
 
 
 def test_code_before_its_migration(archive):
-    """The error names the missing columns, and asks to run the migration."""
+    """The error names the missing columns, and says that the migration must be run."""
     write(archive, "pass")
     archive.migrate("0002")
     fields = apps.get_model("archive.StoredFile")._meta.concrete_fields
