@@ -37,7 +37,7 @@ class MemoryStorage(InMemoryStorage):
         self._root._children.clear()
 
 
-class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
+class BrokenStorage(OriginalStorageFallbackMixin, MemoryStorage):
     """A proxy storage can save nothing here."""
 
     fallback_exceptions = [OSError]
