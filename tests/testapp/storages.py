@@ -37,7 +37,7 @@ class MemoryStorage(InMemoryStorage):
         self._root._children.clear()
 
 
-class BrokenStorage(OriginalStorageFallbackMixin, InMemoryStorage):
+class BrokenStorage(OriginalStorageFallbackMixin, MemoryStorage):
     """Saving through a proxy storage always fails."""
 
     fallback_exceptions = [OSError]
