@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
 from uuid import uuid4
 
-TIMEOUT = 30  # seconds
+TIMEOUT = 120  # seconds
 
 
 @dataclass(frozen=True)
