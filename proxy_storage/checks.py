@@ -21,7 +21,7 @@ from proxy_storage.original_storages.inspect import (
 )
 from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
 from proxy_storage.scopes import get_tenant_function
-from proxy_storage.serving.base import ANNOUNCEMENT
+from proxy_storage.serving.base import SENDFILE_TYPE
 from proxy_storage.serving.headers import (
     get_cache_controls,
     get_framing,
@@ -60,14 +60,14 @@ def check_front(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         is_required = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
     except ConfigurationError:
         return []  # check_settings reports it.
-    offloading = sorted(key for key, server in servers.items() if server.hands_over)
+    offloading = sorted(key for key, server in servers.items() if server.offloads)
     if is_required or not offloading:
         return []
     return [
         checks.Warning(
             f"{SETTING}['SERVERS'] offloads the files of {', '.join(offloading)} even if a request "
             "does not pass through the web server. Such responses are empty.",
-            hint=f"Configure the web server to send {ANNOUNCEMENT}, as in the output of "
+            hint=f"Configure the web server to send {SENDFILE_TYPE}, as in the output of "
             f"proxystorage serverconf, and set {SETTING}['REQUIRE_SENDFILE_TYPE'] to True.",
             id="proxy_storage.W005",
         )

@@ -12,7 +12,7 @@ from proxy_storage.management.subcommand import Subcommand
 from proxy_storage.serverconf import WEB_SERVERS, Options, get_configuration
 from proxy_storage.serverconf.base import SITE
 
-# option -> web servers that it means something to
+# Option -> the web servers that it applies to.
 _FOR = {
     "site": ("lighttpd", "caddy"),
     "resolvers": ("nginx",),
@@ -21,29 +21,32 @@ _FOR = {
     "headers": ("nginx",),
 }
 
-# those that may be given more than once -> the option of one
-_OPTIONS = {"resolvers": "resolver", "headers": "header"}
+# Options that may be repeated have a plural name here -> their name on the command line.
+_REPEATED = {"resolvers": "resolver", "headers": "header"}
 
 
-class ServerconfPart(Subcommand):
-    """Print what the settings need of a web server."""
+class Serverconf(Subcommand):
+    """Print the configuration of a web server for the settings of the project."""
 
-    summary = "print the configuration that a web server needs"
+    summary = "Print the configuration of a web server."
     description = (
-        "Print what a web server has to be told to deliver the files of this project, as "
-        "PROXY_STORAGE['SERVERS'] has it. What will not work is said on standard error."
+        "Print the configuration with which a web server delivers the files of this project, "
+        "according to PROXY_STORAGE['SERVERS']. Warnings are printed to standard error."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take a web server and its options."""
+        """Add the name of the web server and its options."""
         parser.add_argument(
-            "web_server", choices=WEB_SERVERS, metavar="|".join(WEB_SERVERS), help="its name"
+            "web_server",
+            choices=WEB_SERVERS,
+            metavar="|".join(WEB_SERVERS),
+            help="Name of the web server.",
         )
         parser.add_argument(
             "--site",
             type=_read_address,
             metavar="HOST:PORT",
-            help=f"where the site listens (lighttpd, caddy; default: {SITE})",
+            help=f"Address on which Django listens, for lighttpd and caddy. Default: {SITE}",
         )
         parser.add_argument(
             "--resolver",
@@ -51,21 +54,22 @@ class ServerconfPart(Subcommand):
             dest="resolvers",
             type=_read_resolver,
             metavar="ADDRESS",
-            help="name server that finds the host of presigned URLs; may be given more than "
-            "once (nginx; default: those of /etc/resolv.conf)",
+            help="Name server with which nginx looks up the host of presigned URLs. May be "
+            "repeated. Default: the name servers in /etc/resolv.conf.",
         )
         parser.add_argument(
             "--cache",
             type=_read_zone,
             metavar="ZONE",
-            help="name of a cache for what is fetched by presigned URLs (nginx; default: none)",
+            help="Name of a cache zone of nginx for objects fetched by presigned URLs. Default: "
+            "no cache.",
         )
         parser.add_argument(
             "--ca-file",
             type=_read_path,
             metavar="FILE",
-            help="certificates of the authorities that nginx trusts when it fetches by https "
-            "(nginx; default: those of this machine)",
+            help="File with the certificates of the authorities that nginx trusts when it "
+            "fetches objects over https. Default: the file of this machine.",
         )
         parser.add_argument(
             "--header",
@@ -73,19 +77,19 @@ class ServerconfPart(Subcommand):
             dest="headers",
             type=_read_header,
             metavar="NAME",
-            help="header of the site's answers that is in answers with files as well, beside those "
-            "that are known; may be given more than once (nginx)",
+            help="Header of Django's responses that nginx adds to responses with files, in "
+            "addition to the default headers. May be repeated.",
         )
 
     def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
-        """Print the configuration, and on standard error what will not work."""
+        """Print the configuration, and warnings to standard error."""
         web_server = options["web_server"]
         given = {name: options[name] for name in _FOR if options[name]}
         for name in given:
             if web_server not in _FOR[name]:
-                option = _OPTIONS.get(name, name.replace("_", "-"))
-                raise CommandError(f"--{option} is for {' and '.join(_FOR[name])}.")
-        for name in _OPTIONS.keys() & given.keys():
+                option = _REPEATED.get(name, name.replace("_", "-"))
+                raise CommandError(f"--{option} is for {' and '.join(_FOR[name])} only.")
+        for name in _REPEATED.keys() & given.keys():
             given[name] = tuple(given[name])
         configuration = get_configuration(web_server, Options(**given))
         for warning in configuration.warnings:
@@ -94,7 +98,9 @@ class ServerconfPart(Subcommand):
 
 
 def _read_address(text: str) -> str:
-    return _read(r"([\w.-]+|\[[\da-fA-F:]+\]):\d+", text, "host and port, such as 127.0.0.1:8000")
+    return _read(
+        r"([\w.-]+|\[[\da-fA-F:]+\]):\d+", text, "a host with a port, such as 127.0.0.1:8000"
+    )
 
 
 def _read_resolver(text: str) -> str:
@@ -106,7 +112,7 @@ def _read_zone(text: str) -> str:
 
 
 def _read_header(text: str) -> str:
-    # nginx refuses variables with longer names unless it is given larger buckets for them
+    # With its default hash buckets, nginx refuses variables with longer names.
     pattern = r"(?=.{1,40}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*"
     return _read(pattern, text, "the name of a header, of at most 40 letters, digits and dashes")
 
@@ -115,7 +121,7 @@ def _read_path(text: str) -> str:
     return _read(r"""[^\x00-\x1f\x7f"$\\]+""", text, "a path without quotation marks and $")
 
 
-def _read(pattern: str, text: str, what: str) -> str:
+def _read(pattern: str, text: str, expected: str) -> str:
     if re.fullmatch(pattern, text, re.ASCII) is None:
-        raise ArgumentTypeError(f"{text!r} is not {what}")
+        raise ArgumentTypeError(f"{text!r} is not {expected}")
     return text

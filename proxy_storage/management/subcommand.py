@@ -1,4 +1,4 @@
-"""What a part of the command ``proxystorage`` is."""
+"""The base class of the subcommands of ``manage.py proxystorage``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from django.core.management.base import BaseCommand, CommandParser
 
 
 class Subcommand(ABC):
-    """One thing that ``manage.py proxystorage`` can do."""
+    """A subcommand, such as ``serverconf`` in ``manage.py proxystorage serverconf``."""
 
-    #: in the list of all parts
+    #: One line for the list of subcommands
     summary: ClassVar[str]
-    #: at the top of its own help
+    #: The first paragraph of its own help
     description: ClassVar[str]
 
     @abstractmethod
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say what it takes on the command line."""
+        """Add its arguments to a parser of its own."""
 
     @abstractmethod
     def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
-        """Do it.
+        """Run the subcommand.
 
         Args:
-            command: where to print.
-            options: what was given on the command line.
+            command: the command, for its output.
+            options: the parsed arguments.
 
         Raises:
-            ProxyStorageError: it cannot be done; the message is what the user gets to see.
-            CommandError: the options make no sense.
+            ProxyStorageError: the subcommand failed. The command prints the message.
+            CommandError: the arguments are not valid.
         """

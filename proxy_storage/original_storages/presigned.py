@@ -1,4 +1,4 @@
-"""URLs of an original storage itself, signed for one file, one method and a short time."""
+"""Presigned URLs: short-lived URLs of an original storage for one file and one method."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from proxy_storage.original_storages import s3
 
 
 def get_signing_problem(storage: Storage) -> str | None:
-    """Return why a storage gives no presigned URLs, if it gives none.
+    """Return why a storage cannot create presigned URLs, or ``None`` if it can.
 
-    A storage that can has a method ``get_presigned_url(name, *, method, expires_in,
-    headers)``; the S3 storage of django-storages needs none. The URL has to make the answer
-    carry the given headers: an uploaded page that is shown in place could run script.
+    A storage that can has a method ``get_presigned_url(name, *, method, expires_in, headers)``.
+    The S3 storage of django-storages does not need it. The response to the URL must have the
+    given headers, because an uploaded page that is shown inline could run script.
     """
     if hasattr(storage, "get_presigned_url"):
         return None
-    reason: str | None = "it has no method get_presigned_url"
+    reason: str | None = "it does not have a method get_presigned_url"
     if s3.is_s3(storage):
         reason = s3.get_signing_problem(storage)
     if reason is None:
         return None
-    return f"{type(storage).__name__} gives no presigned URLs: {reason}."
+    return f"{type(storage).__name__} cannot create presigned URLs: {reason}."
 
 
 def get_presigned_url(
     storage: Any, name: str, *, method: str, expires_in: int, headers: Mapping[str, str]
 ) -> str:
-    """Return a URL by which the storage itself gives out a file.
+    """Return a URL from which anyone can load a file of the storage until it expires.
 
     Args:
         storage: an original storage.
         name: the file's name there.
-        method: ``GET`` or ``HEAD``; the URL is good for no other.
-        expires_in: for so many seconds.
-        headers: those that the answer has to carry.
+        method: ``GET`` or ``HEAD``. The URL is not valid for other methods.
+        expires_in: lifetime in seconds.
+        headers: the headers that the response must have.
 
     Raises:
-        ServingError: the storage gives no such URLs, or could not sign one.
+        ServingError: the storage cannot create such URLs, or it failed to.
     """
     problem = get_signing_problem(storage)
     if problem is not None:
@@ -52,5 +52,7 @@ def get_presigned_url(
         if sign is not None:
             return str(sign(name, **options))
         return s3.get_presigned_url(storage, name, **options)
-    except Exception as error:  # of drivers that are not known here
-        raise ServingError(f"{type(storage).__name__} signed no URL: {error!r}") from error
+    except Exception as error:  # The errors of the storage's driver are not known here.
+        raise ServingError(
+            f"{type(storage).__name__} could not create a presigned URL: {error!r}"
+        ) from error

@@ -1,6 +1,6 @@
-"""What the S3 storage of django-storages can do beyond the contract of Django's storages.
+"""Ranges and presigned URLs of the S3 storage of django-storages.
 
-It is told by its class, so nothing of it has to be installed.
+The storage is recognised by the name of its class, so django-storages need not be installed.
 
 Source: https://django-storages.readthedocs.io/en/latest/backends/amazon-S3.html
 """
@@ -19,7 +19,7 @@ from django.core.files.storage import Storage
 from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.original_storages.sources import Readable, Source
 
-# what S3 has to be told again for each request that reads an object
+# Parameters that S3 requires again for each request that reads an object.
 _READ_PARAMETERS = (
     "ExpectedBucketOwner",
     "RequestPayer",
@@ -28,10 +28,10 @@ _READ_PARAMETERS = (
     "SSECustomerKeyMD5",
 )
 
-# what S3 says when the object is not the one that was looked at
-_OTHER_OBJECT = ("NoSuchKey", "PreconditionFailed")
+# Error codes of S3 if the object has been deleted or replaced.
+_CHANGED_OBJECT = ("NoSuchKey", "PreconditionFailed")
 
-# header of the answer -> parameter that a URL is signed with
+# Header of the response -> parameter of the signed URL.
 _RESPONSE_PARAMETERS = {
     "Cache-Control": "ResponseCacheControl",
     "Content-Disposition": "ResponseContentDisposition",
@@ -40,8 +40,8 @@ _RESPONSE_PARAMETERS = {
 
 
 def is_s3(storage: Storage) -> bool:
-    """Tell whether a storage is the S3 storage of django-storages, or one made from it."""
-    # __class__, so that Django's lazy default storage is seen as what it wraps
+    """Return whether a storage is the S3 storage of django-storages, or of a subclass."""
+    # Django's lazy default storage returns the class of the wrapped storage for __class__.
     return any(
         (cls.__module__, cls.__name__) == ("storages.backends.s3", "S3Storage")
         for cls in storage.__class__.__mro__
@@ -49,7 +49,7 @@ def is_s3(storage: Storage) -> bool:
 
 
 class S3Source(Source):
-    """An object of S3. A part of it is asked for as that part.
+    """An object in S3. A range of it is requested from S3 as a range.
 
     Args:
         storage: the storage.
@@ -62,86 +62,86 @@ class S3Source(Source):
 
     @cached_property
     def _file(self) -> Any:
-        """The storage's file: one HEAD request, and nothing is read."""
+        """The storage's file object. To open it takes one HEAD request and reads no bytes."""
         return self.storage.open(self.name, "rb")
 
     @property
-    def _is_packed(self) -> bool:
-        # the storage unpacks such an object when it is read: a part of what it has is no
-        # part of what it gives
+    def _is_compressed(self) -> bool:
+        # The storage decompresses such an object while it reads it, so a range of the object in
+        # S3 is not a range of the file.
         return bool(self.storage.gzip and self._file.obj.content_encoding == "gzip")
 
     @cached_property
     def size(self) -> int:
-        """Length in bytes."""
-        if self._is_packed:
+        """Size in bytes."""
+        if self._is_compressed:
             size: int = self._file.seek(0, os.SEEK_END)
             return size
         return int(self._file.obj.content_length)
 
     @property
     def etag(self) -> str:
-        """The entity tag that S3 has given the object."""
+        """The entity tag of the object in S3."""
         return str(self._file.obj.e_tag)
 
     @property
     def last_modified(self) -> datetime:
-        """When the object was written."""
+        """The time at which the object was written."""
         modified: datetime = self._file.obj.last_modified
         return modified
 
     def open(self, start: int, stop: int) -> Readable:
-        """Ask for this part of the very object whose size was told.
+        """Request this range, if the object has not changed since its size was read.
 
         Raises:
-            ProxyFileNotFoundError: it has been deleted or replaced since.
+            ProxyFileNotFoundError: the object has been deleted or replaced since then.
         """
         file = self._file
-        if self._is_packed:
-            file.seek(start)  # back from the end, where its size was found
-            unpacked: Readable = file
-            return unpacked
+        if self._is_compressed:
+            file.seek(start)  # `size` has moved to the end
+            decompressed: Readable = file
+            return decompressed
         if start == stop:
             return io.BytesIO()
         parameters = self.storage.get_object_parameters(self.name)
         try:
-            answer = file.obj.get(
+            response = file.obj.get(
                 **{key: parameters[key] for key in _READ_PARAMETERS if key in parameters},
                 Range=f"bytes={start}-{stop - 1}",
                 IfMatch=file.obj.e_tag,
             )
         except Exception as error:
-            # of boto3's errors, which are not to be imported here, those of the object
-            response: Any = getattr(error, "response", {})
-            if response.get("Error", {}).get("Code") not in _OTHER_OBJECT:
+            # An error of boto3, which must not be imported here.
+            details: Any = getattr(error, "response", {})
+            if details.get("Error", {}).get("Code") not in _CHANGED_OBJECT:
                 raise
-            message = f"{self.name!r} was deleted or replaced."
+            message = f"{self.name!r} was deleted, or replaced by another file."
             raise ProxyFileNotFoundError(message, path=self.name) from error
-        body: Readable = answer["Body"]
+        body: Readable = response["Body"]
         return body
 
 
 def get_signing_problem(storage: Any) -> str | None:
-    """Return why the storage's URLs cannot be relied on to be signed as asked, if so."""
+    """Return why an S3 storage cannot create presigned URLs, or ``None`` if it can."""
     if not storage.querystring_auth:
         return "its URLs are not signed (querystring_auth=False)"
     if storage.custom_domain:
-        return "S3 takes no type and no name for a URL of its custom_domain"
+        return "a URL of its custom_domain cannot set Content-Type and Content-Disposition"
     return None
 
 
 def get_presigned_url(
     storage: Any, name: str, *, method: str, expires_in: int, headers: Mapping[str, str]
 ) -> str:
-    """Return a URL that S3 answers to whoever has it.
+    """Return a URL from which anyone can load an object until it expires.
 
     Args:
         storage: the storage.
         name: the object's name there.
-        method: the only method that S3 will answer it for.
-        expires_in: for so many seconds.
-        headers: those that S3 has to answer with; of others than type, disposition and
-            caching it takes no order.
+        method: the method for which the URL is valid.
+        expires_in: lifetime in seconds.
+        headers: the headers that the response must have. S3 supports only Content-Type,
+            Content-Disposition and Cache-Control and ignores the others.
     """
     parameters = {
         parameter: headers[header]
@@ -149,8 +149,8 @@ def get_presigned_url(
         if header in headers
     }
     bucket = storage.bucket
-    # url() would do, but with a connection for each thread, and under ASGI each request has a
-    # thread of its own: that takes longer than all the rest
+    # The storage's url() makes a connection for each thread. Under ASGI each request has a thread
+    # of its own, and making a connection takes longer than the rest of the request.
     return str(
         bucket.meta.client.generate_presigned_url(
             "get_object",

@@ -1,4 +1,7 @@
-"""The bytes of one file in an original storage, to be read from any place on."""
+"""Read a file in an original storage from any position.
+
+A storage of your own takes part with a method ``get_source(name)`` that returns a `Source`.
+"""
 
 from __future__ import annotations
 
@@ -18,60 +21,59 @@ from proxy_storage.exceptions import ServingError
 
 
 class Readable(Protocol):
-    """What is read from: ``read`` may give fewer bytes than asked for, none at the end."""
+    """An open file, reduced to the two methods that are needed."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to so many bytes."""
+        """Return up to ``size`` bytes. Only at the end it returns no bytes."""
 
     def close(self) -> None:
-        """Give up what it holds."""
+        """Close the file."""
 
 
 class Source(ABC):
-    """One file in an original storage, not yet opened.
+    """One file in an original storage, not opened yet.
 
-    A storage that can read a part of a file without what comes before has a method
-    ``get_source(name)``, which returns one of these. `StreamingServer` then moves no other
-    bytes for a range.
+    A storage that can read from the middle of a file has a method ``get_source(name)`` that
+    returns an instance. `StreamingServer` then reads only the bytes of a range.
 
-    Where the file is gone, any of the methods raises `FileNotFoundError`.
+    If the file is missing, any of the methods raises `FileNotFoundError`.
     """
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """Length in bytes."""
+        """Size in bytes."""
 
     @property
     def etag(self) -> str | None:
-        """A strong entity tag with its quotes (RFC 9110 section 8.8.3), if there is one."""
+        """A strong entity tag with its quotes (RFC 9110 section 8.8.3), or ``None``."""
         return None
 
     @property
     def last_modified(self) -> datetime | None:
-        """When the bytes were written, with a time zone, if anybody knows."""
+        """The time of the last change, with a time zone, or ``None`` if it is not known."""
         return None
 
     @abstractmethod
     def open(self, start: int, stop: int) -> Readable:
-        """Open the bytes from ``start`` up to ``stop``, which is not among them.
+        """Open the file for the bytes from ``start`` up to and not including ``stop``.
 
-        More than these may come; they are not sent.
+        The returned object may have more bytes than these. They are not sent.
 
         Raises:
-            FileNotFoundError: the file is gone.
+            FileNotFoundError: the file is missing.
         """
 
     def is_as_recorded(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether the facts of a record can be those of these bytes.
+        """Return whether the metadata in a record can be that of this file.
 
-        Only what is known without asking anybody is compared.
+        This compares only values that are known without a request to the storage.
         """
         return True
 
 
 class StorageSource(Source):
-    """A file of any Django storage: the file is opened, and read from its place on.
+    """A file in any Django storage. It is opened, and read from the start position.
 
     Args:
         storage: the storage.
@@ -84,10 +86,10 @@ class StorageSource(Source):
 
     @cached_property
     def size(self) -> int:
-        """Length in bytes, as the storage says.
+        """Size in bytes.
 
-        One that changes the bytes of files on disk on their way often says how long they are
-        there. Its files are measured, or what comes would be cut off.
+        A subclass of FileSystemStorage that encrypts or compresses files often returns the size
+        on disk. Its files are read to measure them, because a wrong size truncates the response.
         """
         if isinstance(self.storage, FileSystemStorage):
             with self.storage.open(self.name, "rb") as file:
@@ -96,14 +98,14 @@ class StorageSource(Source):
 
     @property
     def etag(self) -> str | None:
-        """An entity tag of time and size, as web servers make them of files."""
+        """An entity tag made of time and size, as web servers do."""
         if self.last_modified is None:
             return None
-        return make_etag(int(self.last_modified.timestamp() * 1_000_000), self.size)
+        return f'"{int(self.last_modified.timestamp() * 1_000_000):x}-{self.size:x}"'
 
     @cached_property
     def last_modified(self) -> datetime | None:
-        """The storage's own time of the file; many storages have none."""
+        """The modification time in the storage, or ``None`` if the storage does not have it."""
         try:
             modified = self.storage.get_modified_time(self.name)
         except NotImplementedError:
@@ -111,7 +113,7 @@ class StorageSource(Source):
         return modified if timezone.is_aware(modified) else timezone.make_aware(modified)
 
     def open(self, start: int, stop: int) -> Readable:
-        """Open the file and go to the first byte that is wanted."""
+        """Open the file and move to the start position."""
         file = self.storage.open(self.name, "rb")
         try:
             go_to(file, start)
@@ -121,33 +123,36 @@ class StorageSource(Source):
         return file
 
 
-def make_etag(time: int, size: int) -> str:
-    """Return the entity tag that time and size of a file make."""
-    return f'"{time:x}-{size:x}"'
-
-
 def go_to(file: Any, position: int) -> None:
-    """Go forward in a file that has just been opened, reading only where it cannot seek."""
+    """Move forward in a file that has just been opened; read only if it cannot seek.
+
+    Args:
+        file: the file, at its first byte.
+        position: the new position in bytes.
+
+    Raises:
+        ServingError: the file is shorter.
+    """
     if not position:
         return
-    with suppress(AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+    with suppress(AttributeError, OSError):  # io.UnsupportedOperation is an OSError.
         file.seek(position, os.SEEK_SET)
         return
     while position:
         skipped = len(file.read(min(position, 65536)))
         if not skipped:
-            raise ServingError("The file ended before the part that was asked for.")
+            raise ServingError(f"The file ended {position} bytes before the requested range.")
         position -= skipped
 
 
 class Body:
-    """A fixed number of bytes of a readable object. It is closed once, in any thread.
+    """A fixed number of bytes of a readable object. It can be closed in any thread.
 
     Args:
-        readable: the object to read from; the body closes it.
-        length: the number of bytes. If there are fewer, `read` raises an error, since the
-            client was promised this number and must not take a part for the whole.
-        before_first_byte: called once, before anything is read.
+        readable: the object to read from. It is closed once, by the body.
+        length: the number of bytes. If there are fewer, `read` raises an error: the client
+            expects this number and must not mistake a part for the whole.
+        before_first_byte: called once, before the first read.
     """
 
     def __init__(
@@ -159,64 +164,56 @@ class Body:
         self._readable = readable
         self._left = length
         self._before_first_byte = before_first_byte
-        # A thread that has the lock does not wait for itself: see `_acquire`.
+        # mod_wsgi closes a response while a Python error of its own is set. Then ``acquire`` takes
+        # the lock and raises SystemError, and a ``with`` statement would never release it. So the
+        # lock is released in any case; if it was not taken, ``release`` raises RuntimeError.
         self._lock = threading.RLock()
         self.closed = False
 
     def read(self, size: int) -> bytes:
-        """Return up to so many bytes, and none after the last one or after `close`.
+        """Return up to ``size`` bytes, or no bytes after the last one and after `close`.
 
         Raises:
-            ServingError: the source ended early.
+            ServingError: the file ended too early.
         """
-        self._start()
-        self._acquire()
+        if self._before_first_byte is not None:
+            self._start()
         try:
+            self._lock.acquire()
             if self.closed or not self._left:
                 return b""
             data = self._readable.read(min(size, self._left))
             if not data:
-                raise ServingError(f"The source ended {self._left} bytes too early.")
+                raise ServingError(f"The file ended {self._left} bytes too early.")
             self._left -= len(data)
             return data
         finally:
-            self._lock.release()
+            with suppress(RuntimeError):
+                self._lock.release()
 
     def close(self) -> None:
-        """Close the readable object, after a read that another thread is in."""
-        self._acquire()
+        """Close the readable object. This waits for a `read` in another thread."""
         try:
+            self._lock.acquire()
             if not self.closed:
                 self.closed = True
                 self._readable.close()
         finally:
-            self._lock.release()
+            with suppress(RuntimeError):
+                self._lock.release()
 
     def _start(self) -> None:
         function, self._before_first_byte = self._before_first_byte, None
         if function is not None:
             function()
 
-    def _acquire(self) -> None:
-        """Take the lock, or raise an error without it.
-
-        mod_wsgi closes a response while an error of its own is set. Python then takes the lock
-        and raises SystemError, and a ``with`` statement would never release it.
-        """
-        try:
-            self._lock.acquire()
-        except BaseException:
-            with suppress(RuntimeError):  # This thread does not have the lock.
-                self._lock.release()
-            raise
-
 
 class FileBody(Body):
-    """The whole of a local file, which a WSGI server may send by its descriptor.
+    """A whole local file, which a WSGI server may send by its file descriptor.
 
     Args:
         readable: the file, at its first byte.
-        length: its length in bytes.
+        length: its size in bytes.
         before_first_byte: as for `Body`.
 
     Source: PEP 3333 (wsgi.file_wrapper). mod_wsgi 4 and 5 call ``tell`` after ``fileno``.
@@ -225,10 +222,10 @@ class FileBody(Body):
     _readable: Any
 
     def fileno(self) -> int:
-        """Return the descriptor of the file."""
+        """Return the file descriptor."""
         self._start()
         return int(self._readable.fileno())
 
     def tell(self) -> int:
-        """Return the place of the next byte in the file."""
+        """Return the position of the next byte in the file."""
         return int(self._readable.tell())

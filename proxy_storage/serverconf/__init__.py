@@ -1,6 +1,6 @@
-"""Configurations of web servers, derived from ``PROXY_STORAGE["SERVERS"]``.
+"""Configurations of web servers for ``PROXY_STORAGE["SERVERS"]``.
 
-On the command line it is ``manage.py proxystorage serverconf nginx``; in code::
+The command ``manage.py proxystorage serverconf nginx`` prints one. In code::
 
     from proxy_storage.serverconf import get_configuration
 
@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf.apache import Apache
-from proxy_storage.serverconf.base import Configuration, Options, WebServer, comment, describe
+from proxy_storage.serverconf.base import Configuration, Options, WebServer, describe, render
 from proxy_storage.serverconf.caddy import Caddy
 from proxy_storage.serverconf.lighttpd import Lighttpd
 from proxy_storage.serverconf.nginx import Nginx
-from proxy_storage.serverconf.plan import NoFolder, Plan, make_plan
+from proxy_storage.serverconf.plan import NoFolder, make_plan
 from proxy_storage.settings import SETTING
 
 __all__ = ["WEB_SERVERS", "Configuration", "Options", "get_configuration"]
 
-#: name -> web server
+#: Name -> web server
 WEB_SERVERS: dict[str, WebServer] = {
     "nginx": Nginx(),
     "apache": Apache(),
@@ -30,36 +30,33 @@ WEB_SERVERS: dict[str, WebServer] = {
 
 
 def get_configuration(web_server: str, options: Options | None = None) -> Configuration:
-    """Return what a web server has to be told to deliver the files of this project.
+    """Return the configuration with which a web server delivers the files of this project.
 
     Args:
         web_server: a key of `WEB_SERVERS`.
-        options: what the settings do not say.
+        options: parts of the configuration that are not in the settings.
 
     Raises:
-        ConfigurationError: there is nothing to tell it, or no way to.
+        ConfigurationError: no file is to be delivered by this web server, or the configuration
+            cannot be written.
     """
     writer, plan = WEB_SERVERS[web_server], make_plan()
     if not any(isinstance(delivery, writer.kinds) for delivery in plan.deliveries):
+        found = describe(plan, tuple(plan.servers)) or "no proxy storage"
         raise ConfigurationError(
-            f"There is nothing to write for {web_server}. Set {SETTING}['SERVERS'] to "
-            f"{writer.server} for the files that it is to deliver. There is now: "
-            f"{describe(plan, tuple(plan.servers)) or 'no proxy storage'}."
+            f"No file is to be delivered by {web_server}. Set {SETTING}['SERVERS'] to "
+            f"{writer.server} for the files that {web_server} shall deliver. Found: {found}."
         )
     warnings = tuple(writer.get_warnings(plan))
-    blocks = [*writer.get_blocks(plan, options or Options())]
-    remarks = [*_get_remarks(plan), *warnings]
-    if remarks:
-        blocks.append(comment("\n".join(remarks)))
-    return Configuration("\n\n".join(blocks) + "\n", warnings)
-
-
-def _get_remarks(plan: Plan) -> list[str]:
-    """Return a line for each original storage that no web server has to be told of."""
-    return [
-        f"{describe(plan, (key,))} needs nothing here."
+    remarks = [
+        f"{describe(plan, (key,))} needs no configuration."
         if delivery.is_known
-        else f"{describe(plan, (key,))} is not known here."
+        else f"{describe(plan, (key,))} is not known, so nothing is written for it."
         for delivery, keys in plan.of(NoFolder).items()
         for key in keys
     ]
+    text = render(writer.template, writer.get_values(plan, options or Options()))
+    if remarks or warnings:
+        lines = "\n".join((*remarks, *warnings)).splitlines()
+        text += "\n\n" + "\n".join(f"# {line}" for line in lines)
+    return Configuration(f"{text}\n", warnings)

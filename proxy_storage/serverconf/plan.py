@@ -1,4 +1,4 @@
-"""What has to be delivered, and from where, as the settings have it."""
+"""The deliveries that the settings need: which files, from which folder or host."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from proxy_storage.serving.x_accel import is_plain_location
 from proxy_storage.settings import SETTING
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin
 
-# control characters, and bytes that are no UTF-8
-_UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# Control characters, and surrogates that stand for bytes that are not UTF-8.
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SENDFILE_BACKENDS = "django_sendfile.backends."
 
 
 @dataclass(frozen=True)
 class AliasLocation:
-    """A folder that the site names by an internal location: ``X-Accel-Redirect``.
+    """A folder behind an internal location: ``X-Accel-Redirect``.
 
     Args:
-        location: with a slash at both ends.
+        location: the location, with a slash at both ends.
         root: the folder, without a slash at its end.
     """
 
@@ -49,28 +49,29 @@ class AliasLocation:
 
 @dataclass(frozen=True)
 class ProxyPassLocation:
-    """A host that presigned URLs lead to, behind an internal location.
+    """The host of presigned URLs, behind an internal location.
 
     Args:
-        location: with a slash at both ends.
+        location: the location, with a slash at both ends.
         scheme: ``http`` or ``https``.
-        host: with the port where it is none of the scheme's own.
-        is_told_by_path: whether the path of a URL alone says which file it is.
+        host: the host, with the port unless it is the default of the scheme.
+        path_identifies_file: whether the URLs of two files differ in their paths, and not only in
+            their queries.
     """
 
     location: str
     scheme: str
     host: str
-    is_told_by_path: bool
+    path_identifies_file: bool
 
 
 @dataclass(frozen=True)
 class ListedFolder:
-    """A folder that the site names files of by their paths: ``X-Sendfile``.
+    """A folder from which a web server may deliver files by their paths: ``X-Sendfile``.
 
     Args:
         root: the folder, without a slash at its end.
-        escape: whether the site percent-encodes the paths.
+        escape: whether Django percent-encodes the paths.
     """
 
     root: str
@@ -79,10 +80,10 @@ class ListedFolder:
 
 @dataclass(frozen=True)
 class NoFolder:
-    """Files that no web server has to be told of.
+    """Files that need no configuration of a web server.
 
     Args:
-        is_known: whether that is sure, or the server is a project's own.
+        is_known: whether this is certain. It is not for a server class of the project.
     """
 
     is_known: bool
@@ -94,12 +95,12 @@ _Delivery = TypeVar("_Delivery", AliasLocation, ProxyPassLocation, ListedFolder,
 
 @dataclass(frozen=True)
 class Plan:
-    """All deliveries, each with whose files they are.
+    """All deliveries, each with the storages whose files it delivers.
 
     Args:
-        deliveries: keys of ``SERVERS`` by delivery, ``<proxy storage>`` or
+        deliveries: delivery -> keys as in ``SERVERS``, ``<proxy storage>`` or
             ``<proxy storage>/<original storage>``.
-        servers: by the same keys, the class of the server that is set, or chosen.
+        servers: key -> name of the class of its server.
     """
 
     deliveries: dict[Delivery, tuple[str, ...]]
@@ -115,16 +116,16 @@ class Plan:
 
 
 def make_plan() -> Plan:
-    """Return what the settings have to be delivered.
+    """Return the deliveries that the settings need.
 
     Raises:
-        ConfigurationError: a server cannot deliver what it is set to, or two of them have
-            locations that get into each other's way.
+        ConfigurationError: a server cannot deliver the files of its storage, or the locations of
+            two servers overlap.
     """
     deliveries: dict[Delivery, tuple[str, ...]] = {}
     servers: dict[str, str] = {}
     for key, proxy_name, original_name, original in _get_originals():
-        server = get_configured_server(proxy_name, original_name) or _choose(original)
+        server = get_configured_server(proxy_name, original_name) or _get_default_server(original)
         problem = server.get_problem(original)
         if problem is not None:
             raise ConfigurationError(f"{key}: {problem}")
@@ -149,15 +150,15 @@ def _get_originals() -> Iterator[tuple[str, str, str | None, Storage]]:
             yield proxy_name, proxy_name, None, storage.get_original_storage()
 
 
-def _choose(original: Storage) -> ServerBase:
-    """Return the server where none is configured."""
+def _get_default_server(original: Storage) -> ServerBase:
+    """Return the server if none is configured."""
     sendfile = SendfileServer()
     return sendfile if sendfile.get_problem(original) is None else StreamingServer()
 
 
 def _get_delivery(server: ServerBase, original: Storage) -> Delivery:
     if isinstance(server, XAccelRedirectServer):
-        # the server itself prefers the folder where there are both
+        # The server itself prefers a folder to presigned URLs.
         if get_local_problem(original) is None:
             return AliasLocation(server.location, get_root(original.path("")))
         return _get_host(server, original)
@@ -169,7 +170,7 @@ def _get_delivery(server: ServerBase, original: Storage) -> Delivery:
 
 
 def _get_sendfile_delivery() -> Delivery:
-    """Return what django-sendfile2 has been told by the project."""
+    """Return the delivery that the project has configured for django-sendfile2."""
     backend, root = str(get_setting("SENDFILE_BACKEND")), get_setting("SENDFILE_ROOT")
     if backend == f"{_SENDFILE_BACKENDS}nginx":
         location = "/".join(["", *filter(None, str(get_setting("SENDFILE_URL")).split("/")), ""])
@@ -177,34 +178,36 @@ def _get_sendfile_delivery() -> Delivery:
         return AliasLocation(location, get_root(root))
     if backend == f"{_SENDFILE_BACKENDS}xsendfile":
         return ListedFolder(get_root(root), escape=False)
-    by_python = backend in (f"{_SENDFILE_BACKENDS}{kind}" for kind in ("simple", "development"))
-    return NoFolder(by_python)
+    is_python = backend in (f"{_SENDFILE_BACKENDS}{kind}" for kind in ("simple", "development"))
+    return NoFolder(is_python)
 
 
 def get_root(path: str | os.PathLike[str]) -> str:
-    """Return a folder as web servers are to be told of it, without a slash at its end.
+    """Return the absolute path of a folder, without a slash at its end.
 
     Raises:
-        ConfigurationError: it cannot be written into a configuration.
+        ConfigurationError: the path cannot be written into a configuration.
     """
     root = os.path.abspath(path).rstrip("/")
-    if _UNSPEAKABLE.search(root):
+    if _NOT_TEXT.search(root):
         raise ConfigurationError(
-            f"The folder {root!r} has characters that no web server can be told of. Rename it."
+            f"The folder {root!r} has characters that cannot be written into the configuration of "
+            "a web server. Rename the folder."
         )
     return root
 
 
 def _get_host(server: XAccelRedirectServer, original: Storage) -> ProxyPassLocation:
-    first, second = (urlsplit(_sign(original, dummy)) for dummy in ("a file", "another file"))
+    first, second = (urlsplit(_sign(original, name)) for name in ("a file", "another file"))
     if first.scheme not in ("http", "https") or not re.fullmatch(
         r"[\w.-]+(:\d+)?|\[[\da-f:]+\](:\d+)?", first.netloc, re.ASCII | re.IGNORECASE
     ):
         raise ConfigurationError(
-            f"nginx cannot fetch presigned URLs of {first.scheme}://{first.netloc}."
+            f"nginx cannot fetch presigned URLs of {first.scheme}://{first.netloc}. They must have "
+            "the scheme http or https, and a host without a password."
         )
-    is_told_by_path = first.path != second.path
-    return ProxyPassLocation(server.location, first.scheme, first.netloc, is_told_by_path)
+    path_identifies_file = first.path != second.path
+    return ProxyPassLocation(server.location, first.scheme, first.netloc, path_identifies_file)
 
 
 def _sign(original: Storage, name: str) -> str:
@@ -218,8 +221,8 @@ def _sign(original: Storage, name: str) -> str:
 def _check_location(location: str) -> None:
     if not is_plain_location(location):
         raise ConfigurationError(
-            f"The location {location!r} may have letters of ASCII, digits and -._~ between its "
-            "slashes; anything else a web server may decode, merge or leave out."
+            f"The location {location!r} may have only ASCII letters, digits and -._~ between its "
+            "slashes. A web server may decode, merge or remove other characters."
         )
 
 
@@ -234,16 +237,16 @@ def _check_locations(plan: Plan) -> None:
             if inner.location.startswith(outer.location) and not _is_same_place(outer, inner):
                 raise ConfigurationError(
                     f"{', '.join(keys)} and {', '.join(other_keys)} cannot have the locations "
-                    f"{delivery.location!r} and {other.location!r}: the same URI would lead to "
-                    f"{_get_place(delivery)} and to {_get_place(other)}. Give each a location of "
-                    f"its own in {SETTING}['SERVERS'] (of SendfileServer: SENDFILE_URL)."
+                    f"{delivery.location!r} and {other.location!r}: one URI would be a file in "
+                    f"{_get_place(delivery)} and in {_get_place(other)}. Set different locations "
+                    f"in {SETTING}['SERVERS'], or in SENDFILE_URL for SendfileServer."
                 )
 
 
 def _is_same_place(
     outer: AliasLocation | ProxyPassLocation, inner: AliasLocation | ProxyPassLocation
 ) -> bool:
-    """Tell whether a URI below both locations means one file."""
+    """Return whether a URI below both locations is the same file in both."""
     if not (isinstance(outer, AliasLocation) and isinstance(inner, AliasLocation)):
         return False
     rest = inner.location.removeprefix(outer.location)

@@ -1,4 +1,4 @@
-"""Who delivers the bytes: the web server, or Python.
+"""Servers: how a file is delivered, by a web server, by the original storage or by Python.
 
 From a plain Django view::
 
@@ -8,7 +8,7 @@ From a plain Django view::
         record = meta_backend.get(Report.objects.get(pk=pk).file.name)
         return serve(request, record)
 
-The caller decides who may have the file before it calls `serve`; `serve` asks nobody.
+`serve` does not check permissions. Check them before you call it.
 """
 
 from proxy_storage.serving.base import ServerBase

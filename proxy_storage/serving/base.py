@@ -1,9 +1,11 @@
-"""What a server is."""
+"""The base class of servers, and the check that the web server in front supports a header."""
 
 from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TypeVar
 
 from django.core.files.storage import Storage
 from django.http import HttpRequest
@@ -11,22 +13,33 @@ from django.http.response import HttpResponseBase
 
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.settings import SETTING, proxy_storage_settings
+from proxy_storage.settings import SETTING, get_for_storage, proxy_storage_settings
+
+_Entry = TypeVar("_Entry")
+
+SENDFILE_TYPE = "X-Sendfile-Type"
+
+# Request headers that a web server or proxy in front of Django adds.
+_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+
+# Development servers for ASGI. An ASGI request does not name its server, but these modules are
+# imported only if the command itself is running.
+_ASGI_COMMANDS = ("channels.management.commands.runserver", "daphne.management.commands.runserver")
 
 
 class ServerBase(ABC):
     """A way to deliver a file. The keys of ``OPTIONS`` are the constructor's arguments.
 
-    An instance is shared between threads and keeps nothing about a request.
+    All threads share one instance, so it must not store anything about a request.
     """
 
-    #: whether its answers are empty, for a web server in front to put the file in
-    hands_over = False
+    #: Whether its responses are empty, and a web server in front of Django sends the file
+    offloads = False
 
     def get_problem(self, original_storage: Storage) -> str | None:
-        """Return why this server cannot deliver files of a storage, if it cannot.
+        """Return why this server cannot deliver the files of a storage, or ``None`` if it can.
 
-        A system check asks this at the start, so nothing may be connected to.
+        System checks call this, so it must not connect to anything.
         """
         return None
 
@@ -34,67 +47,75 @@ class ServerBase(ABC):
     def serve(
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
-        """Answer a request for a file that the requester may have.
+        """Return a response with a file that the user may read.
 
         Args:
             request: a GET or HEAD request.
             meta_backend_obj: the file's record.
-            headers: what every file answer says, content type and disposition included;
-                the response has to carry all of them.
+            headers: the headers of each response with this file, such as Content-Type and
+                Content-Disposition. The response must have all of them.
 
         Raises:
-            ProxyFileNotFoundError: the bytes are gone.
-            ServingError: this server has no way to deliver the file.
+            ProxyFileNotFoundError: the file is missing in the original storage.
+            ServingError: this server cannot deliver the file.
         """
 
 
-ANNOUNCEMENT = "X-Sendfile-Type"
+def get_for_record(
+    entries: Mapping[str, _Entry], meta_backend_obj: MetaBackendObject
+) -> _Entry | None:
+    """Return the entry of a setting such as ``SERVERS`` that applies to a file.
 
-# request headers of a web server in front
-_FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+    Args:
+        entries: the setting, as for `proxy_storage.settings.get_for_storage`.
+        meta_backend_obj: the file's record.
+    """
+    if not entries:
+        return None
+    name, original_name = meta_backend_obj["proxy_storage_name"], None
+    if any(key.startswith(f"{name}/") for key in entries):
+        original_name = meta_backend_obj.get_original_storage_name()
+    return get_for_storage(entries, name, original_name)
 
-# The commands that serve a site under ASGI for development. An ASGI server does not name itself;
-# these modules are imported only where it is the command that runs.
-_ASGI_COMMANDS = ("channels.management.commands.runserver", "daphne.management.commands.runserver")
 
+def check_sendfile_type(request: HttpRequest, header: str) -> None:
+    """Raise ServingError if the web server in front of Django does not support a header.
 
-def require_front(request: HttpRequest, header: str) -> None:
-    """Refuse to answer by a header that nobody is there to understand.
-
-    The client would get an empty answer with status 200. A web server announces what it
-    understands with the request header ``X-Sendfile-Type``. Nothing is chosen by it: which
-    server delivers is for the settings alone to say, so a client that sends the header
-    gains nothing.
+    Without a web server that supports it, the client would get an empty response with status
+    200. A web server names the header that it supports in the request header
+    ``X-Sendfile-Type``. That header does not choose the server, only the settings do, so
+    clients gain nothing by sending it.
 
     Args:
         request: the request.
-        header: the response header by which a file would be handed over.
+        header: the response header that would offload the file.
 
     Raises:
-        ServingError: the web server announces something else, or nobody announces anything
-            to Django's development server or, with ``REQUIRE_SENDFILE_TYPE``, to any.
+        ServingError: the web server supports another header; or the request has no
+            ``X-Sendfile-Type``, although it came to Django's development server or
+            ``REQUIRE_SENDFILE_TYPE`` is set.
     """
-    announced = request.headers.get(ANNOUNCEMENT)
-    if announced is None:
+    supported = request.headers.get(SENDFILE_TYPE)
+    if supported is None:
         if proxy_storage_settings.REQUIRE_SENDFILE_TYPE or is_development_server(request):
             raise ServingError(
-                f"No web server has said that it understands {header}. Set "
-                f"{SETTING}['SERVERS'] to StreamingServer where there is none in front, and "
-                f"where there is one have it set the request header {ANNOUNCEMENT}: {header}."
+                f"The request does not have the header {SENDFILE_TYPE}, so there seems to "
+                f"be no web server in front of Django that supports {header}. Without one, set "
+                f"{SETTING}['SERVERS'] to StreamingServer. With one, configure it to set the "
+                f"request header {SENDFILE_TYPE}: {header}."
             )
-        return
-    if announced.lower() != header.lower():
+    elif supported.lower() != header.lower():
         raise ServingError(
-            f"The web server in front announces {announced!r} in {ANNOUNCEMENT}, but "
-            f"{SETTING}['SERVERS'] is set to a server that needs {header}."
+            f"The web server in front of Django supports {supported!r} according to "
+            f"{SENDFILE_TYPE}, but the server in {SETTING}['SERVERS'] needs {header}."
         )
 
 
 def is_development_server(request: HttpRequest) -> bool:
-    """Tell whether a client itself talks to ``manage.py runserver``.
+    """Return whether a client is connected directly to ``manage.py runserver``.
 
-    A web server in front speaks HTTP/1.0, as nginx does unless it is told otherwise, or says
-    for whom it asks.
+    A web server in front of it uses HTTP/1.0, which is the default of nginx, or adds a header
+    with the address of the client.
     """
     meta, scope = request.META, getattr(request, "scope", None)
     if scope is None:

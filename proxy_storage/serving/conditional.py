@@ -1,10 +1,11 @@
-"""What tells one version of a file from another: entity tag and date."""
+"""Conditional requests and range requests: validators, preconditions, ``Range``, ``If-Range``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,19 +23,21 @@ _PRECONDITIONS = (
     "HTTP_IF_MODIFIED_SINCE",
 )
 
-# headers that are up to date in a 304 and a 412 as well
-_OF_COPIES = {
-    "Content-Security-Policy",
-    "X-Content-Type-Options",
-    "X-Frame-Options",
-}
+# Headers that a 304 and a 412 must have as well, since they replace those of a cached response.
+_UPDATED_HEADERS = {"Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options"}
+
+_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
+
+# Positions with more digits are beyond the end of any file. Python refuses to convert very long
+# strings of digits to an int.
+_MAX_DIGITS = 18
 
 
 class Validators(NamedTuple):
-    """What a client sends back to ask whether a file has changed.
+    """Entity tag and date of one version of a file (RFC 9110 section 8.8).
 
     Args:
-        etag: strong, with its quotes.
+        etag: strong entity tag with its quotes.
         last_modified: with a time zone.
     """
 
@@ -43,12 +46,12 @@ class Validators(NamedTuple):
 
     @property
     def seconds(self) -> int | None:
-        """The date in whole seconds since 1970, as headers have it."""
+        """``last_modified`` in whole seconds since 1970, the resolution of HTTP dates."""
         return None if self.last_modified is None else int(self.last_modified.timestamp())
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers ``ETag`` and ``Last-Modified``, where known."""
+        """The headers ``ETag`` and ``Last-Modified``, if known."""
         headers = {}
         if self.etag is not None:
             headers["ETag"] = self.etag
@@ -57,16 +60,50 @@ class Validators(NamedTuple):
         return headers
 
 
-def get_validators(meta_backend_obj: MetaBackendObject, source: Source) -> Validators:
-    """Return the validators of a file: recorded ones, else those of its source.
+class ByteRange(NamedTuple):
+    """The bytes of a file from ``start`` up to and not including ``stop``."""
 
-    A recorded checksum is the same on every machine and after every move of the bytes, and
-    nobody has to be asked for it.
+    start: int
+    stop: int
+
+
+class RangeNotSatisfiable(Exception):
+    """The requested range contains no byte of the file: status 416.
+
+    Args:
+        size: the file's size in bytes.
     """
-    recorded: dict[str, Any] = {}
-    if source.is_as_recorded(meta_backend_obj):
-        recorded = meta_backend_obj
-    checksum, created = recorded.get("checksum"), recorded.get("created_at")
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+    def get_response(self, headers: Mapping[str, str]) -> HttpResponse:
+        """Return a response with status 416 and the file's size (RFC 9110 section 15.5.17)."""
+        response = HttpResponse(
+            status=416,
+            headers={**headers, "Content-Range": f"bytes */{self.size}", "Content-Length": "0"},
+        )
+        # These headers describe the file, not this response.
+        for header in ("Content-Type", "Content-Disposition"):
+            del response[header]
+        return response
+
+
+def get_validators(meta_backend_obj: MetaBackendObject, source: Source) -> Validators:
+    """Return the validators of a file: checksum and time in its record, or those of its source.
+
+    A recorded checksum is the same on all machines and in all original storages, and it is known
+    without a request to the original storage.
+
+    Args:
+        meta_backend_obj: the file's record.
+        source: the file in its original storage. If it differs from the record, for example in
+            its size, the metadata in the record is not used.
+    """
+    checksum, created = meta_backend_obj.get("checksum"), meta_backend_obj.get("created_at")
+    if (checksum or created) and not source.is_as_recorded(meta_backend_obj):
+        checksum = created = None
     if created is not None and not timezone.is_aware(created):
         created = timezone.make_aware(created)
     return Validators(
@@ -75,18 +112,19 @@ def get_validators(meta_backend_obj: MetaBackendObject, source: Source) -> Valid
     )
 
 
-def answer_without_file(
+def check_preconditions(
     request: HttpRequest, validators: Validators, headers: dict[str, str]
 ) -> HttpResponseBase | None:
-    """Answer a request whose preconditions say that the file is not wanted.
+    """Return a response without the file if the preconditions of a request require that.
 
     Args:
         request: a GET or HEAD request.
-        validators: those of the file as it is now.
-        headers: what every file answer says; of these, a 304 has what RFC 9110 wants.
+        validators: validators of the current version of the file.
+        headers: the headers of each response with this file. A 304 has those of them that
+            RFC 9110 requires.
 
     Returns:
-        304 or 412, or ``None`` where the file is the answer.
+        A response with status 304 or 412, or ``None`` if the file has to be sent.
 
     Source: RFC 9110 section 13.2.2.
     """
@@ -101,96 +139,71 @@ def answer_without_file(
     )
     if response is None or response is whole:
         return None
-    # A browser goes on with the headers of its copy, except for those that it is given now: it
-    # would keep to a policy that the project, or a later version of this package, has changed.
-    for name in _OF_COPIES & headers.keys():
+    # A browser keeps the headers of its cached response, except those in the 304. Without these,
+    # a policy that has changed since then would have no effect.
+    for name in _UPDATED_HEADERS & headers.keys():
         response[name] = headers[name]
     if response.status_code == 412:
-        del response["Content-Type"]  # Django's default, of an empty body
+        del response["Content-Type"]  # Django's default, although there is no body
     return response
 
 
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
+def get_requested_range(
+    request: HttpRequest, source: Source, validators: Validators
+) -> ByteRange | None:
+    """Return the range that a request gets, or ``None`` if it gets the whole file.
 
-# no file is longer; Python refuses to make numbers of thousands of digits
-_MAX_DIGITS = 18
-
-
-class Part(NamedTuple):
-    """Bytes from ``start`` up to ``stop``, which is not among them."""
-
-    start: int
-    stop: int
-
-
-class RangeNotSatisfiable(Exception):
-    """No byte of the file is within the range: 416."""
-
-
-def get_wanted_part(request: HttpRequest, source: Source, validators: Validators) -> Part | None:
-    """Return the part that a request asks for and may have; ``None`` is the whole file.
-
-    Only for GET there are parts (RFC 9110 section 14.2).
-
-    Raises:
-        RangeNotSatisfiable: there is no such part.
-    """
-    wanted = request.META.get("HTTP_RANGE")
-    if wanted is None or request.method != "GET":
-        return None
-    if not allows_part(request.META.get("HTTP_IF_RANGE"), *validators):
-        return None
-    return get_part(wanted, source.size)
-
-
-def refuse_range(size: int, headers: dict[str, str]) -> HttpResponse:
-    """Answer 416, and how long the file is (RFC 9110 section 15.5.17)."""
-    response = HttpResponse(status=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    # of the file, which is not what comes
-    for header in ("Content-Type", "Content-Disposition"):
-        del response[header]
-    response["Content-Length"] = "0"
-    return response
-
-
-def get_part(header: str | None, size: int) -> Part | None:
-    """Return the part of a file that the header ``Range`` asks for.
+    Only GET requests have ranges (RFC 9110 section 14.2).
 
     Args:
-        header: the header's value, if there is one.
-        size: the file's length in bytes.
-
-    Returns:
-        ``None`` for the whole file: without the header, with another unit, with a value
-        that is not valid, and for several ranges at once, which section 14.2 allows to
-        ignore. Answering those has cost others their memory (CVE-2011-3192,
-        CVE-2026-33658).
+        request: a GET or HEAD request.
+        source: the file in its original storage.
+        validators: validators of the current version of the file, for ``If-Range``.
 
     Raises:
-        RangeNotSatisfiable: the range begins beyond the end of the file.
+        RangeNotSatisfiable: the range contains no byte of the file.
+    """
+    header = request.META.get("HTTP_RANGE")
+    if header is None or request.method != "GET":
+        return None
+    if not matches_if_range(request.META.get("HTTP_IF_RANGE"), *validators):
+        return None
+    return parse_range(header, source.size)
+
+
+def parse_range(header: str, size: int) -> ByteRange | None:
+    """Return the range of a file that the header ``Range`` requests.
+
+    Args:
+        header: the header's value.
+        size: the file's size in bytes.
+
+    Returns:
+        ``None`` for the whole file: if the unit is not bytes, if the value is not valid, and for
+        several ranges at once. RFC 9110 allows to ignore several ranges, and support for them
+        has led to excessive use of memory elsewhere (CVE-2011-3192, CVE-2026-33658).
+
+    Raises:
+        RangeNotSatisfiable: the range contains no byte of the file.
 
     Source: RFC 9110 sections 14.1.2 and 14.2.
     """
-    match = _RANGE.fullmatch(header or "")
+    match = _RANGE.fullmatch(header)
     if match is None:
         return None
-    first, last = (_to_number(digits) for digits in match.groups())
-    if first is None:
-        return _get_suffix(last, size)
+    first, last = map(_to_number, match.groups())
+    if first is None:  # a suffix: the last bytes of the file
+        if last is None:
+            return None
+        if last == 0:
+            raise RangeNotSatisfiable(size)
+        # Content-Range cannot express an empty range, so an empty file is sent as a whole.
+        return ByteRange(max(size - last, 0), size) if size else None
     if last is not None and last < first:
         return None
     if first >= size:
-        raise RangeNotSatisfiable
-    return Part(first, size if last is None else min(last + 1, size))
-
-
-def _get_suffix(length: int | None, size: int) -> Part | None:
-    if length is None:  # a bare hyphen
-        return None
-    if length == 0:
-        raise RangeNotSatisfiable
-    # of an empty file, the whole is the answer: Content-Range cannot say "no bytes"
-    return Part(max(size - length, 0), size) if size else None
+        raise RangeNotSatisfiable(size)
+    return ByteRange(first, size if last is None else min(last + 1, size))
 
 
 def _to_number(digits: str) -> int | None:
@@ -200,13 +213,15 @@ def _to_number(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def allows_part(if_range: str | None, etag: str | None, last_modified: datetime | None) -> bool:
-    """Tell whether a part may be sent, or the client has a part of other bytes.
+def matches_if_range(
+    if_range: str | None, etag: str | None, last_modified: datetime | None
+) -> bool:
+    """Return whether a range may be sent, because the client has parts of this very version.
 
     Args:
-        if_range: the header ``If-Range``, if there is one.
-        etag: the entity tag of the file as it is now.
-        last_modified: when it was changed, with a time zone.
+        if_range: the header ``If-Range``, or ``None`` if the request does not have it.
+        etag: the entity tag of the current version of the file.
+        last_modified: the date of the current version, with a time zone.
 
     Source: RFC 9110 section 13.1.5: a strong comparison of tags, or the exact date.
     """
@@ -218,5 +233,5 @@ def allows_part(if_range: str | None, etag: str | None, last_modified: datetime 
     date = parse_http_date_safe(if_range)
     if date is None or last_modified is None or int(last_modified.timestamp()) != date:
         return False
-    # within its first second a file may change again, under the same date
+    # During the first second, the file may change again and keep the same date.
     return timezone.now() - last_modified >= timedelta(seconds=1)

@@ -1,11 +1,11 @@
-"""The headers of every file answer: safe ones, whoever delivers the bytes."""
+"""The headers of responses with a file. They are the same for all servers."""
 
 from __future__ import annotations
 
 import posixpath
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,47 +16,48 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import DEFAULT_MIME_TYPE, UTF_8, guess_mime_type
 from proxy_storage.paths import strip_control_characters
-from proxy_storage.settings import SETTING, cached, get_for_storage, proxy_storage_settings
+from proxy_storage.serving.base import get_for_record
+from proxy_storage.settings import SETTING, cached, proxy_storage_settings
 
-# An uploaded file that is opened in place runs no script and loads nothing from the site.
+# An uploaded file that is shown inline must not run script or load anything from the site.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors {}; sandbox"
 
-# The player of the browser is a page of its own, which requests the file a second time. Without
-# an origin that request would have no cookies. The sandbox still runs no script.
+# The browser's media player is a page of its own, which requests the file a second time. That
+# request has cookies only if the page has an origin. The sandbox still blocks script.
 _MEDIA_POLICY = (
     "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors {}; "
     "sandbox allow-same-origin"
 )
 
-#: the policy of a file, unless it is audio or video, or the project sets ``FRAME_ANCESTORS``
+#: Content-Security-Policy of files except audio and video, with the default ``FRAME_ANCESTORS``
 CONTENT_SECURITY_POLICY = _POLICY.format("'self'")
 
-#: Without "no-cache", browsers may use a copy for a tenth of the file's age without a request:
-#: after the file was replaced, after the permission was withdrawn, after a logout
+#: Without "no-cache", browsers may use a cached copy without a request for a tenth of the file's
+#: age, even after the file was replaced, the permission was withdrawn or the user has logged out
 CACHE_CONTROL = "private, no-cache"
 
-# Browsers decode these in the plain form of a name, or cut them off.
+# In the parameter "filename", browsers decode these sequences, and cut off white space.
 _LOOKS_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|=\?|^\s|\s$")
 
-# Characters that the plain form cannot have, or that some clients read in another way.
+# Characters that the parameter "filename" must not have, or that some clients misread.
 _NOT_PLAIN = re.compile(r"""[^ -~]|["\\%?/]|^\s|\s$""")
 
 _WORD = r"[\w!#$%&'*+.^`|~-]+"
 _DIRECTIVE = rf'{_WORD}(?:=(?:{_WORD}|"[ !#-\[\]-~]*"))?'
 _DIRECTIVES = re.compile(rf"{_DIRECTIVE}(?:[ \t]*,[ \t]*{_DIRECTIVE})*", re.ASCII)
 
-# A source of a policy: a keyword, a scheme or a host. A separator would end the directive.
+# A source in a policy: a keyword, a scheme or a host. A separator would end the directive.
 _ANCESTOR = re.compile(r"(?!(?:self|none)$)[!-+\--:<-~]+")
 
-# One type, and parameters without a comma: of several types, browsers take the last.
+# One type, and parameters without a comma. Browsers use the last type of a list.
 _CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+ *(;[ -+\--~]*)?", re.ASCII)
 
-# A type of text whose parameters, if there are any, do not name a charset.
+# A text type without the parameter charset.
 _TEXT_WITHOUT_CHARSET = re.compile(r"(?!.*;\s*charset\s*=)text/.*", re.IGNORECASE)
 
-# A page of the site could load these as a part of itself, whatever disposition says.
+# A page of the site could load these as script or style sheet, even as an attachment.
 # https://mimesniff.spec.whatwg.org/#javascript-mime-type
-_PART_OF_A_PAGE = re.compile(r"text/css|.*/.*(java|ecma|j|live)script.*", re.IGNORECASE)
+_SCRIPT_OR_STYLE = re.compile(r"text/css|.*/.*(java|ecma|j|live)script.*", re.IGNORECASE)
 
 
 def get_file_headers(
@@ -65,12 +66,12 @@ def get_file_headers(
     as_attachment: bool = False,
     filename: str | None = None,
 ) -> dict[str, str]:
-    """Return the headers that an answer with this file has to carry.
+    """Return the headers that a response with this file must have.
 
     Args:
-        meta_backend_obj: the file's record; its ``mime_type`` is used where it has one.
-        as_attachment: never show it in place.
-        filename: the name to save it as; by default the record's ``name``, or else the last
+        meta_backend_obj: the file's record; its ``mime_type`` is used if it is set.
+        as_attachment: never show the file inline.
+        filename: the name of the download; by default the record's ``name``, or else the last
             part of the path.
 
     Raises:
@@ -79,18 +80,23 @@ def get_file_headers(
     Source: RFC 6266 (Content-Disposition), RFC 9111 section 5.2 (Cache-Control),
     https://www.w3.org/TR/CSP3/#directive-frame-ancestors
     """
-    filename = strip_control_characters(filename or get_download_name(meta_backend_obj))
     content_type = get_content_type(meta_backend_obj)
-    inline = not as_attachment and is_inline(content_type)
+    essence = content_type.partition(";")[0].strip().lower()
+    # HTML, SVG and XML can contain script, and an unknown type might. They are downloads.
+    inline = not as_attachment and essence in get_inline_types()
+    is_media = inline and essence.startswith(("audio/", "video/"))
     framing = get_framing()
+    cache_controls = get_cache_controls()
+    cache_control = get_for_record(cache_controls, meta_backend_obj) if cache_controls else None
+    filename = filename or get_download_name(meta_backend_obj)
+    if not filename.isprintable():
+        filename = strip_control_characters(filename)
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": get_disposition(inline, filename),
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": (
-            framing.media_policy if inline and is_media(content_type) else framing.policy
-        ),
-        "Cache-Control": get_cache_control(meta_backend_obj),
+        "Content-Security-Policy": framing.media_policy if is_media else framing.policy,
+        "Cache-Control": CACHE_CONTROL if cache_control is None else cache_control,
     }
     if framing.x_frame_options is not None:
         headers["X-Frame-Options"] = framing.x_frame_options
@@ -98,7 +104,7 @@ def get_file_headers(
 
 
 def get_download_name(meta_backend_obj: MetaBackendObject) -> str:
-    """Return the name that a file is saved under: the uploaded one, or the last part of the path.
+    """Return the name of the download: the uploaded name, or else the last part of the path.
 
     Args:
         meta_backend_obj: the file's record.
@@ -107,20 +113,20 @@ def get_download_name(meta_backend_obj: MetaBackendObject) -> str:
 
 
 def get_disposition(inline: bool, filename: str) -> str:
-    """Return a Content-Disposition that gives the name as it is.
+    """Return a Content-Disposition from which clients read exactly this name.
 
-    A name that the plain form cannot give, or that browsers would decode there (``%2E``,
-    ``=?utf-8?Q?...?=``), is given in the extended form. The plain form comes before it, with a
-    similar name, for programs that do not know the extended form.
+    A name that is not ASCII, or that browsers would decode (``%2E``, ``=?utf-8?Q?...?=``), is in
+    the parameter ``filename*``. Before it, ``filename`` has a similar name for programs that do
+    not support ``filename*``.
 
     Args:
-        inline: show the file in place.
+        inline: show the file inline.
         filename: the name, without control characters; it may be empty.
 
     Source: RFC 6266 section 4 and appendix D.
     """
     if filename.isascii() and not _LOOKS_ENCODED.search(filename):
-        # Django returns None for a file without a name that is shown in place.
+        # Django returns None for an inline file without a name.
         return content_disposition_header(not inline, filename) or "inline"
     kind = "inline" if inline else "attachment"
     extended = quote(filename, safe="", errors="replace")
@@ -130,8 +136,8 @@ def get_disposition(inline: bool, filename: str) -> str:
 def get_plain_name(filename: str) -> str:
     """Return a similar name that every client can read.
 
-    Letters lose their accents. An underscore stands for each character that is not ASCII, and
-    for those that are special in names or in the header.
+    Accents are removed. An underscore replaces each character that is not ASCII or has a special
+    meaning in file names or in the header.
 
     Args:
         filename: the name.
@@ -141,19 +147,19 @@ def get_plain_name(filename: str) -> str:
 
 def _get_plain_letter(letter: str) -> str:
     decomposed = unicodedata.normalize("NFKD", letter)
-    # An accent may be a character of its own, as in names that macOS has written.
+    # An accent may be a separate character, as in names from macOS.
     base = "".join(part for part in decomposed if not unicodedata.combining(part))
-    # Anything but letters and digits could become a separator, or a dot of "..".
+    # Other characters could become a separator, or a dot of "..".
     return base if base == "" or (base.isascii() and base.isalnum()) else letter
 
 
 class Framing(NamedTuple):
-    """Which pages may embed a file, as browsers are told.
+    """The headers that say which pages may embed a file.
 
     Args:
         policy: Content-Security-Policy of a file.
-        media_policy: that of audio and video which is shown in place.
-        x_frame_options: ``None`` where this header has no word for the pages that may.
+        media_policy: Content-Security-Policy of inline audio and video.
+        x_frame_options: X-Frame-Options, or ``None`` if it cannot express ``FRAME_ANCESTORS``.
     """
 
     policy: str
@@ -163,10 +169,10 @@ class Framing(NamedTuple):
 
 @cached
 def get_framing() -> Framing:
-    """Return how the pages of ``FRAME_ANCESTORS`` are told to browsers.
+    """Return the headers for the setting ``FRAME_ANCESTORS``.
 
     Raises:
-        ConfigurationError: the setting is not a list of sources.
+        ConfigurationError: the setting is not a list of valid sources.
 
     Source: https://www.w3.org/TR/CSP3/#directive-frame-ancestors, RFC 7034 section 2.1.
     """
@@ -178,11 +184,11 @@ def get_framing() -> Framing:
     for ancestor in ancestors:
         if not isinstance(ancestor, str) or _ANCESTOR.fullmatch(ancestor) is None:
             raise ConfigurationError(
-                f"{where} has {ancestor!r}, which is not a source such as \"'self'\" or "
-                "'https://app.example.com'."
+                f"{where} has the invalid source {ancestor!r}. Valid sources are, for example, "
+                "\"'self'\" and 'https://app.example.com'."
             )
     if "'none'" in ancestors and len(ancestors) > 1:
-        raise ConfigurationError(f"{where} must not have \"'none'\" beside other sources.")
+        raise ConfigurationError(f"{where} must not have \"'none'\" together with other sources.")
     sources = " ".join(ancestors) or "'none'"
     return Framing(
         _POLICY.format(sources),
@@ -192,37 +198,20 @@ def get_framing() -> Framing:
 
 
 def keep_framing(response: HttpResponseBase) -> None:
-    """Keep XFrameOptionsMiddleware from adding a header to an answer with a file's headers.
+    """Keep Django's XFrameOptionsMiddleware from adding a header to a response.
 
     Args:
-        response: an answer that has the headers of `get_file_headers`.
+        response: a response with the headers of `get_file_headers`.
     """
     response.xframe_options_exempt = True  # type: ignore[attr-defined]  # An attribute of Django.
 
 
-def get_cache_control(meta_backend_obj: MetaBackendObject) -> str:
-    """Return the Cache-Control of a file, from ``CACHE_CONTROL`` where its storage has an entry.
-
-    Args:
-        meta_backend_obj: the file's record.
-
-    Raises:
-        ConfigurationError: an entry is not a valid Cache-Control.
-    """
-    entries = get_cache_controls()
-    if not entries:
-        return CACHE_CONTROL
-    name = meta_backend_obj["proxy_storage_name"]
-    original_name = meta_backend_obj.get_original_storage_name()
-    return get_for_storage(entries, name, original_name) or CACHE_CONTROL
-
-
 @cached
 def get_cache_controls() -> Mapping[str, str]:
-    """Return the setting ``CACHE_CONTROL``, by the same keys as ``SERVERS``.
+    """Return the setting ``CACHE_CONTROL``. It has the same keys as ``SERVERS``.
 
     Raises:
-        ConfigurationError: it is not a dict, or a value is not a valid Cache-Control.
+        ConfigurationError: the setting is not a dict, or a value is not a valid Cache-Control.
 
     Source: RFC 9111 section 5.2.
     """
@@ -237,8 +226,15 @@ def get_cache_controls() -> Mapping[str, str]:
     return entries
 
 
+@cached
+def get_inline_types() -> Collection[str]:
+    """Return the MIME types that browsers may show inline, ``INLINE_CONTENT_TYPES``."""
+    types: Collection[str] = proxy_storage_settings.INLINE_CONTENT_TYPES
+    return types
+
+
 def may_be_shared(cache_control: str) -> bool:
-    """Return whether shared caches may store an answer and give it to other users.
+    """Return whether shared caches may store a response and send it to other users.
 
     Args:
         cache_control: directives of Cache-Control.
@@ -248,20 +244,23 @@ def may_be_shared(cache_control: str) -> bool:
 
 
 def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
-    """Return the type to deliver a file as.
+    """Return the Content-Type of a file.
 
-    It is the recorded one, or the one that its name stands for. What is no valid type, and
-    script and style sheets, which a page of the site could be made to load, are just bytes:
-    with ``nosniff`` no browser runs those.
+    It is the MIME type in the record, or else the usual one for the file's name. If that is not
+    valid, or is a type of script or style sheet, it is ``application/octet-stream``. Together
+    with ``nosniff`` this prevents that a page of the site loads an uploaded file as script.
 
-    Text gets the recorded charset, unless the recorded type has one. Without it, browsers show
-    UTF-8 as windows-1252.
+    Text gets the charset in the record, unless the MIME type has one. Without a charset,
+    browsers show UTF-8 as windows-1252.
+
+    Args:
+        meta_backend_obj: the file's record.
 
     Source: RFC 2046 section 4.1.2 (charset), WHATWG MIME Sniffing.
     """
     recorded: Any = meta_backend_obj.get("mime_type")
     content_type = str(recorded) if recorded else guess_mime_type(meta_backend_obj["path"])
-    if not is_valid_content_type(content_type) or _PART_OF_A_PAGE.match(content_type):
+    if not _CONTENT_TYPE.fullmatch(content_type) or _SCRIPT_OR_STYLE.match(content_type):
         return DEFAULT_MIME_TYPE
     charset = meta_backend_obj.get("charset")
     if charset == UTF_8 and _TEXT_WITHOUT_CHARSET.fullmatch(content_type):
@@ -270,24 +269,5 @@ def get_content_type(meta_backend_obj: MetaBackendObject) -> str:
 
 
 def is_valid_content_type(content_type: Any) -> bool:
-    """Return whether a value is one MIME type that a header can have."""
+    """Return whether a value is a single MIME type, valid in a header."""
     return isinstance(content_type, str) and _CONTENT_TYPE.fullmatch(content_type) is not None
-
-
-def is_inline(content_type: str) -> bool:
-    """Tell whether a browser may show this type in place.
-
-    Only types on the list ``INLINE_CONTENT_TYPES`` are: HTML, SVG and XML can carry
-    script, and what is not known is not trusted.
-    """
-    return _get_essence(content_type) in proxy_storage_settings.INLINE_CONTENT_TYPES
-
-
-def is_media(content_type: str) -> bool:
-    """Return whether browsers play a type with a player of their own."""
-    return _get_essence(content_type).startswith(("audio/", "video/"))
-
-
-def _get_essence(content_type: str) -> str:
-    """Return a MIME type without its parameters."""
-    return content_type.partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Which server delivers a file."""
+"""The server that delivers a file, chosen by the settings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase
-from proxy_storage.serving.headers import get_file_headers, keep_framing
-from proxy_storage.serving.sendfile import SendfileServer, is_set_up_for
+from proxy_storage.serving.base import ServerBase, get_for_record
+from proxy_storage.serving.headers import get_file_headers
+from proxy_storage.serving.sendfile import SENDFILE, is_below_sendfile_root
 from proxy_storage.serving.streaming import STREAMING
 from proxy_storage.settings import (
     SETTING,
@@ -17,9 +17,6 @@ from proxy_storage.settings import (
     get_for_storage,
     proxy_storage_settings,
 )
-
-# where nothing is configured
-SENDFILE = SendfileServer()
 
 
 def serve(
@@ -30,52 +27,53 @@ def serve(
     filename: str | None = None,
     server: ServerBase | None = None,
 ) -> HttpResponseBase:
-    """Deliver a file by the server that its proxy storage is configured for.
+    """Return a response with a file, by the server that its proxy storage is configured for.
 
-    Who may have the file is the caller's decision, taken before the call.
+    This does not check permissions. Check them before the call.
 
     Args:
         request: a GET or HEAD request.
         meta_backend_obj: the file's record.
-        as_attachment: always download, instead of showing types that are safe to show.
-        filename: the name to save it as; by default the record's ``name``, or else the last
+        as_attachment: always send the file as a download, even if its MIME type may be shown
+            inline.
+        filename: the name of the download; by default the record's ``name``, or else the last
             part of the path.
-        server: who delivers it, where `get_server` has been asked already.
+        server: the result of `get_server`, if the caller has it already.
 
     Raises:
-        ProxyFileNotFoundError: the bytes are gone.
-        ServingError: the configured server has no way to deliver the file.
+        ProxyFileNotFoundError: the file is missing in the original storage.
+        ServingError: the configured server cannot deliver the file.
     """
     headers = get_file_headers(meta_backend_obj, as_attachment=as_attachment, filename=filename)
     server = server or get_server(meta_backend_obj)
     response = server.serve(request, meta_backend_obj, headers)
-    keep_framing(response)
+    # The headers say which pages may embed the file. This attribute keeps Django's
+    # XFrameOptionsMiddleware from adding a header of its own.
+    response.xframe_options_exempt = True  # type: ignore[attr-defined]  # Not in the stubs.
     return response
 
 
 def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
     """Return the server of a file, from ``PROXY_STORAGE["SERVERS"]``.
 
-    Looked up as ``<proxy storage>/<original storage>``, then ``<proxy storage>``, then
-    ``default``. With none of them, django-sendfile2 answers where the project has set
-    ``SENDFILE_BACKEND`` and the file lies below ``SENDFILE_ROOT``, else Python streams.
+    The keys are looked up in this order: ``<proxy storage>/<original storage>``,
+    ``<proxy storage>``, ``default``. Without an entry, it is `SendfileServer` if the project has
+    set up django-sendfile2 and the file is below ``SENDFILE_ROOT``, else `StreamingServer`.
     """
-    server = get_configured_server(
-        meta_backend_obj["proxy_storage_name"], meta_backend_obj.get_original_storage_name()
-    )
+    server = get_for_record(get_servers(), meta_backend_obj)
     if server is not None:
         return server
-    return SENDFILE if is_set_up_for(meta_backend_obj) else STREAMING
+    return SENDFILE if is_below_sendfile_root(meta_backend_obj) else STREAMING
 
 
 def get_configured_server(
     proxy_storage_name: str, original_storage_name: str | None
 ) -> ServerBase | None:
-    """Return the server that the settings name for the files of an original storage.
+    """Return the server that the settings name for an original storage, if there is one.
 
     Args:
-        proxy_storage_name: the storage in front.
-        original_storage_name: the original's name where there are several.
+        proxy_storage_name: the name of the proxy storage.
+        original_storage_name: the name of the original storage, if there are several.
     """
     return get_for_storage(get_servers(), proxy_storage_name, original_storage_name)
 
@@ -85,7 +83,7 @@ def get_servers() -> dict[str, ServerBase]:
     """Return all configured servers by their key.
 
     Raises:
-        ConfigurationError: an entry cannot be imported or built.
+        ConfigurationError: the class of an entry cannot be imported or instantiated.
     """
     configured = proxy_storage_settings.get_dict("SERVERS")
     return {

@@ -1,4 +1,4 @@
-"""Python delivers the bytes itself: works with every original storage."""
+"""Deliver files from Python. This works with every original storage."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.original_storages.sources import Body, FileBody, Source
+from proxy_storage.original_storages.sources import Body, FileBody
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.conditional import (
-    Part,
     RangeNotSatisfiable,
-    answer_without_file,
+    check_preconditions,
+    get_requested_range,
     get_validators,
-    get_wanted_part,
-    refuse_range,
 )
-from proxy_storage.serving.local import LocalFile, get_source, gone
+from proxy_storage.serving.local import LocalFile, get_missing_file_error, get_source
 
 BLOCK_SIZE = 64 * 1024  # bytes
-# each block is read in a thread, which costs more than the reading
+# Each block is read in a worker thread, and switching threads costs more than reading.
 ASYNC_BLOCK_SIZE = 256 * 1024  # bytes
 
 
@@ -34,14 +32,14 @@ class StreamedFile(FileResponse):
     """A response that reads a file block by block, under WSGI and under ASGI.
 
     Args:
-        body: what is sent; it is closed when all has been sent, or the client has left.
-        is_async: whether the bytes are asked for by an event loop.
+        body: the bytes to send. It is closed after the last byte, or when the client disconnects.
+        is_async: whether an event loop iterates over the response.
         options: status and headers.
     """
 
     block_size = BLOCK_SIZE
 
-    _resource_closers: list[Callable[[], None]]  # Django's, which the stubs do not know
+    _resource_closers: list[Callable[[], None]]  # Django's, not in the stubs
 
     def __init__(self, body: Body, *, is_async: bool, **options: Any) -> None:
         self._body = body
@@ -50,27 +48,27 @@ class StreamedFile(FileResponse):
             self._resource_closers.append(body.close)
 
     def set_headers(self, filelike: object) -> None:
-        """Make up no type, name or length: the right ones are there already."""
+        """Do not guess the MIME type, name and length: the headers are set already."""
 
     async def _read_blocks(self) -> AsyncIterator[bytes]:
-        # In the thread of the request, which has its connections.
+        # The connections of the request belong to its thread.
         await sync_to_async(release_connections)(include_persistent=True)
         while block := await asyncio.to_thread(self._read_block):
             yield block
 
     def _read_block(self) -> bytes:
-        """Read a block in a thread that other requests use as well."""
+        """Read a block in a worker thread, which other requests use as well."""
         try:
             return self._body.read(ASYNC_BLOCK_SIZE)
         finally:
-            # Some original storages keep the bytes in a database.
+            # An original storage that keeps its files in a database has opened a connection.
             release_connections(include_persistent=True)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the blocks, and close the file also when the client leaves.
+        """Yield the blocks, and close the file even if the client disconnects.
 
-        Django closes a response that has been sent, but not one whose client has left: then
-        it closes this iterator only.
+        Django closes a response after it has been sent. If the client disconnects before, it
+        closes only this iterator.
         """
         try:
             async with aclosing(cast(Any, super().__aiter__())) as blocks:
@@ -83,12 +81,12 @@ class StreamedFile(FileResponse):
 def release_connections(*, include_persistent: bool = False) -> None:
     """Close the database connections of this thread, as Django does at the end of a request.
 
-    The bytes of a response are sent without a query, and a slow client takes minutes to read
-    them. A connection inside of a transaction stays open.
+    Sending the file needs no query, and a slow client may take minutes. A connection inside a
+    transaction stays open.
 
     Args:
-        include_persistent: close connections with ``CONN_MAX_AGE`` as well. The threads of
-            ASGI do not keep a connection for a later request.
+        include_persistent: close connections with ``CONN_MAX_AGE`` as well. Under ASGI, no later
+            request would use the connections of this thread.
 
     Source: django.db.close_old_connections, which Django calls after the last byte.
     """
@@ -103,74 +101,48 @@ def release_connections(*, include_persistent: bool = False) -> None:
 class StreamingServer(ServerBase):
     """Deliver a file from Python, block by block under WSGI and under ASGI.
 
-    Answers to ranges, preconditions and HEAD follow RFC 9110. Of several ranges at once the
-    whole file is the answer. For HEAD, and where the client has the file already, nothing
-    is opened.
+    Responses to ranges, preconditions and HEAD follow RFC 9110. A request for several ranges
+    gets the whole file. For HEAD, and if the client has the current version already, the file
+    is not opened.
     """
 
     def serve(
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
-        """Answer with the bytes, a part of them, or with none."""
+        """Return a response with the file or a range of it, or one without a body."""
         try:
             source = get_source(meta_backend_obj)
-            return self._answer(request, meta_backend_obj, source, headers)
+            validators = get_validators(meta_backend_obj, source)
+            response = check_preconditions(request, validators, headers)
+            if response is not None:
+                return response
+            headers = {**headers, **validators.headers, "Accept-Ranges": "bytes"}
+            if request.method == "HEAD":
+                size = meta_backend_obj.get("size")
+                if size is None or not source.is_as_recorded(meta_backend_obj):
+                    size = source.size
+                return HttpResponse(headers={**headers, "Content-Length": str(size)})
+            byte_range = get_requested_range(request, source, validators)
+            size = source.size
+            start, stop = byte_range or (0, size)
+            headers["Content-Length"] = str(stop - start)
+            if byte_range is not None:
+                headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+                # GZipMiddleware would compress the range, and the client could not join ranges.
+                request.META.pop("HTTP_ACCEPT_ENCODING", None)
+            is_async = hasattr(request, "scope")
+            is_whole_file = byte_range is None and isinstance(source, LocalFile)
+            body = (FileBody if is_whole_file else Body)(
+                source.open(start, stop), stop - start, None if is_async else release_connections
+            )
+            # 206: RFC 9110 section 15.3.7
+            status = 200 if byte_range is None else 206
+            return StreamedFile(body, is_async=is_async, status=status, headers=headers)
+        except RangeNotSatisfiable as error:
+            return error.get_response(headers)
         except FileNotFoundError as error:
-            raise gone(meta_backend_obj) from error
-
-    def _answer(
-        self,
-        request: HttpRequest,
-        meta_backend_obj: MetaBackendObject,
-        source: Source,
-        headers: dict[str, str],
-    ) -> HttpResponseBase:
-        validators = get_validators(meta_backend_obj, source)
-        response = answer_without_file(request, validators, headers)
-        if response is not None:
-            return response
-        headers = {**headers, **validators.headers, "Accept-Ranges": "bytes"}
-        if request.method == "HEAD":
-            size = get_size(meta_backend_obj, source)
-            return HttpResponse(headers={**headers, "Content-Length": str(size)})
-        try:
-            part = get_wanted_part(request, source, validators)
-        except RangeNotSatisfiable:
-            return refuse_range(source.size, headers)
-        return stream(request, source, part, headers)
+            raise get_missing_file_error(meta_backend_obj) from error
 
 
-#: the one that delivers where no other can, or none is configured
+#: Delivers files for which no server is configured, and those that another server cannot deliver
 STREAMING = StreamingServer()
-
-
-def get_size(meta_backend_obj: MetaBackendObject, source: Source) -> int:
-    """Return the length in bytes, from the record where it can be relied on."""
-    size = meta_backend_obj.get("size")
-    known = size is not None and source.is_as_recorded(meta_backend_obj)
-    return int(cast(int, size)) if known else source.size
-
-
-def stream(
-    request: HttpRequest, source: Source, part: Part | None, headers: dict[str, str]
-) -> StreamedFile:
-    """Answer 200 with the whole of a source, or 206 with a part (RFC 9110 section 15.3.7)."""
-    size = source.size
-    start, stop = part or (0, size)
-    headers = {**headers, "Content-Length": str(stop - start)}
-    if part is not None:
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-        # a middleware that packs what it sends would make another part of it
-        request.META.pop("HTTP_ACCEPT_ENCODING", None)
-    readable = source.open(start, stop)
-    is_async = hasattr(request, "scope")
-    is_whole_file = part is None and isinstance(source, LocalFile)
-    body = (FileBody if is_whole_file else Body)(
-        readable, stop - start, None if is_async else release_connections
-    )
-    return StreamedFile(
-        body,
-        is_async=is_async,
-        status=200 if part is None else 206,
-        headers=headers,
-    )

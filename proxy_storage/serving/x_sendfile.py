@@ -1,4 +1,4 @@
-"""Apache or lighttpd delivers the bytes: ``X-Sendfile``.
+"""Offload files to Apache or lighttpd with ``X-Sendfile``.
 
 Source: https://tn123.org/mod_xsendfile/,
 https://redmine.lighttpd.net/projects/lighttpd/wiki/X-LIGHTTPD-send-file
@@ -15,13 +15,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase, require_front
+from proxy_storage.serving.base import ServerBase, check_sendfile_type
 from proxy_storage.serving.conditional import (
     RangeNotSatisfiable,
-    answer_without_file,
+    check_preconditions,
+    get_requested_range,
     get_validators,
-    get_wanted_part,
-    refuse_range,
 )
 from proxy_storage.serving.local import LocalFile, get_local_problem, require_local_file
 from proxy_storage.serving.streaming import STREAMING
@@ -32,77 +31,77 @@ _CONTROL_CHARACTER = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 class XSendfileServer(ServerBase):
-    """Let Apache or lighttpd deliver files of an original storage on this machine.
+    """Let Apache or lighttpd deliver the files of a local original storage.
 
     Args:
-        escape: percent-encode the path: for lighttpd, and for version 1.0 of
-            mod_xsendfile, both of which decode it. Version 0.12 takes it as it is.
+        escape: percent-encode the path. lighttpd and version 1.0 of mod_xsendfile decode it,
+            version 0.12 does not.
 
-    The web server has to be told that it may. Apache: ``XSendFile on``, and
+    The configuration of the web server must allow this. Apache: ``XSendFile on``, and
     ``XSendFilePath`` with the folder of the original storage. lighttpd: ``x-sendfile``, and
-    ``x-sendfile-docroot`` with the folder.
+    ``x-sendfile-docroot`` with the folder. ``manage.py proxystorage serverconf`` prints it.
     """
 
-    hands_over = True
+    offloads = True
 
     def __init__(self, escape: bool = False) -> None:
         self.escape = escape
 
     def get_problem(self, original_storage: Storage) -> str | None:
-        """Return why the web server cannot read the files of a storage, if it cannot."""
+        """Return why the web server cannot read the files of a storage, or ``None`` if it can."""
         return get_local_problem(original_storage)
 
     def serve(
         self, request: HttpRequest, meta_backend_obj: MetaBackendObject, headers: dict[str, str]
     ) -> HttpResponseBase:
-        """Answer with an empty body and the path of the file."""
-        return self.hand_over(
-            request, meta_backend_obj, headers, require_local_file(meta_backend_obj)
-        )
+        """Return a response with an empty body and the path of the file."""
+        file = require_local_file(meta_backend_obj)
+        return self.offload(request, meta_backend_obj, headers, file)
 
-    def hand_over(
+    def offload(
         self,
         request: HttpRequest,
         meta_backend_obj: MetaBackendObject,
         headers: dict[str, str],
         file: LocalFile,
     ) -> HttpResponseBase:
-        """Answer for a file that has been found.
+        """Return the response for a file that has been found.
 
-        What can be said without the bytes is said here, as RFC 9110 has it. mod_xsendfile
-        gives all files one entity tag unless it finds one, neither web server says in a 416
-        how long the file is, and lighttpd does not know ``If-Match``.
+        Preconditions and ranges that need no file are answered here as RFC 9110 requires,
+        because the web servers do not: mod_xsendfile gives the same entity tag to all files
+        unless the response has one, a 416 of either web server lacks the size of the file, and
+        lighttpd does not support ``If-Match``.
         """
-        require_front(request, HEADER)
+        check_sendfile_type(request, HEADER)
         validators = get_validators(meta_backend_obj, file)
-        response = answer_without_file(request, validators, headers)
+        response = check_preconditions(request, validators, headers)
         if response is not None:
             return response
         try:
-            get_wanted_part(request, file, validators)
-        except RangeNotSatisfiable:
-            return refuse_range(file.size, headers)
-        path = self.spell(file.path)
+            get_requested_range(request, file, validators)
+        except RangeNotSatisfiable as error:
+            return error.get_response(headers)
+        path = self.encode_path(file.path)
         if path is None:
             return STREAMING.serve(request, meta_backend_obj, headers)
         response = HttpResponse(headers={**headers, **validators.headers, "Accept-Ranges": "bytes"})
         response[HEADER] = path
         return response
 
-    def spell(self, path: str) -> bytes | None:
-        """Return a path as the web server wants it.
+    def encode_path(self, path: str) -> bytes | None:
+        """Return a path as the web server reads it from the header.
 
         Returns:
-            ``None`` where no spelling leads to the file, and Python has to deliver it.
-            lighttpd puts an underscore in place of a control character and looks for that
-            file, and blanks at the end of a header are cut off: another file would come.
+            ``None`` if the header cannot express the path, so that Python must deliver the file.
+            lighttpd replaces a control character by an underscore, and white space at the end of
+            a header is removed. The web server would deliver another file.
         """
         raw = os.fsencode(path)
         if _CONTROL_CHARACTER.search(raw):
             return None
         if self.escape:
             return quote(raw, safe="/").encode() if _is_utf_8(raw) else None
-        # bytes, which stay as they are: Django gives text beyond latin-1 a MIME encoding
+        # Django leaves bytes as they are, but encodes text that is not latin-1 as in e-mail.
         return raw if raw == raw.strip() else None
 
 

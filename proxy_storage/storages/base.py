@@ -46,6 +46,7 @@ OWN_ATTRIBUTES = frozenset(
         "meta_backend",
         "original_storage",
         "original_storages",
+        "saves_exclusively",
         "supports_exclusive_create",
     }
 )

@@ -59,7 +59,7 @@ class TestWhole:
 
     def test_bytes_that_are_gone(self, record):
         record.get_original_storage().delete(record["original_storage_path"])
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+        with pytest.raises(ProxyFileNotFoundError, match="is missing"):
             ask(record)
 
 

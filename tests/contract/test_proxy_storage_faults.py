@@ -96,7 +96,7 @@ class TestRecordThatCannotBeWritten:
         monkeypatch.setattr(storage.original_storage, "delete", fail)
         with pytest.raises(MetaBackendError) as caught:
             storage.save("hello.txt", ContentFile(b"world"))
-        assert "left behind: read-only" in caught.value.__notes__[0]
+        assert "could not be deleted: read-only" in caught.value.__notes__[0]
 
     def test_keeps_the_bytes_of_a_record_that_is_there_after_all(self, storage, monkeypatch):
         create = storage.meta_backend.create

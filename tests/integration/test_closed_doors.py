@@ -186,4 +186,4 @@ class TestLinkOnDisk:
         assert (answer.status, head.status) == (404, 404)
         assert SECRET not in answer.body
         program = "uvicorn" if front.name == "uvicorn" else "gunicorn"
-        assert "leads out of its original storage" in site.log(program)
+        assert "is outside its original storage" in site.log(program)

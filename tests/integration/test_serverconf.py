@@ -274,7 +274,10 @@ def test_example_is_set_up_as_the_command_says(web_server, example_server, tmp_p
     for name, value in values.items():
         template = template.replace(f"${{{name}}}", str(value))
     written = normalise(template)
-    blocks = done.stdout.split("\n\n") + get_commented(done.stdout, "hands requests").splitlines()
+    blocks = (
+        done.stdout.split("\n\n")
+        + get_commented(done.stdout, "passes requests to Django").splitlines()
+    )
     missing = [block for block in map(normalise, blocks) if block not in written]
     assert missing == []
 

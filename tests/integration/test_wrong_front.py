@@ -13,7 +13,7 @@ from tests.site.running import WEB_SERVERS, Front
 
 CONTENT = b"bytes that one web server delivers"
 # proxy storage -> the header by which its server hands over, and who understands it
-HANDED_OVER = {
+OFFLOADED = {
     "nginx": ("X-Accel-Redirect", {"nginx"}),
     "sendfile": ("X-Accel-Redirect", {"nginx"}),
     "s3-nginx": ("X-Accel-Redirect", {"nginx"}),
@@ -22,7 +22,7 @@ HANDED_OVER = {
 }
 
 
-@pytest.fixture(params=HANDED_OVER)
+@pytest.fixture(params=OFFLOADED)
 def storage(request):
     return request.param
 
@@ -37,7 +37,7 @@ def url(site, storage):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_other_web_server_gets_an_error(site, need_web_server, storage, url, method):
-    header, understanding = HANDED_OVER[storage]
+    header, understanding = OFFLOADED[storage]
     for name in WEB_SERVERS.keys() - understanding:
         need_web_server(WEB_SERVERS[name])
         logged = site.log()
@@ -46,16 +46,18 @@ def test_other_web_server_gets_an_error(site, need_web_server, storage, url, met
         assert CONTENT not in answer.body
         for header_name in ("X-Accel-Redirect", "X-Sendfile"):
             assert header_name not in answer.headers
-        message = r"front announces '[\w-]+' in X-Sendfile-Type, but PROXY_STORAGE.*needs " + header
+        message = r"supports '[\w-]+' according to X-Sendfile-Type, but .*needs " + header
         assert re.search(message, site.log().removeprefix(logged))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_answer_that_hands_over_has_no_length_of_the_file(python_front, site, storage, url, method):
+def test_offloaded_response_has_no_content_length_of_the_file(
+    python_front, site, storage, url, method
+):
     logged = site.log(python_front.name)
     answer = python_front.ask(url, method=method)
     assert (answer.status, answer.body) == (200, b"")
-    assert answer.headers[HANDED_OVER[storage][0]]
+    assert answer.headers[OFFLOADED[storage][0]]
     assert answer.headers.get("Content-Length", "0") == "0"
     assert answer.headers["Content-Type"].split(";")[0] == "text/plain"
     # what uvicorn says of a length that no body has
@@ -78,7 +80,7 @@ class TestDevelopmentServer:
         front, log = development_server
         logged = len(log.read_text())
         assert front.ask(url).status == 500
-        message = "No web server has said that it understands " + HANDED_OVER[storage][0]
+        message = "no web server in front of Django that supports " + OFFLOADED[storage][0]
         assert message in log.read_text()[logged:]
 
     def test_says_nothing_to_strangers(self, development_server, url):

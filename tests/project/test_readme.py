@@ -15,9 +15,9 @@ from tests.project.conftest import ROOT, run
 README = (ROOT / "README.md").read_text()
 
 
-def get_block(heading, language):
+def get_block(heading, language, index=0):
     section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1].strip()
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[index].strip()
 
 
 def paste(heading, folder, env, port=8000):
@@ -57,18 +57,22 @@ def test_checks_find_nothing(folder, new_environment):
 
 @pytest.mark.usefixtures("printed")
 def test_nginx_delivers_as_it_says(folder, new_environment, need_web_server, tmp_path):
-    """The two blocks about nginx, added to what the quick starts have made."""
+    """The settings, the command and the configuration of nginx, in the site of the quick starts."""
     need_web_server("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(ENDPOINT, 'python')}\n")
-    location = get_block(ENDPOINT, "nginx").replace("/path/to/private/", f"{folder}/private/")
-    assert f"{folder}/private/" in location
+    command = get_block(ENDPOINT, "console", 1).removeprefix("$ ")
+    run("bash", "-e", "-c", command, cwd=folder, env=new_environment)
+    location = get_block(ENDPOINT, "nginx", 1).replace("/path/to/private/", f"{folder}/private/")
+    assert location in (folder / "proxy-storage.conf").read_text()
     site_port, nginx_port = free_port(), free_port()
+    server = get_block(ENDPOINT, "nginx").replace("8000", str(site_port))
+    server = server.replace("/path/to/", f"{folder}/")
     conf = tmp_path / "nginx.conf"
     conf.write_text(
         f"pid {tmp_path}/pid; events {{}} http {{ access_log off; server {{"
         f"listen 127.0.0.1:{nginx_port};"
-        f"location / {{ proxy_pass http://127.0.0.1:{site_port}; }} {location} }} }}"
+        f"{server} }} }}"
     )
     # root's nginx would hand its work to a user who cannot read the folder
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")

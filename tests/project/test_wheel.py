@@ -21,7 +21,7 @@ def test_exactly_three_packages_on_top(names):
     }
 
 
-def test_every_module_is_in_it(names):
+def test_every_module_and_template_is_in_it(names):
     folders = {
         "proxy_storage": "proxy_storage",
         "proxy_storage_api": "proxy_storage_api",
@@ -30,7 +30,7 @@ def test_every_module_is_in_it(names):
     expected = {
         str(Path(package, file.relative_to(ROOT / folder)))
         for folder, package in folders.items()
-        for pattern in ("*.py", "py.typed")
+        for pattern in ("*.py", "py.typed", "templates/*")
         for file in (ROOT / folder).rglob(pattern)
     }
     assert {name for name in names if ".dist-info" not in name} == expected

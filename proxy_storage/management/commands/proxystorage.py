@@ -1,4 +1,4 @@
-"""``manage.py proxystorage``: finds the part that is asked for."""
+"""``manage.py proxystorage``: runs a subcommand."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from proxy_storage.exceptions import ProxyStorageError
-from proxy_storage.management.serverconf import ServerconfPart
+from proxy_storage.management.serverconf import Serverconf
 from proxy_storage.management.subcommand import Subcommand
 
-#: what can be asked for
-PARTS: dict[str, Subcommand] = {
-    "serverconf": ServerconfPart(),
+#: Name -> subcommand
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "serverconf": Serverconf(),
 }
 
 
 class Command(BaseCommand):
-    """Hand the work to one part."""
+    """Run one of the subcommands."""
 
-    help = "Operations on proxy storages. Each has a help of its own: proxystorage PART --help."
+    help = "Operations on proxy storages. See also: manage.py proxystorage SUBCOMMAND --help"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the name of a part, and what that takes."""
-        subparsers = parser.add_subparsers(dest="part", required=True, metavar="PART")
-        for name, part in PARTS.items():
-            part.add_arguments(
-                subparsers.add_parser(name, help=part.summary, description=part.description)
+        """Add a parser for each subcommand."""
+        subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        for name, subcommand in SUBCOMMANDS.items():
+            subcommand.add_arguments(
+                subparsers.add_parser(
+                    name, help=subcommand.summary, description=subcommand.description
+                )
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the part."""
+        """Run the subcommand."""
         try:
-            PARTS[options["part"]].handle(self, options)
+            SUBCOMMANDS[options["subcommand"]].handle(self, options)
         except ProxyStorageError as error:
             raise CommandError(str(error)) from error

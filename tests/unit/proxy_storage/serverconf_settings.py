@@ -1,4 +1,4 @@
-"""Proxy storages for one test each of what web servers are told."""
+"""Settings with proxy storages, for the tests of serverconf."""
 
 from urllib.parse import quote
 
@@ -6,7 +6,7 @@ from django.core.files.storage import Storage
 
 
 class SigningStorage(Storage):
-    """Signs URLs that begin like this."""
+    """Creates presigned URLs that begin with `base`."""
 
     def __init__(self, base="https://files.example/"):
         self.base = base
@@ -16,7 +16,7 @@ class SigningStorage(Storage):
 
 
 def use_storages(settings, **storages):
-    """Have these proxy storages and no others.
+    """Set these proxy storages and no others.
 
     Args:
         storages: pairs of an original storage and its server, which may be None.
@@ -26,7 +26,7 @@ def use_storages(settings, **storages):
             "BACKEND": "proxy_storage.storages.ProxyStorage",
             "OPTIONS": {
                 "original_storage": original,
-                "path_prefix": f"/{name}/",  # or two of them would be the same
+                "path_prefix": f"/{name}/",  # makes their paths different
                 "meta_backend": settings.META_BACKENDS["orm"],
             },
         }

@@ -5,10 +5,8 @@ import pytest
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving.headers import (
-    get_content_type,
     get_disposition,
     get_file_headers,
-    is_inline,
     may_be_shared,
 )
 
@@ -32,11 +30,11 @@ class TestHeaders:
             ("a.svgz", "application/gzip", False),
         ],
     )
-    def test_type_and_disposition(self, name, content_type, inline):
+    def test_content_type_and_disposition(self, name, content_type, inline):
         headers = get_file_headers(MetaBackendObject(path=f"/folder/{name}"))
         assert content_type in (None, headers["Content-Type"])
-        word = "inline" if inline else "attachment"
-        assert headers["Content-Disposition"] == f'{word}; filename="{name}"'
+        disposition = "inline" if inline else "attachment"
+        assert headers["Content-Disposition"] == f'{disposition}; filename="{name}"'
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in headers["Content-Security-Policy"]
         assert headers["Cache-Control"] == "private, no-cache"
@@ -58,23 +56,26 @@ class TestHeaders:
             "text/css",
         ],
     )
-    def test_type_that_no_browser_may_take_for_a_part_of_the_site(self, recorded):
+    def test_invalid_types_and_script_are_sent_as_octet_stream(self, recorded):
         headers = get_file_headers(MetaBackendObject(path="/a.txt", mime_type=recorded))
         assert headers["Content-Type"] == "application/octet-stream"
         assert headers["Content-Disposition"] == 'attachment; filename="a.txt"'
 
     @pytest.mark.parametrize("name", ["a.js", "a.mjs", "a.css"])
-    def test_script_and_style_by_name(self, name):
+    def test_script_and_style_sheet_without_recorded_type_are_sent_as_octet_stream(self, name):
         headers = get_file_headers(MetaBackendObject(path=f"/{name}"))
         assert headers["Content-Type"] == "application/octet-stream"
 
-    def test_recorded_type_counts(self):
-        record = MetaBackendObject(path="/a.jpg", mime_type="text/html; charset=utf-8")
-        assert get_content_type(record) == "text/html; charset=utf-8"
-        assert not is_inline(get_content_type(record))
-        assert is_inline("Text/Plain; charset=utf-8")
+    @pytest.mark.parametrize(
+        ("recorded", "disposition"),
+        [("text/html; charset=utf-8", "attachment"), ("Text/Plain; charset=utf-8", "inline")],
+    )
+    def test_recorded_type_wins_over_the_name(self, recorded, disposition):
+        headers = get_file_headers(MetaBackendObject(path="/a.jpg", mime_type=recorded))
+        assert headers["Content-Type"] == recorded
+        assert headers["Content-Disposition"].startswith(disposition)
 
-    def test_wishes_of_the_caller(self):
+    def test_as_attachment_and_filename(self):
         headers = get_file_headers(
             MetaBackendObject(path="/a.jpg"), as_attachment=True, filename='the "one"\r\né.jpg'
         )
@@ -91,7 +92,7 @@ class TestHeaders:
             (" leading.txt", "_leading.txt"),
             ("trailing.txt ", "trailing.txt_"),
             ("Grüße.pdf", "Gru_e.pdf"),
-            # An accent as a character of its own, as in the names of macOS.
+            # The accent is a separate character, as in names from macOS.
             ("Gru\u0308ße.pdf", "Gru_e.pdf"),
             ("日本語.txt", "___.txt"),
             ("\uff21\ufb01.txt", "Afi.txt"),
@@ -101,25 +102,26 @@ class TestHeaders:
             ("\u0308", "_"),
         ],
     )
-    def test_plain_form_comes_before_the_extended_one(self, name, plain):
+    def test_similar_ascii_filename_comes_before_filename_with_charset(self, name, plain):
         for inline, kind in [(True, "inline"), (False, "attachment")]:
             disposition = get_disposition(inline, name)
             extended = quote(name, safe="")
             assert disposition == f"{kind}; filename=\"{plain}\"; filename*=utf-8''{extended}"
 
-    def test_name_that_is_not_text(self):
+    def test_lone_surrogate_is_replaced(self):
         assert get_disposition(True, "a\ud800") == (
             "inline; filename=\"a_\"; filename*=utf-8''a%3F"
         )
 
-    def test_file_without_a_name(self):
+    def test_empty_name(self):
         assert get_disposition(True, "") == "inline"
         assert get_disposition(False, "") == "attachment"
 
     def test_inline_types_of_the_project(self, settings):
         settings.PROXY_STORAGE = {"INLINE_CONTENT_TYPES": ["image/png"]}
-        assert is_inline("image/png")
-        assert not is_inline("image/jpeg")
+        for name, disposition in (("a.png", "inline"), ("a.jpg", "attachment")):
+            headers = get_file_headers(MetaBackendObject(path=f"/{name}"))
+            assert headers["Content-Disposition"].startswith(disposition)
 
 
 class TestCacheControl:
@@ -136,7 +138,7 @@ class TestCacheControl:
 
         return get
 
-    def test_most_exact_entry_counts(self, get):
+    def test_most_specific_entry_wins(self, get):
         entries = {
             "orm-multiple/disk": "private, max-age=1",
             "orm-multiple": "private, max-age=2",
@@ -157,14 +159,14 @@ class TestCacheControl:
             "private, max-age=60, stale-while-revalidate=5, immutable",
         ],
     )
-    def test_valid(self, get, value):
+    def test_valid_value_is_used(self, get, value):
         assert get("disk", default=value) == value
 
     @pytest.mark.parametrize(
         "value",
         ["", "max-age=60;private", "private,", "a b", "private\r\nX: y", 60, None, "é", "a="],
     )
-    def test_invalid(self, get, value):
+    def test_invalid_value_raises_configuration_error(self, get, value):
         with pytest.raises(ConfigurationError, match=r"\['default'\] must be directives"):
             get("disk", default=value)
 
@@ -180,7 +182,7 @@ class TestCacheControl:
             ("no-cache", True),
         ],
     )
-    def test_shared_caches(self, value, expected):
+    def test_may_be_shared(self, value, expected):
         assert may_be_shared(value) is expected
 
 
@@ -200,7 +202,9 @@ class TestFraming:
         ],
     )
     @pytest.mark.parametrize("name", ["a.pdf", "a.mp4", "a.html"])
-    def test_ancestors(self, settings, ancestors, policy, frame_options, name):
+    def test_frame_ancestors_and_x_frame_options(
+        self, settings, ancestors, policy, frame_options, name
+    ):
         settings.PROXY_STORAGE = {"FRAME_ANCESTORS": ancestors}
         headers = get_file_headers(MetaBackendObject(path=f"/{name}"))
         directives = headers["Content-Security-Policy"].split("; ")
@@ -222,7 +226,7 @@ class TestFraming:
             ["é"],
         ],
     )
-    def test_wrong_ancestors(self, settings, ancestors):
+    def test_invalid_ancestors_raise_configuration_error(self, settings, ancestors):
         settings.PROXY_STORAGE = {"FRAME_ANCESTORS": ancestors}
         with pytest.raises(ConfigurationError, match="FRAME_ANCESTORS"):
             get_file_headers(MetaBackendObject(path="/a.pdf"))
@@ -230,7 +234,7 @@ class TestFraming:
 
 class TestMedia:
     @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mp3", "a.wav"])
-    def test_player_may_load_the_file(self, name):
+    def test_media_policy_allows_the_player_to_load_the_file(self, name):
         record = MetaBackendObject(path=f"/{name}")
         directives = get_file_headers(record)["Content-Security-Policy"].split("; ")
         assert {"default-src 'none'", "media-src 'self'", "sandbox allow-same-origin"} <= {
@@ -244,11 +248,11 @@ class TestMedia:
             (MetaBackendObject(path="/a.mp4"), True),
             (MetaBackendObject(path="/a.txt"), False),
             (MetaBackendObject(path="/a.mp4", mime_type="text/html"), False),
-            # A type that is not shown in place.
+            # A media type that is not shown inline.
             (MetaBackendObject(path="/a", mime_type="video/x-unknown"), False),
         ],
     )
-    def test_nothing_else_may_load_anything(self, record, as_attachment):
+    def test_other_files_have_the_strict_policy(self, record, as_attachment):
         policy = get_file_headers(record, as_attachment=as_attachment)["Content-Security-Policy"]
         assert policy.endswith("; sandbox")
         assert "media-src" not in policy

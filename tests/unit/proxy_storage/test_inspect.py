@@ -3,7 +3,11 @@ import os
 import pytest
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, default_storage
 
-from proxy_storage.original_storages.inspect import get_local_path, supports_exclusive_create
+from proxy_storage.original_storages.inspect import (
+    get_local_path,
+    may_save_exclusively,
+    supports_exclusive_create,
+)
 from proxy_storage.storages.gridfs import GridFSStorage
 
 
@@ -13,19 +17,27 @@ class OwnSave(FileSystemStorage):
 
 
 class OwnNames(FileSystemStorage):
-    """The well known way to overwrite files with Django."""
+    """A common way to overwrite files with Django."""
 
     def get_available_name(self, name, max_length=None):
         self.delete(name)
         return name
 
 
-class Promising(InMemoryStorage):
+class Declared(InMemoryStorage):
     supports_exclusive_create = True
 
 
+class DeclaredByFormerName(InMemoryStorage):
+    saves_exclusively = True
+
+
+class WithdrawnByFormerName(GridFSStorage):
+    saves_exclusively = False
+
+
 class Careless(FileSystemStorage):
-    """Opens files the way that Django 5.2 lets a subclass choose."""
+    """Opens files with flags that Django 5.2 lets a subclass choose."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -38,7 +50,9 @@ class Careless(FileSystemStorage):
         (FileSystemStorage("/tmp"), True),
         (default_storage, True),
         (GridFSStorage(database="nowhere"), True),
-        (Promising(), True),
+        (Declared(), True),
+        (DeclaredByFormerName(), True),
+        (WithdrawnByFormerName(database="nowhere"), False),
         (FileSystemStorage("/tmp", allow_overwrite=True), False),
         (InMemoryStorage(), False),
         (OwnSave("/tmp"), False),
@@ -46,8 +60,22 @@ class Careless(FileSystemStorage):
         (Careless("/tmp"), False),
     ],
 )
-def test_saves_exclusively(storage, expected):
+def test_supports_exclusive_create(storage, expected):
     assert supports_exclusive_create(storage) is expected
+
+
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        (OwnSave("/tmp"), True),
+        (Declared(), False),
+        (DeclaredByFormerName(), False),
+        (FileSystemStorage("/tmp", allow_overwrite=True), False),
+        (InMemoryStorage(), False),
+    ],
+)
+def test_may_save_exclusively(storage, expected):
+    assert may_save_exclusively(storage) is expected
 
 
 def test_local_path():

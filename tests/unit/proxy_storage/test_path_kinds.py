@@ -184,6 +184,7 @@ class TestAttributesOfTheOriginal:
             "nonsense",
             "deconstructed",
             "supports_exclusive_create",
+            "saves_exclusively",
             "fallback_exceptions",
             "get_source",
             "get_presigned_url",
@@ -192,7 +193,7 @@ class TestAttributesOfTheOriginal:
     )
     def test_methods_and_promises_are_its_own(self, name):
         class NamedStorage(FileSystemStorage):
-            supports_exclusive_create = True
+            supports_exclusive_create = saves_exclusively = True
             fallback_exceptions = (OSError,)
 
             def own_method(self):

@@ -33,7 +33,7 @@ def save(storage="orm-s3", name=NAME):
     return proxy.meta_backend.get(proxy.save(name, ContentFile(CONTENT)))
 
 
-def ask(record, method="get", **options):
+def serve_request(record, method="get", **options):
     return serve(getattr(RequestFactory(), method)("/files/"), record, **options)
 
 
@@ -49,8 +49,8 @@ class TestRedirectServer:
     def _server(self, settings):
         use_server(settings, "RedirectServer")
 
-    def test_url_gives_the_file_as_the_endpoint_would(self):
-        response = ask(save())
+    def test_url_returns_the_file_with_the_headers_of_the_endpoint(self):
+        response = serve_request(save())
         assert response.status_code == 302
         assert response.content == b""
         with urlopen(response["Location"]) as answer:
@@ -63,44 +63,46 @@ class TestRedirectServer:
                 answer.headers["Content-Disposition"],
             )
 
-    def test_part(self):
-        request = Request(ask(save())["Location"], headers={"Range": "bytes=2-4"})
+    def test_range(self):
+        request = Request(serve_request(save())["Location"], headers={"Range": "bytes=2-4"})
         with urlopen(request) as answer:
             assert answer.status == 206
             assert answer.read() == b"234"
 
-    def test_what_browsers_could_execute_is_an_attachment_there_too(self):
-        url = ask(save(name="page.html"))["Location"]
+    def test_html_is_an_attachment(self):
+        url = serve_request(save(name="page.html"))["Location"]
         with urlopen(url) as answer:
             assert answer.headers["Content-Disposition"].startswith("attachment")
 
-    def test_wishes_of_the_caller(self):
-        url = ask(save(), as_attachment=True, filename="other.txt")["Location"]
+    def test_as_attachment_and_filename(self):
+        url = serve_request(save(), as_attachment=True, filename="other.txt")["Location"]
         with urlopen(url) as answer:
             disposition = answer.headers["Content-Disposition"]
         assert disposition == 'attachment; filename="other.txt"'
 
-    def test_signed_for_the_method(self):
+    def test_url_is_signed_for_the_method(self):
         record = save()
         signatures = {
-            parse_qs(urlsplit(ask(record, method)["Location"]).query)["X-Amz-Signature"][0]
+            parse_qs(urlsplit(serve_request(record, method)["Location"]).query)["X-Amz-Signature"][
+                0
+            ]
             for method in ("get", "head")
         }
         assert len(signatures) == 2
-        url = ask(record, "head")["Location"]
+        url = serve_request(record, "head")["Location"]
         with urlopen(Request(url, method="HEAD")) as answer:
             assert answer.headers["Content-Length"] == "10"
 
-    def test_headers_are_those_of_a_redirect(self):
-        response = ask(save())
+    def test_headers_of_the_redirect(self):
+        response = serve_request(save())
         assert response["Cache-Control"] == "private, no-store"
         assert response["X-Content-Type-Options"] == "nosniff"
         assert "Content-Type" not in response
         assert "Content-Disposition" not in response
 
-    def test_times(self, settings):
+    def test_expires_in_and_max_age(self, settings):
         use_server(settings, "RedirectServer", expires_in=20, max_age=10)
-        response = ask(save())
+        response = serve_request(save())
         assert response["Cache-Control"] == "private, max-age=10"
         assert parse_qs(urlsplit(response["Location"]).query)["X-Amz-Expires"] == ["20"]
 
@@ -108,14 +110,14 @@ class TestRedirectServer:
         "options",
         [{"expires_in": 0}, {"max_age": -1}, {"expires_in": 10, "max_age": 10}],
     )
-    def test_times_that_do_not_fit(self, settings, options):
+    def test_invalid_times_raise_configuration_error(self, settings, options):
         use_server(settings, "RedirectServer", **options)
         with pytest.raises(ConfigurationError, match=r"max_age|expires_in"):
             get_server(MetaBackendObject({"proxy_storage_name": "orm-s3"}))
 
-    def test_original_without_such_urls(self):
-        with pytest.raises(ServingError, match="FileSystemStorage gives no presigned URLs"):
-            ask(save("orm_disk"))
+    def test_original_without_presigned_urls_raises_serving_error(self):
+        with pytest.raises(ServingError, match="FileSystemStorage cannot create presigned URLs"):
+            serve_request(save("orm_disk"))
 
 
 class TestXAccelRedirectServer:
@@ -123,67 +125,67 @@ class TestXAccelRedirectServer:
     def _server(self, settings):
         use_server(settings, "XAccelRedirectServer", location="/from-s3/")
 
-    def test_uri_is_that_of_the_presigned_url_escaped_once_more(self, s3_endpoint):
-        response = ask(save())
+    def test_uri_is_the_path_of_the_presigned_url_quoted_once_more(self, s3_endpoint):
+        response = serve_request(save())
         assert response.content == b""
         assert response["Content-Type"] == "text/plain"
         uri = response["X-Accel-Redirect"]
         path, _, query = uri.partition("?")
         assert path.startswith("/from-s3/files/a%2520b/100%252541%2520")
-        # what nginx makes of it: decoded once, without the location
+        # nginx decodes the URI once and removes the location.
         key = unquote(path).removeprefix("/from-s3/")
         with urlopen(f"{s3_endpoint}/{key}?{query}") as answer:
             assert answer.read() == CONTENT
             assert answer.headers["Content-Type"] == "text/plain"
 
-    def test_where_nginx_connects_to_is_not_part_of_it(self, s3_endpoint):
-        uri = ask(save())["X-Accel-Redirect"]
+    def test_uri_does_not_contain_the_host(self, s3_endpoint):
+        uri = serve_request(save())["X-Accel-Redirect"]
         assert urlsplit(s3_endpoint).netloc not in unquote(unquote(uri))
 
-    def test_short_time(self, settings):
-        query = ask(save())["X-Accel-Redirect"].partition("?")[2]
+    def test_expires_in(self, settings):
+        query = serve_request(save())["X-Accel-Redirect"].partition("?")[2]
         assert parse_qs(query)["X-Amz-Expires"] == ["60"]
         use_server(settings, "XAccelRedirectServer", location="/from-s3/", expires_in=0)
         with pytest.raises(ConfigurationError, match="expires_in"):
             get_server(MetaBackendObject({"proxy_storage_name": "orm-s3"}))
 
-    def test_local_files_are_read_from_the_disk(self):
-        assert ask(save("orm_disk", "a.txt"))["X-Accel-Redirect"] == "/from-s3/a.txt"
+    def test_local_file_is_read_from_disk(self):
+        assert serve_request(save("orm_disk", "a.txt"))["X-Accel-Redirect"] == "/from-s3/a.txt"
 
 
 class TestStreamingServer:
-    def test_recorded_facts_spare_s3_a_request(self, monkeypatch):
+    def test_recorded_metadata_saves_a_request_to_s3(self, monkeypatch):
         record = save()
         record.update(checksum="abc", size=10, created_at=timezone.now())
         monkeypatch.setattr(type(record.get_original_storage()), "open", None)
-        assert ask(record, "head")["Content-Length"] == "10"
+        assert serve_request(record, "head")["Content-Length"] == "10"
         request = RequestFactory().get("/files/", headers={"If-None-Match": '"abc"'})
         assert serve(request, record).status_code == 304
 
 
 class WithUrls(FileSystemStorage):
-    """A storage whose URLs are signed in its own way."""
+    """A storage with its own method get_presigned_url."""
 
     def get_presigned_url(self, name, *, method, expires_in, headers):
         return f"https://files.example/{name}?{method}&{expires_in}&{headers['Content-Type']}"
 
 
-class TestOriginals:
-    def test_what_is_wrong(self, make_s3, tmp_path):
+class TestOriginalStorages:
+    def test_signing_problems(self, make_s3, tmp_path):
         assert get_signing_problem(make_s3()) is None
         assert "querystring_auth" in get_signing_problem(make_s3(querystring_auth=False))
         assert "custom_domain" in get_signing_problem(make_s3(custom_domain="files.example"))
         assert "get_presigned_url" in get_signing_problem(FileSystemStorage(tmp_path))
 
-    def test_storage_that_signs_itself(self, tmp_path, settings):
+    def test_storage_with_get_presigned_url(self, tmp_path, settings):
         use_server(settings, "RedirectServer", expires_in=5)
         storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
         record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
-        assert ask(record)["Location"] == "https://files.example/a.txt?GET&5&text/plain"
+        assert serve_request(record)["Location"] == "https://files.example/a.txt?GET&5&text/plain"
 
-    # django-storages leaves the packed file to the garbage collector
+    # django-storages does not close the compressed file.
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    def test_object_that_is_packed_is_unpacked_as_the_storage_does(self, make_s3):
+    def test_compressed_object_is_decompressed_by_the_storage(self, make_s3):
         storage = make_s3(gzip=True)
         storage.save("a.css", ContentFile(CONTENT * 10))
         source = S3Source(storage, "a.css")
@@ -193,7 +195,7 @@ class TestOriginals:
         assert file.read(5) == b"78901"
         file.close()
 
-    def test_storage_that_cannot_sign(self, settings, tmp_path, monkeypatch):
+    def test_error_of_the_storage_becomes_a_serving_error(self, settings, tmp_path, monkeypatch):
         def get_presigned_url(self, name, **options):
             raise KeyError("no credentials")
 
@@ -201,18 +203,18 @@ class TestOriginals:
         use_server(settings, "RedirectServer")
         storage = put_in_front_of(WithUrls(tmp_path), "orm", settings)
         record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"")))
-        with pytest.raises(ServingError, match=r"signed no URL.*no credentials"):
-            ask(record)
+        with pytest.raises(ServingError, match=r"could not create a presigned URL.*no credentials"):
+            serve_request(record)
 
-    def test_object_that_was_packed_elsewhere_is_what_it_is(self, make_s3):
+    def test_object_with_content_encoding_is_not_decompressed(self, make_s3):
         storage = make_s3(object_parameters={"ContentEncoding": "gzip"})
-        packed = gzip.compress(CONTENT)
-        storage.save("a.gz", ContentFile(packed))
+        compressed = gzip.compress(CONTENT)
+        storage.save("a.gz", ContentFile(compressed))
         source = S3Source(storage, "a.gz")
-        assert source.size == len(packed)
+        assert source.size == len(compressed)
 
     @pytest.mark.parametrize("other", [b"other bytes", None], ids=["replaced", "deleted"])
-    def test_object_that_is_another_one_since_it_was_looked_at(self, make_s3, other):
+    def test_object_that_changes_before_it_is_opened(self, make_s3, other):
         storage = make_s3()
         storage.save("a.txt", ContentFile(CONTENT))
         source = S3Source(storage, "a.txt")
@@ -220,17 +222,17 @@ class TestOriginals:
         storage.delete("a.txt")
         if other is not None:
             storage.save("a.txt", ContentFile(other))
-        with pytest.raises(ProxyFileNotFoundError, match="deleted or replaced"):
+        with pytest.raises(ProxyFileNotFoundError, match="was deleted, or replaced"):
             source.open(0, 3)
 
-    def test_other_errors_of_the_driver_stay_what_they_are(self, make_s3):
+    def test_other_errors_of_the_driver_are_raised_unchanged(self, make_s3):
         storage = make_s3()
         storage.save("a.txt", ContentFile(CONTENT))
         source = S3Source(storage, "a.txt")
         with pytest.raises(Exception, match="InvalidRange"):
             source.open(source.size + 1, source.size + 2)
 
-    def test_keys_of_a_bucket_go_with_each_request(self, make_s3):
+    def test_encryption_key_is_sent_with_each_request(self, make_s3):
         key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}
         storage = make_s3(object_parameters=key)
         storage.save("a.txt", ContentFile(CONTENT))

@@ -41,29 +41,29 @@ def use_sendfile(settings):
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "SERVERS": {"default": entry}}
 
 
-class TestChoice:
-    def test_where_the_project_has_set_it_up(self):
+class TestGetServer:
+    def test_is_chosen_if_the_project_uses_sendfile(self):
         assert isinstance(get_server(save()), SendfileServer)
 
     @pytest.mark.parametrize("name", ["SENDFILE_BACKEND", "SENDFILE_ROOT", "SENDFILE_URL"])
-    def test_not_where_a_setting_is_missing(self, settings, name):
+    def test_is_not_chosen_if_a_setting_is_missing(self, settings, name):
         delattr(settings, name)
         assert isinstance(get_server(save()), StreamingServer)
 
-    def test_not_for_files_elsewhere(self, settings):
+    def test_is_not_chosen_for_files_outside_the_root(self, settings):
         settings.SENDFILE_ROOT = str(settings.TEST_FILES_ROOT / "disk")
         assert isinstance(get_server(save()), StreamingServer)
 
-    def test_not_for_files_that_are_on_no_disk(self):
+    def test_is_not_chosen_for_files_that_are_not_local(self):
         assert isinstance(get_server(save(storage="mongo_gridfs")), StreamingServer)
 
-    def test_not_where_servers_are_configured(self, settings):
+    def test_is_not_chosen_if_a_server_is_configured(self, settings):
         entry = {"BACKEND": "proxy_storage.serving.StreamingServer"}
         settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "SERVERS": {"default": entry}}
         assert isinstance(get_server(save()), StreamingServer)
 
 
-class TestAnswer:
+class TestResponse:
     def test_nginx(self):
         response = serve(GET, save("a b/é.txt"))
         assert response["X-Accel-Redirect"] == "/protected/a%20b/%C3%A9.txt"
@@ -82,7 +82,7 @@ class TestAnswer:
         assert response["X-Sendfile"].encode("latin-1") == record["path"].encode()
         assert response["ETag"].startswith('"')
 
-    def test_what_is_packed_stays_packed(self):
+    def test_compressed_file_has_no_content_encoding(self):
         response = serve(GET, save("a.txt.gz"))
         assert "Content-Encoding" not in response
         assert response["Content-Type"] == "application/gzip"
@@ -97,26 +97,26 @@ class TestAnswer:
         assert b"".join(response) == b"hell"
         response.close()
 
-    def test_another_web_server_in_front(self):
+    def test_other_web_server_raises_serving_error(self):
         request = RequestFactory().get("/files/", headers={"X-Sendfile-Type": "X-Sendfile"})
         with pytest.raises(ServingError, match="X-Accel-Redirect"):
             serve(request, save())
 
-    def test_backend_of_the_project(self, settings):
+    def test_own_backend_of_the_project(self, settings):
         settings.SENDFILE_BACKEND = "tests.unit.proxy_storage.test_sendfile"
         response = serve(GET, save())
         assert response["Location"] == "/elsewhere/hello.txt"
         assert response["X-Content-Type-Options"] == "nosniff"
 
 
-class TestWhatCannotBe:
-    def test_link_that_leads_out(self, tmp_path):
+class TestErrors:
+    def test_symbolic_link_to_a_file_outside(self, tmp_path):
         record = save()
         secret = tmp_path / "secret.txt"
         secret.write_text("secret")
         os.remove(record["path"])
         os.symlink(secret, record["path"])
-        with pytest.raises(ServingError, match="by a link"):
+        with pytest.raises(ServingError, match="symbolic link"):
             serve(GET, record)
 
     def test_file_outside_of_the_root(self, settings):
@@ -128,10 +128,10 @@ class TestWhatCannotBe:
     def test_storage_outside_of_the_root(self, settings, tmp_path):
         use_sendfile(settings)
         settings.SENDFILE_ROOT = str(tmp_path)
-        with pytest.raises(ServingError, match="do not lie below SENDFILE_ROOT"):
+        with pytest.raises(ServingError, match="are not below SENDFILE_ROOT"):
             serve(GET, save())
 
-    def test_files_on_no_disk(self, settings):
+    def test_files_that_are_not_local(self, settings):
         use_sendfile(settings)
         with pytest.raises(ServingError, match="StreamingServer"):
             serve(GET, save(storage="mongo_gridfs"))
@@ -139,26 +139,26 @@ class TestWhatCannotBe:
         assert "GridFSStorage" in SendfileServer().get_problem(original)
 
     @pytest.mark.parametrize("name", ["SENDFILE_BACKEND", "SENDFILE_ROOT"])
-    def test_setting_that_is_missing(self, settings, name):
+    def test_missing_setting(self, settings, name):
         use_sendfile(settings)
         delattr(settings, name)
         with pytest.raises(ServingError, match="needs SENDFILE_BACKEND and SENDFILE_ROOT"):
             serve(GET, save())
 
-    def test_nginx_needs_a_location(self, settings):
+    def test_missing_location_of_nginx(self, settings):
         use_sendfile(settings)
         del settings.SENDFILE_URL
         with pytest.raises(ServingError, match="SENDFILE_URL"):
             serve(GET, save())
 
-    def test_package_that_is_missing(self, monkeypatch):
+    def test_missing_package(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "django_sendfile", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'django-proxy-storage\[api\]'"):
             serve(GET, save())
 
 
 def sendfile(request, path, **kwargs):
-    """Answer as a backend of a project would."""
+    """A backend of a project, as a function of this module."""
     from django.http import HttpResponse
 
     return HttpResponse(headers={"Location": f"/elsewhere/{path.name}"})

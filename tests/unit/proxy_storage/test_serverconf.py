@@ -33,12 +33,14 @@ class TestEveryWebServer:
             ("caddy", "XAccelRedirectServer"),
         ],
     )
-    def test_nothing_to_write(self, settings, web_server, server):
+    def test_no_file_for_the_web_server_raises_configuration_error(
+        self, settings, web_server, server
+    ):
         with pytest.raises(ConfigurationError) as error:
             write(settings, web_server, one=(ROOT, StreamingServer()))
         assert str(error.value) == (
-            f"There is nothing to write for {web_server}. Set PROXY_STORAGE['SERVERS'] to {server}"
-            " for the files that it is to deliver. There is now: one (StreamingServer)."
+            f"No file is to be delivered by {web_server}. Set PROXY_STORAGE['SERVERS'] to {server}"
+            f" for the files that {web_server} shall deliver. Found: one (StreamingServer)."
         )
 
     def test_no_proxy_storage(self, settings):
@@ -46,34 +48,36 @@ class TestEveryWebServer:
             write(settings, "nginx")
 
     @pytest.mark.parametrize(
-        ("web_server", "fits", "audience"),
+        ("web_server", "suitable", "suitable_for"),
         [("nginx", ACCEL, "Apache and lighttpd"), ("apache", LISTED, "nginx and Caddy")],
     )
-    def test_what_is_for_others_is_a_warning(self, settings, web_server, fits, audience):
-        other = LISTED if fits is ACCEL else ACCEL
-        found = write(settings, web_server, one=fits, two=other)
+    def test_server_for_other_web_servers_is_a_warning(
+        self, settings, web_server, suitable, suitable_for
+    ):
+        other = LISTED if suitable is ACCEL else ACCEL
+        found = write(settings, web_server, one=suitable, two=other)
         [warning] = found.warnings
         assert warning.startswith("two (X")
-        assert warning.endswith(f"is for {audience}.")
+        assert warning.endswith(f"is for {suitable_for}.")
         assert f"# {warning}\n" in found.text
 
-    def test_presigned_urls_are_for_nginx(self, settings):
+    def test_presigned_urls_for_another_web_server_than_nginx(self, settings):
         [warning] = write(settings, "caddy", one=ACCEL, two=SIGNED).warnings
-        assert warning.startswith("two (XAccelRedirectServer) is for nginx, which alone")
+        assert warning.startswith("two (XAccelRedirectServer) is for nginx, the only")
 
-    def test_what_needs_nothing_is_a_remark(self, settings):
+    def test_server_without_configuration_is_a_remark(self, settings):
         memory = InMemoryStorage()
         found = write(settings, "nginx", one=ACCEL, two=(memory, StreamingServer()))
         assert found.warnings == ()
-        assert found.text.endswith("\n\n# two (StreamingServer) needs nothing here.\n")
+        assert found.text.endswith("\n\n# two (StreamingServer) needs no configuration.\n")
 
-    def test_server_of_the_projects_own_is_a_remark(self, settings):
+    def test_server_class_of_the_project_is_a_remark(self, settings):
         class Own(StreamingServer.__base__):
             def serve(self, request, meta_backend_obj, headers):
                 """Never called."""
 
         found = write(settings, "nginx", one=ACCEL, two=(ROOT, Own()))
-        assert "# two (Own) is not known here.\n" in found.text
+        assert "# two (Own) is not known, so nothing is written for it.\n" in found.text
 
 
 class TestNginx:
@@ -94,7 +98,7 @@ class TestNginx:
         blocks = [block for block in text.split("\n\n") if not block.startswith("#")]
         assert blocks == []
 
-    def test_further_header(self, settings):
+    def test_additional_header(self, settings):
         options = Options(headers=("X-Own", "vary"))
         text = write(settings, "nginx", options=options, one=ACCEL, two=SIGNED).text
         assert "    set $file_x_own $upstream_http_x_own;\n" in text
@@ -102,16 +106,16 @@ class TestNginx:
         assert "proxy_hide_header X-Own;\n" in text
         assert text.lower().count("\nadd_header vary ") == 1
 
-    def test_variables_fit_into_the_buckets_of_nginx(self, settings):
-        """46 characters fit into the 64 bytes that are the default of most machines."""
+    def test_variable_names_fit_into_the_hash_buckets_of_nginx(self, settings):
+        """46 characters fit into 64 bytes, the default on most machines."""
         text = write(settings, "nginx", one=ACCEL).text
         assert max(map(len, re.findall(r"\$(file_\w+)", text))) <= 46
 
-    def test_whole_machine(self, settings):
+    def test_root_folder(self, settings):
         text = write(settings, "nginx", one=(FileSystemStorage("/"), ACCEL[1])).text
         assert '    alias "/";\n' in text
 
-    def test_dollar_sign_comes_from_outside(self, settings):
+    def test_dollar_sign_is_a_variable(self, settings):
         text = write(settings, "nginx", one=(FileSystemStorage("/srv/$a"), ACCEL[1])).text
         assert '#     geo $proxy_storage_dollar { default "$"; }\n' in text
         assert 'alias "/srv/${proxy_storage_dollar}a/";' in text
@@ -125,7 +129,7 @@ class TestNginx:
 
 
 class TestApache:
-    def test_each_folder_once(self, settings):
+    def test_each_folder_is_listed_once(self, settings):
         whole = (FileSystemStorage("/"), XSendfileServer())
         found = write(settings, "apache", one=LISTED, two=LISTED, three=whole)
         assert found.warnings == ()
@@ -133,11 +137,11 @@ class TestApache:
         assert "RequestHeader set X-Sendfile-Type X-Sendfile\n" in found.text
         assert "Define" not in found.text
 
-    def test_escape_is_for_another_version(self, settings):
+    def test_escape_is_a_warning(self, settings):
         [warning] = write(settings, "apache", one=LISTED, two=ESCAPED).warnings
         assert warning.startswith("two (XSendfileServer) has escape=True")
 
-    def test_variable_that_is_none(self, settings):
+    def test_dollar_sign_is_a_variable_of_apache(self, settings):
         text = write(settings, "apache", one=(FileSystemStorage("/${A}"), LISTED[1])).text
         assert "Define PROXY_STORAGE_DOLLAR $\n" in text
         assert 'XSendFilePath "/${PROXY_STORAGE_DOLLAR}{A}"\n' in text
@@ -150,22 +154,22 @@ class TestApache:
 
 
 class TestLighttpd:
-    def test_folders_in_one_list(self, settings):
+    def test_folders_are_one_list(self, settings):
         whole = (FileSystemStorage("/"), XSendfileServer(escape=True))
         found = write(settings, "lighttpd", one=ESCAPED, two=whole)
         assert '    "x-sendfile-docroot" => ("/", "/srv/files"),\n' in found.text
         assert '    "host" => "127.0.0.1",\n    "port" => "8000",\n' in found.text
         assert found.warnings == ()
 
-    def test_where_the_site_is(self, settings):
+    def test_address_of_the_site(self, settings):
         text = write(settings, "lighttpd", options=Options(site="[::1]:99"), one=ESCAPED).text
         assert '    "host" => "::1",\n    "port" => "99",\n' in text
 
-    def test_paths_have_to_be_escaped(self, settings):
+    def test_server_without_escape_raises_configuration_error(self, settings):
         with pytest.raises(ConfigurationError, match=r"one \(XSendfileServer\).*'escape': True"):
             write(settings, "lighttpd", one=LISTED)
 
-    def test_link_above_the_folder(self, settings, tmp_path):
+    def test_symbolic_link_above_the_folder_is_a_warning(self, settings, tmp_path):
         real, link = tmp_path.resolve() / "real", tmp_path.resolve() / "link"
         real.mkdir()
         link.symlink_to(real)
@@ -186,7 +190,7 @@ class TestLighttpd:
 
 
 class TestCaddy:
-    def test_inner_location_goes_first(self, settings):
+    def test_inner_location_comes_first(self, settings):
         below = (FileSystemStorage("/srv/files/b"), XAccelRedirectServer("/a/b/"))
         text = write(settings, "caddy", options=Options(site="site:80"), one=ACCEL, two=below).text
         lines = [line.strip() for line in text.splitlines()]
@@ -203,7 +207,7 @@ class TestCaddy:
         assert caddy.quote(text) == quoted
 
     @pytest.mark.parametrize("text", ["{a", "a}", '`\\"'])
-    def test_what_it_cannot_be_told_of(self, text):
+    def test_folder_that_caddy_cannot_express(self, text):
         with pytest.raises(ConfigurationError, match="Rename"):
             caddy.quote(text)
 
@@ -218,15 +222,15 @@ class TestCommand:
         expected = write(settings, "nginx", one=ACCEL).text
         assert self.run("serverconf", "nginx") == (expected, "")
 
-    def test_warnings_go_elsewhere(self, settings):
+    def test_warnings_are_printed_to_standard_error(self, settings):
         expected = write(settings, "nginx", one=ACCEL, two=LISTED)
         output, errors = self.run("serverconf", "nginx")
         assert output == expected.text
         assert errors == f"Warning: {expected.warnings[0]}\n"
 
-    def test_what_cannot_be_done_is_an_error_of_the_command(self, settings):
+    def test_configuration_error_is_a_command_error(self, settings):
         use_storages(settings, one=ACCEL)
-        with pytest.raises(CommandError, match="nothing to write for apache"):
+        with pytest.raises(CommandError, match="No file is to be delivered by apache"):
             self.run("serverconf", "apache")
 
     def test_options_of_nginx(self, settings):
@@ -241,7 +245,7 @@ class TestCommand:
         assert "add_header X-Own $file_x_own always;\n" in text
         assert 'proxy_ssl_trusted_certificate "/my ca.pem";\n' in text
 
-    def test_option_of_others(self, settings):
+    def test_option_of_lighttpd(self, settings):
         use_storages(settings, one=ESCAPED)
         text, _ = self.run("serverconf", "lighttpd", "--site", "10.0.0.1:80")
         assert '"host" => "10.0.0.1"' in text
@@ -259,25 +263,25 @@ class TestCommand:
             ("nginx", "--header", "X" * 41, "is not the name of a header"),
             ("caddy", "--header", "X-Own", "--header is for nginx"),
             ("nginx", "--ca-file", '/"', "is not a path without"),
-            ("lighttpd", "--site", "here", "is not host and port"),
-            ("lighttpd", "--site", "here:", "is not host and port"),
+            ("lighttpd", "--site", "here", "is not a host with a port"),
+            ("lighttpd", "--site", "here:", "is not a host with a port"),
             ("iis", "--cache", "a", "invalid choice: 'iis'"),
         ],
     )
-    def test_option_that_makes_no_sense(self, settings, web_server, option, value, message):
+    def test_invalid_option(self, settings, web_server, option, value, message):
         use_storages(settings, one=ACCEL)
         with pytest.raises(CommandError, match=message):
             self.run("serverconf", web_server, option, value)
 
-    def test_part_has_to_be_named(self):
-        with pytest.raises(CommandError, match="PART"):
+    def test_subcommand_is_required(self):
+        with pytest.raises(CommandError, match="SUBCOMMAND"):
             self.run()
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [([], "serverconf"), (["serverconf"], "nginx|apache|lighttpd|caddy")],
     )
-    def test_help_on_both_levels(self, capsys, arguments, words):
+    def test_help_of_command_and_subcommand(self, capsys, arguments, words):
         with pytest.raises(SystemExit):
             call_command("proxystorage", *arguments, "--help")
         assert words in capsys.readouterr().out

@@ -27,7 +27,7 @@ OTHER_ROOT = FileSystemStorage("/srv/other")
 
 
 class OwnServer(ServerBase):
-    """A project's own."""
+    """A server class of the project."""
 
     def serve(self, request, meta_backend_obj, headers):
         return HttpResponse()
@@ -43,7 +43,7 @@ def deliveries(settings, **storages):
 
 
 class TestDeliveries:
-    def test_each_server_has_its_kind(self, settings):
+    def test_delivery_of_each_server(self, settings):
         found = plan(
             settings,
             accel=(ROOT, XAccelRedirectServer("/a/")),
@@ -56,7 +56,9 @@ class TestDeliveries:
         )
         assert found.deliveries == {
             AliasLocation("/a/", "/srv/files"): ("accel",),
-            ProxyPassLocation("/s/", "https", "files.example", is_told_by_path=True): ("signed",),
+            ProxyPassLocation("/s/", "https", "files.example", path_identifies_file=True): (
+                "signed",
+            ),
             ListedFolder("/srv/files", escape=False): ("listed",),
             ListedFolder("/srv/files", escape=True): ("escaped",),
             NoFolder(is_known=True): ("streamed", "redirected"),
@@ -68,12 +70,12 @@ class TestDeliveries:
             NoFolder(is_known=False): ("own",),
         }
 
-    def test_one_folder_at_one_location_is_there_once(self, settings):
+    def test_same_folder_and_location_is_one_delivery(self, settings):
         server = XAccelRedirectServer("/a/")
         found = deliveries(settings, one=(ROOT, server), two=(ROOT, server))
         assert found == {AliasLocation("/a/", "/srv/files"): ("one", "two")}
 
-    def test_each_original_storage_has_its_own(self, settings):
+    def test_delivery_of_each_original_storage(self, settings):
         use_storages(settings)
         settings.STORAGES = {
             "letters": {
@@ -91,7 +93,7 @@ class TestDeliveries:
             NoFolder(is_known=True): ("letters/memory",),
         }
 
-    def test_a_folder_is_preferred_to_a_presigned_url(self, settings):
+    def test_folder_is_preferred_to_presigned_urls(self, settings):
         class Both(SigningStorage):
             def path(self, name):
                 return os.path.join("/srv/both", name)
@@ -99,16 +101,16 @@ class TestDeliveries:
         found = deliveries(settings, both=(Both(), XAccelRedirectServer("/a/")))
         assert list(found) == [AliasLocation("/a/", "/srv/both")]
 
-    def test_the_whole_machine(self, settings):
+    def test_root_folder(self, settings):
         found = deliveries(settings, all=(FileSystemStorage("/"), XSendfileServer()))
         assert list(found) == [ListedFolder("", escape=False)]
 
     @pytest.mark.parametrize("root", ["/srv/a\nb", "/srv/a\x7fb", "/srv/\udcff"])
-    def test_folder_that_cannot_be_written_down(self, settings, root):
+    def test_folder_that_cannot_be_written_raises_configuration_error(self, settings, root):
         with pytest.raises(ConfigurationError, match=r"one: .*Rename"):
             plan(settings, one=(FileSystemStorage(root), XSendfileServer()))
 
-    def test_server_that_cannot_deliver(self, settings):
+    def test_unsuitable_server_raises_configuration_error(self, settings):
         with pytest.raises(ConfigurationError, match=r"one: .*InMemoryStorage"):
             plan(settings, one=(InMemoryStorage(), XSendfileServer()))
 
@@ -134,16 +136,16 @@ class TestSendfile:
             ("mod_wsgi", NoFolder(is_known=False)),
         ],
     )
-    def test_backend_says_who_delivers(self, settings, backend, delivery, server):
+    def test_delivery_of_each_backend(self, settings, backend, delivery, server):
         assert self.use_backend(settings, backend, server) == [delivery]
 
-    def test_nginx_needs_a_url(self, settings):
+    def test_nginx_needs_sendfile_url(self, settings):
         del settings.SENDFILE_URL
         assert self.use_backend(settings, "nginx") == [NoFolder(is_known=True)]
         with pytest.raises(ConfigurationError, match="SENDFILE_URL"):
             plan(settings, one=(ROOT, SendfileServer()))
 
-    def test_files_elsewhere_are_streamed(self, settings):
+    def test_files_outside_the_root_are_streamed(self, settings):
         settings.SENDFILE_ROOT = "/srv/elsewhere"
         assert self.use_backend(settings, "nginx") == [NoFolder(is_known=True)]
 
@@ -157,32 +159,34 @@ class TestHosts:
             ("https://bucket.s3.eu-north-1.amazonaws.com/", "https", None),
         ],
     )
-    def test_host_is_that_of_the_urls(self, settings, base, scheme, host):
+    def test_scheme_and_host_are_those_of_the_urls(self, settings, base, scheme, host):
         server = XAccelRedirectServer("/s/")
         [found] = deliveries(settings, one=(SigningStorage(base), server))
         expected = host or "bucket.s3.eu-north-1.amazonaws.com"
         assert (found.scheme, found.host) == (scheme, expected)
-        assert found.is_told_by_path
+        assert found.path_identifies_file
 
-    def test_query_may_tell_files_apart(self, settings):
+    def test_path_may_not_identify_the_file(self, settings):
         storage = SigningStorage("https://files.example/?name=")
         [found] = deliveries(settings, one=(storage, XAccelRedirectServer("/s/")))
-        assert not found.is_told_by_path
+        assert not found.path_identifies_file
 
     @pytest.mark.parametrize("base", ["ftp://files.example/", "https://me:key@x/", "/here/"])
-    def test_url_that_nginx_cannot_fetch(self, settings, base):
+    def test_url_that_nginx_cannot_fetch_raises_configuration_error(self, settings, base):
         with pytest.raises(ConfigurationError, match=r"one: nginx cannot fetch"):
             plan(settings, one=(SigningStorage(base), XAccelRedirectServer("/s/")))
 
-    def test_storage_that_cannot_sign(self, settings):
+    def test_error_of_the_storage_becomes_a_configuration_error(self, settings):
         class Broken(Storage):
             def get_presigned_url(self, name, **options):
                 raise OSError("no credentials")
 
-        with pytest.raises(ConfigurationError, match=r"Broken signed no URL.*no cred"):
+        with pytest.raises(
+            ConfigurationError, match=r"Broken could not create a presigned URL.*no cred"
+        ):
             plan(settings, one=(Broken(), XAccelRedirectServer("/s/")))
 
-    def test_s3_is_not_asked(self, settings):
+    def test_s3_is_not_connected_to(self, settings):
         from storages.backends.s3 import S3Storage
 
         s3 = S3Storage(
@@ -193,14 +197,16 @@ class TestHosts:
             endpoint_url="https://nobody.invalid",
         )
         [found] = deliveries(settings, one=(s3, XAccelRedirectServer("/s/")))
-        assert found == ProxyPassLocation("/s/", "https", "nobody.invalid", is_told_by_path=True)
+        assert found == ProxyPassLocation(
+            "/s/", "https", "nobody.invalid", path_identifies_file=True
+        )
 
 
 class TestLocations:
     @pytest.mark.parametrize(
         "location", ["/a b/", "/é/", "/%41/", "/../", "/a/./b/", '/"/', "/$a/", "/a;/"]
     )
-    def test_location_that_a_web_server_may_take_otherwise(self, settings, location):
+    def test_location_that_a_web_server_may_change(self, settings, location):
         settings.SENDFILE_BACKEND = "django_sendfile.backends.nginx"
         settings.SENDFILE_ROOT, settings.SENDFILE_URL = ROOT.location, location
         with pytest.raises(ConfigurationError, match="one: The location"):
@@ -223,7 +229,7 @@ class TestLocations:
             ((SigningStorage("http://one/"), "/a/"), (SigningStorage("http://two/"), "/a/")),
         ],
     )
-    def test_one_uri_leads_to_one_place(self, settings, first, second):
+    def test_overlapping_locations_raise_configuration_error(self, settings, first, second):
         pairs = {"one": first, "two": second}
         storages = {
             name: (storage, XAccelRedirectServer(location))
@@ -232,7 +238,7 @@ class TestLocations:
         with pytest.raises(ConfigurationError, match=r"^one and two cannot|^two and one cannot"):
             plan(settings, **storages)
 
-    def test_locations_that_agree(self, settings):
+    def test_overlapping_locations_of_the_same_folder(self, settings):
         below = FileSystemStorage("/srv/files/b")
         found = deliveries(
             settings,

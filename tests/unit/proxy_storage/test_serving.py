@@ -23,8 +23,6 @@ X_ACCEL = {
     "BACKEND": "proxy_storage.serving.XAccelRedirectServer",
     "OPTIONS": {"location": "/internal/"},
 }
-
-
 X_SENDFILE = {"BACKEND": "proxy_storage.serving.XSendfileServer"}
 STREAMING = {"BACKEND": "proxy_storage.serving.StreamingServer"}
 
@@ -47,13 +45,13 @@ def save(name="hello.txt", content=b"hello world", storage="orm_disk"):
     return proxy.meta_backend.get(proxy.save(name, ContentFile(content)))
 
 
-class TestChoice:
-    def test_python_streams_by_default(self):
+class TestGetServer:
+    def test_default_is_streaming_server(self):
         assert isinstance(
             get_server(MetaBackendObject({"proxy_storage_name": "orm_disk"})), StreamingServer
         )
 
-    def test_most_exact_entry_wins(self, settings):
+    def test_most_specific_entry_wins(self, settings):
         other = {"BACKEND": "tests.unit.proxy_storage.test_serving.OtherServer"}
         servers = {"orm_disk-s3": other, "orm_disk": X_ACCEL, "default": other}
         use_servers(settings, **servers)
@@ -87,7 +85,7 @@ class TestChoice:
             ({"BACKEND": "builtins.dict"}, "must be a ServerBase"),
         ],
     )
-    def test_entry_that_cannot_be_used(self, settings, entry, message):
+    def test_invalid_entry_raises_configuration_error(self, settings, entry, message):
         use_servers(settings, orm_disk=entry)
         with pytest.raises(ConfigurationError, match=message) as caught:
             get_server(MetaBackendObject({"proxy_storage_name": "orm_disk"}))
@@ -100,7 +98,7 @@ class TestXAccelRedirectServer:
     def _server(self, settings):
         use_servers(settings, default=X_ACCEL)
 
-    def test_answer(self):
+    def test_response(self):
         response = serve(GET, save("folder/hello.txt"))
         assert response.content == b""
         assert response["X-Accel-Redirect"] == "/internal/folder/hello.txt"
@@ -113,18 +111,18 @@ class TestXAccelRedirectServer:
             "/internal/a%20b/100%2525%20%3F%23%2B%C3%A9%E6%97%A5.txt"
         )
 
-    def test_bytes_that_are_gone(self):
+    def test_missing_file_raises_file_not_found(self):
         record = save()
         os.remove(record.get_original_storage_full_path())
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+        with pytest.raises(ProxyFileNotFoundError, match="is missing"):
             serve(GET, record)
 
-    def test_folder_is_no_file(self):
+    def test_folder_raises_file_not_found(self):
         record = save("folder/hello.txt")
         with pytest.raises(ProxyFileNotFoundError):
             serve(GET, MetaBackendObject({**record, "original_storage_path": "folder"}))
 
-    def test_original_without_local_files(self):
+    def test_original_without_local_files_raises_serving_error(self):
         with pytest.raises(ServingError, match="StreamingServer"):
             serve(GET, save(storage="orm-gridfs"))
 
@@ -135,7 +133,7 @@ class TestXSendfileServer:
     def _server(self, settings):
         use_servers(settings, default=X_SENDFILE)
 
-    def test_answer(self):
+    def test_response(self):
         record = save("hello.txt")
         response = serve(GET, record)
         assert response.content == b""
@@ -148,7 +146,7 @@ class TestXSendfileServer:
         response = serve(GET, record)
         assert response["X-Sendfile"].encode("latin-1") == record["path"].encode()
 
-    def test_path_for_a_web_server_that_decodes_it(self, settings):
+    def test_escape_percent_encodes_the_path(self, settings):
         use_servers(settings, default={**X_SENDFILE, "OPTIONS": {"escape": True}})
         record = save("100%25 é日.txt")
         response = serve(GET, record)
@@ -157,25 +155,25 @@ class TestXSendfileServer:
 
     @pytest.mark.parametrize("escape", [False, True])
     @pytest.mark.parametrize("name", ["a\nb.txt", "a\x7f.txt", "a\t.txt"])
-    def test_name_that_no_web_server_spells(self, name, escape):
-        assert XSendfileServer(escape=escape).spell(f"/files/{name}") is None
+    def test_path_with_control_character_cannot_be_encoded(self, name, escape):
+        assert XSendfileServer(escape=escape).encode_path(f"/files/{name}") is None
 
-    def test_blank_at_the_end(self):
-        assert XSendfileServer().spell("/files/a.txt ") is None
-        assert XSendfileServer(escape=True).spell("/files/a.txt ") == b"/files/a.txt%20"
+    def test_path_with_trailing_blank_needs_escape(self):
+        assert XSendfileServer().encode_path("/files/a.txt ") is None
+        assert XSendfileServer(escape=True).encode_path("/files/a.txt ") == b"/files/a.txt%20"
 
-    def test_name_that_is_not_utf_8(self):
+    def test_path_that_is_not_utf_8_needs_raw_bytes(self):
         path = os.fsdecode(b"/files/\xe9.txt")
-        assert XSendfileServer().spell(path) == b"/files/\xe9.txt"
-        assert XSendfileServer(escape=True).spell(path) is None
+        assert XSendfileServer().encode_path(path) == b"/files/\xe9.txt"
+        assert XSendfileServer(escape=True).encode_path(path) is None
 
-    def test_python_delivers_what_cannot_be_spelled(self):
+    def test_python_streams_a_file_whose_path_cannot_be_encoded(self):
         response = serve(GET, save("a.txt "))
         assert "X-Sendfile" not in response
         assert b"".join(response) == b"hello world"
         response.close()
 
-    def test_range_beyond_the_end_is_refused_at_once(self):
+    def test_range_after_the_end_is_416_without_offloading(self):
         record = save()
         request = RequestFactory().get("/files/", headers={"Range": "bytes=11-"})
         response = serve(request, record)
@@ -184,11 +182,11 @@ class TestXSendfileServer:
         assert "X-Sendfile" not in response
         request = RequestFactory().get("/files/", headers={"Range": "bytes=0-3"})
         assert "X-Sendfile" in serve(request, record)
-        # for HEAD there are no ranges
+        # HEAD requests have no ranges.
         request = RequestFactory().head("/files/", headers={"Range": "bytes=11-"})
         assert "X-Sendfile" in serve(request, record)
 
-    def test_client_that_has_the_file_is_told_so_at_once(self):
+    def test_unchanged_file_is_304_without_offloading(self):
         record = save()
         etag = serve(GET, record)["ETag"]
         request = RequestFactory().get("/files/", headers={"If-None-Match": etag})
@@ -204,13 +202,13 @@ class TestXSendfileServer:
             file.write("more")
         assert serve(GET, record)["ETag"] != first
 
-    def test_bytes_that_are_gone(self):
+    def test_missing_file_raises_file_not_found(self):
         record = save()
         os.remove(record["path"])
-        with pytest.raises(ProxyFileNotFoundError, match="gone"):
+        with pytest.raises(ProxyFileNotFoundError, match="is missing"):
             serve(GET, record)
 
-    def test_original_without_local_files(self):
+    def test_original_without_local_files_raises_serving_error(self):
         with pytest.raises(ServingError, match="StreamingServer"):
             serve(GET, save(storage="orm-gridfs"))
 
@@ -219,25 +217,25 @@ class TestXSendfileServer:
 @pytest.mark.parametrize(
     "server", [X_ACCEL, X_SENDFILE, STREAMING], ids=["x-accel", "x-sendfile", "streaming"]
 )
-class TestFence:
-    """No server delivers what lies outside of the original storage."""
+class TestFilesOutsideTheOriginalStorage:
+    """No server delivers files that are outside the original storage."""
 
     @pytest.fixture(autouse=True)
     def _server(self, settings, server):
         use_servers(settings, default=server)
 
     @pytest.mark.parametrize("path", ["../outside.txt", "/etc/passwd"])
-    def test_path_that_leads_out(self, path):
+    def test_path_outside_raises_serving_error(self, path):
         record = save()
-        with pytest.raises(ServingError, match="outside"):
+        with pytest.raises(ServingError, match="is outside"):
             serve(GET, MetaBackendObject({**record, "original_storage_path": path}))
 
-    def test_link_that_leads_out(self, tmp_path):
+    def test_symbolic_link_to_a_file_outside_raises_serving_error(self, tmp_path):
         secret = tmp_path / "secret.txt"
         secret.write_text("secret")
         record = save()
         path = record.get_original_storage_full_path()
         os.remove(path)
         os.symlink(secret, path)
-        with pytest.raises(ServingError, match="by a link"):
+        with pytest.raises(ServingError, match="symbolic link"):
             serve(GET, record)

@@ -8,14 +8,15 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import InMemoryStorage
 from django.test import RequestFactory
 
+from proxy_storage import original_storages, sources
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.original_storages.sources import Body, FileBody, Source, StorageSource, go_to
-from proxy_storage.serving.conditional import answer_without_file, get_validators
+from proxy_storage.serving.conditional import check_preconditions, get_validators
 
 
 class OneWay(io.RawIOBase):
-    """Bytes as they come from a network: a few at a time, and there is no way back."""
+    """A stream as from a network: short reads, and it cannot seek."""
 
     def __init__(self, content):
         self.content = content
@@ -26,7 +27,7 @@ class OneWay(io.RawIOBase):
 
 
 class LeastSource(Source):
-    """Nothing but what a source has to have."""
+    """A source with the required methods only."""
 
     size = 4
 
@@ -34,18 +35,24 @@ class LeastSource(Source):
         return io.BytesIO(b"0123"[start:])
 
 
-def test_source_that_knows_nothing_but_its_size():
+def test_former_import_path():
+    for name in sources.__all__:
+        assert getattr(sources, name) is getattr(original_storages, name)
+    assert sources.__all__ == original_storages.__all__
+
+
+def test_defaults_of_a_source():
     source = LeastSource()
     assert (source.etag, source.last_modified) == (None, None)
     assert source.is_as_recorded({"size": 5})
 
 
 class TestBody:
-    def test_exactly_so_many_bytes(self):
+    def test_reads_no_more_than_its_length(self):
         body = Body(io.BytesIO(b"0123456789"), 7)
         assert [body.read(4), body.read(4), body.read(4)] == [b"0123", b"456", b""]
 
-    def test_short_reads_are_no_end(self):
+    def test_short_reads_do_not_end_it(self):
         body = Body(OneWay(b"0123456789"), 7)
         assert [body.read(99), body.read(99), body.read(99), body.read(99)] == [
             b"012",
@@ -54,13 +61,13 @@ class TestBody:
             b"",
         ]
 
-    def test_source_that_ends_early(self):
+    def test_file_that_ends_early_raises_serving_error(self):
         body = Body(io.BytesIO(b"0123"), 7)
         assert body.read(99) == b"0123"
         with pytest.raises(ServingError, match="3 bytes too early"):
             body.read(99)
 
-    def test_closed_once(self):
+    def test_readable_is_closed_once(self):
         closed = []
         readable = io.BytesIO(b"0123")
         readable.close = lambda: closed.append(True)
@@ -70,7 +77,7 @@ class TestBody:
         assert closed == [True]
         assert body.read(4) == b""
 
-    def test_waits_for_a_read_that_another_thread_is_in(self):
+    def test_close_waits_for_a_read_in_another_thread(self):
         events, may_go_on, reading = [], threading.Event(), threading.Event()
 
         class Slow(io.BytesIO):
@@ -94,26 +101,27 @@ class TestBody:
         closer.join()
         assert events == ["read", "closed"]
 
-    def test_starts_once(self):
+    def test_before_first_byte_is_called_once(self):
         started = []
         body = FileBody(io.BytesIO(b"0123"), 4, lambda: started.append(True))
         assert started == []
         assert [body.tell(), body.read(2), body.read(2), body.tell()] == [0, b"01", b"23", 4]
         assert started == [True]
 
-    def test_starts_with_its_descriptor(self, tmp_path):
+    def test_before_first_byte_is_called_for_the_descriptor(self, tmp_path):
         started = []
         path = tmp_path / "a.txt"
         path.write_bytes(b"0123")
         body = FileBody(path.open("rb"), 4, lambda: started.append(True))
-        assert os.fstat(body.fileno()).st_size == 4
+        for _ in range(2):
+            assert os.fstat(body.fileno()).st_size == 4
         assert body.read(4) == b"0123"
         assert started == [True]
         body.close()
 
     @pytest.mark.parametrize("method", ["read", "close"])
-    def test_no_error_keeps_the_lock(self, method):
-        """mod_wsgi closes a response with an error of its own set: the lock is taken, and fails."""
+    def test_error_of_acquire_releases_the_lock(self, method):
+        """In mod_wsgi, acquiring the lock can take it and raise SystemError all the same."""
 
         class FailingOnce:
             def __init__(self, lock):
@@ -138,7 +146,7 @@ class TestBody:
         closing.join(10)
         assert readable.closed
 
-    def test_lock_of_another_thread_stays_with_it(self):
+    def test_lock_of_another_thread_is_not_released(self):
         class Broken:
             def acquire(self):
                 raise KeyboardInterrupt
@@ -151,7 +159,7 @@ class TestBody:
         with pytest.raises(KeyboardInterrupt):
             body.close()
 
-    def test_error_of_a_read_keeps_nothing(self):
+    def test_error_of_a_read_releases_the_lock(self):
         class Failing(io.BytesIO):
             def read(self, size):
                 raise OSError("gone")
@@ -166,18 +174,18 @@ class TestBody:
 
 
 class TestGoTo:
-    def test_by_seeking(self):
+    def test_seeks_if_possible(self):
         file = io.BytesIO(b"0123456789")
         go_to(file, 4)
         assert file.read() == b"456789"
 
-    def test_by_reading(self):
+    def test_reads_if_it_cannot_seek(self):
         file = OneWay(b"0123456789")
         go_to(file, 4)
         assert file.read(99) == b"456"
 
-    def test_beyond_the_end(self):
-        with pytest.raises(ServingError, match="ended before"):
+    def test_position_after_the_end_raises_serving_error(self):
+        with pytest.raises(ServingError, match="1 bytes before the requested range"):
             go_to(OneWay(b"0123"), 5)
 
 
@@ -188,18 +196,18 @@ class TestStorageSource:
         storage.save("a.txt", ContentFile(b"0123456789"))
         return storage
 
-    def test_facts(self, storage):
+    def test_metadata(self, storage):
         source = StorageSource(storage, "a.txt")
         assert source.size == 10
         assert source.last_modified == storage.get_modified_time("a.txt")
         assert source.etag.startswith('"')
         assert source.etag == StorageSource(storage, "a.txt").etag
 
-    def test_time_without_a_zone(self, storage, settings):
+    def test_naive_time_gets_a_time_zone(self, storage, settings):
         settings.USE_TZ = False
         assert StorageSource(storage, "a.txt").last_modified.utcoffset() is not None
 
-    def test_storage_without_times(self, storage, monkeypatch):
+    def test_storage_without_modification_times(self, storage, monkeypatch):
         def get_modified_time(name):
             raise NotImplementedError
 
@@ -210,15 +218,15 @@ class TestStorageSource:
         validators = get_validators(MetaBackendObject(), source)
         assert validators.headers == {}
         request = RequestFactory().get("/", headers={"If-None-Match": '"a"'})
-        assert answer_without_file(request, validators, {}) is None
+        assert check_preconditions(request, validators, {}) is None
 
-    def test_tag_changes_with_the_time(self, storage, monkeypatch):
+    def test_etag_changes_with_the_time(self, storage, monkeypatch):
         before = StorageSource(storage, "a.txt").etag
         later = datetime(2040, 1, 1, tzinfo=UTC)
         monkeypatch.setattr(storage, "get_modified_time", lambda name: later)
         assert StorageSource(storage, "a.txt").etag != before
 
-    def test_file_is_closed_if_the_part_cannot_be_reached(self, storage, monkeypatch):
+    def test_file_is_closed_if_it_is_shorter_than_the_position(self, storage, monkeypatch):
         file = File(OneWay(b"0123"), "a.txt")
         monkeypatch.setattr(storage, "_open", lambda *args: file)
         with pytest.raises(ServingError):

@@ -6,15 +6,15 @@ from django.utils.http import http_date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy_storage.serving.conditional import RangeNotSatisfiable, allows_part, get_part
+from proxy_storage.serving.conditional import RangeNotSatisfiable, matches_if_range, parse_range
 
 LONG_AGO = datetime(2020, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 DATE = http_date(LONG_AGO.timestamp())
 
 
-class TestPart:
+class TestParseRange:
     @pytest.mark.parametrize(
-        ("header", "part"),
+        ("header", "expected"),
         [
             ("bytes=0-3", (0, 4)),
             ("bytes=5-", (5, 10)),
@@ -30,13 +30,12 @@ class TestPart:
             (f"bytes=-{'9' * 5000}", (0, 10)),
         ],
     )
-    def test_part(self, header, part):
-        assert get_part(header, 10) == part
+    def test_range(self, header, expected):
+        assert parse_range(header, 10) == expected
 
     @pytest.mark.parametrize(
         "header",
         [
-            None,
             "",
             "bytes",
             "bytes=",
@@ -56,28 +55,28 @@ class TestPart:
             "bytes=" + ",".join(["0-"] * 10_000),
         ],
     )
-    def test_whole(self, header):
-        assert get_part(header, 10) is None
+    def test_whole_file_for_other_units_invalid_and_several_ranges(self, header):
+        assert parse_range(header, 10) is None
 
     @pytest.mark.parametrize(
         "header", ["bytes=10-", "bytes=10-20", "bytes=-0", f"bytes={10**4000}-"]
     )
-    def test_nothing(self, header):
+    def test_range_after_the_end_is_not_satisfiable(self, header):
         with pytest.raises(RangeNotSatisfiable):
-            get_part(header, 10)
+            parse_range(header, 10)
 
     def test_empty_file(self):
-        assert get_part("bytes=-5", 0) is None
+        assert parse_range("bytes=-5", 0) is None
         with pytest.raises(RangeNotSatisfiable):
-            get_part("bytes=0-", 0)
+            parse_range("bytes=0-", 0)
 
     @given(st.integers(0, 50), st.from_regex(r"bytes=[0-9]{0,3}-[0-9]{0,3}", fullmatch=True))
-    def test_a_part_lies_within_the_file(self, size, header):
+    def test_range_is_inside_the_file(self, size, header):
         try:
-            part = get_part(header, size)
+            found = parse_range(header, size)
         except RangeNotSatisfiable:
             return
-        assert part is None or 0 <= part.start < part.stop <= size
+        assert found is None or 0 <= found.start < found.stop <= size
 
 
 class TestIfRange:
@@ -98,18 +97,18 @@ class TestIfRange:
             ("*", False),
         ],
     )
-    def test_condition(self, if_range, allowed):
-        assert allows_part(if_range, '"a"', LONG_AGO) is allowed
+    def test_match(self, if_range, allowed):
+        assert matches_if_range(if_range, '"a"', LONG_AGO) is allowed
 
-    def test_weak_tag_is_never_enough(self):
-        assert not allows_part('W/"a"', 'W/"a"', LONG_AGO)
+    def test_weak_tag_never_matches(self):
+        assert not matches_if_range('W/"a"', 'W/"a"', LONG_AGO)
 
     def test_file_without_validators(self):
-        assert not allows_part('"a"', None, None)
-        assert not allows_part(DATE, None, None)
+        assert not matches_if_range('"a"', None, None)
+        assert not matches_if_range(DATE, None, None)
 
-    def test_date_of_this_very_second_is_not_enough(self):
+    def test_date_of_the_current_second_does_not_match(self):
         now = timezone.now()
-        assert not allows_part(http_date(now.timestamp()), None, now)
+        assert not matches_if_range(http_date(now.timestamp()), None, now)
         earlier = now - timedelta(seconds=2)
-        assert allows_part(http_date(earlier.timestamp()), None, earlier)
+        assert matches_if_range(http_date(earlier.timestamp()), None, earlier)

@@ -1,13 +1,11 @@
 import re
 
 import pytest
-from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.core.files.storage import FileSystemStorage
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.serverconf import Options, get_configuration, nginx
-from proxy_storage.serverconf.nginx import HIDDEN
 from proxy_storage.serving import XAccelRedirectServer
-from tests.project.conftest import ROOT
 from tests.unit.proxy_storage.serverconf_settings import SigningStorage, use_storages
 
 
@@ -21,7 +19,7 @@ def resolv_conf(tmp_path, monkeypatch):
 
 @pytest.fixture
 def write(settings, resolv_conf):
-    """Return what nginx is told of a storage whose URLs begin like this."""
+    """Return the configuration of nginx for a storage whose URLs begin like this."""
 
     def write(base, **options):
         use_storages(settings, one=(SigningStorage(base), XAccelRedirectServer("/s.3/")))
@@ -41,21 +39,21 @@ def test_host_is_fixed(write):
         assert word not in text
 
 
-def test_localhost_is_no_name_to_look_up(write):
+def test_localhost_needs_no_resolver(write):
     text = write("http://localhost:9000/localhost/")
     assert "proxy_pass http://127.0.0.1:9000/$" in text
     assert 'proxy_set_header Host "localhost:9000";' in text
     assert "resolver" not in text
 
 
-def test_address_of_version_6(write):
+def test_ip_address_needs_no_resolver(write):
     text = write("http://[::1]:9000/")
     assert "proxy_pass http://[::1]:9000/$" in text
     assert "resolver" not in text
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_encrypted(write, monkeypatch, tmp_path, exists):
+def test_https(write, monkeypatch, tmp_path, exists):
     ca_file = tmp_path / "ca.pem"
     if exists:
         ca_file.touch()
@@ -68,45 +66,45 @@ def test_encrypted(write, monkeypatch, tmp_path, exists):
 
 
 class TestResolver:
-    def test_is_that_of_the_machine(self, write, resolv_conf):
+    def test_default_is_that_of_the_machine(self, write, resolv_conf):
         resolv_conf.write_text(
             "# nameserver 10.0.0.9\nnameserver 10.0.0.1\nnameserver fe80::1%eth0\nnameserver ::1\n"
             "nameserver\n"
         )
         assert "        resolver 10.0.0.1 [::1];\n" in write("http://files.example/")
 
-    def test_may_be_given(self, write):
+    def test_option_resolvers(self, write):
         text = write("http://files.example/", resolvers=("10.0.0.2", "10.0.0.3"))
         assert "        resolver 10.0.0.2 10.0.0.3;\n" in text
 
     @pytest.mark.parametrize("text", ["", None])
-    def test_there_is_none(self, write, resolv_conf, text):
+    def test_missing_resolver_raises_configuration_error(self, write, resolv_conf, text):
         resolv_conf.unlink() if text is None else resolv_conf.write_text(text)
         with pytest.raises(ConfigurationError, match="--resolver"):
             write("http://files.example/")
 
 
 class TestCache:
-    def test_key_has_no_signature(self, write):
+    def test_cache_key_has_no_signature(self, write):
         text = write("https://files.example/", cache="objects")
         key = '"$request_method https://files.example/$proxy_storage_key"'
         assert f"        proxy_cache_key {key};\n" in text
         assert "#     proxy_cache_path /var/cache/nginx/objects keys_zone=objects:10m" in text
         assert "proxy_cache_convert_head off;" in text
-        # a part in the cache would be taken for the whole
+        # A range in the cache would be used as the whole object.
         assert "$http_range" not in text
 
-    def test_files_would_be_mixed_up(self, write):
+    def test_urls_with_equal_paths_cannot_be_cached(self, write):
         with pytest.raises(ConfigurationError, match=r"files\.example .*--cache"):
             write("http://files.example/?name=", cache="objects")
 
-    def test_folders_need_none(self, settings):
+    def test_cache_is_ignored_without_hosts(self, settings):
         use_storages(settings, one=(FileSystemStorage("/srv"), XAccelRedirectServer("/a/")))
         text = get_configuration("nginx", Options(cache="objects")).text
         assert "objects" not in text
 
 
-def test_every_error_has_a_page(write):
+def test_every_error_has_an_error_page(write):
     text = write("http://127.0.0.1/")
     pages = re.findall(r"error_page ([\d\s]+)=(\d+) (@\w+);", text)
     told = {int(said): int(status) for codes, status, _ in pages for said in codes.split()}
@@ -127,23 +125,3 @@ def test_two_hosts_share_their_error_pages(settings, resolv_conf):
     text = get_configuration("nginx").text
     assert text.count("location @proxy_storage_404 {") == 1
     assert text.count("proxy_pass ") == 2
-
-
-def test_documentation_shows_what_is_printed(settings):
-    use_storages(
-        settings,
-        letters=(FileSystemStorage("/srv/letters"), XAccelRedirectServer("/internal/letters/")),
-        scans=(
-            SigningStorage("https://scans.s3.eu-north-1.amazonaws.com/"),
-            XAccelRedirectServer("/internal/scans/"),
-        ),
-        notes=(InMemoryStorage(), None),
-    )
-    options = Options(resolvers=("127.0.0.53",), ca_file=nginx.CA_FILES[0])
-    printed = get_configuration("nginx", options).text.splitlines()
-    page = (ROOT / "docs" / "serverconf.md").read_text()
-    shown = page.partition("```nginx\n")[2].partition("\n```")[0].splitlines()
-    assert [line for line in shown if line not in printed] == ["        # ..."]
-    assert {line for line in printed if line not in shown} == {
-        f"        proxy_hide_header {header};" for header in HIDDEN[1:-1]
-    }
