@@ -15,8 +15,7 @@ class ProxyStorageConfig(AppConfig):
         This is done here because all fields and relations have been added to the models.
         """
         from proxy_storage import checks  # noqa: F401  (registers on import)
-        from proxy_storage.db import checks as _  # noqa: F401  (registers on import)
-        from proxy_storage.db import signals
+        from proxy_storage.db import operations, signals  # noqa: F401  (registers checks)
 
         for model in apps.get_models(include_auto_created=True):
             signals.connect(model)

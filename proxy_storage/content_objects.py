@@ -1,10 +1,13 @@
-"""The owner of a file: the model instance and field that it was saved for.
+"""The content object of a file: the model instance and field that it was saved for.
 
 A record names its content object by four values: ``content_type_id``, ``object_id``, ``field``
 and ``content_object_scope``, which names the database and the tenant of the key (see
-`proxy_storage.scopes`). The model is the one that declares the field: of a multi-table child
-that is the parent, of a proxy model the concrete one, of an abstract parent the child. So a file
-has the same owner whichever class it is reached through.
+`proxy_storage.scopes`). The model is the one that declares the field: the parent for a multi-table
+child, the concrete model for a proxy model, the child for an abstract parent. A file therefore
+has the same content object whichever class it is reached through.
+
+``ContentType`` is imported inside functions, since Django loads models only after the modules of
+apps and of storages have been imported.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
@@ -27,24 +30,27 @@ from django.utils import timezone
 
 from proxy_storage.db.tracking import TrackingFileDescriptor
 from proxy_storage.meta_backends.queries import is_storable
-from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope
+from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope, get_tenant
 from proxy_storage.settings import proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 CONTENT_OBJECT_KEYS = ("content_type_id", "object_id", "field")
-#: The keys of a released record that name its former content object, by the keys of that one
+#: The keys of a released record that name its former content object, by the keys for a current one
 FORMER_KEYS = {
     "content_type_id": "former_content_type_id",
     "object_id": "former_object_id",
     "field": "former_field",
     SCOPE_KEY: "former_content_object_scope",
 }
-#: The key that has the time at which a record was released
+#: The key of the time at which a record was released
 RELEASED_KEY = "released_at"
 
-_Data = TypeVar("_Data", bound="dict[str, Any]")
+# The attribute of a model's ``_meta`` that keeps its file fields.
+_FIELDS = "proxy_storage_file_fields"
+# The attribute of a record that keeps the model and the database of its content object.
+_LOCATION = "_content_object_location"
 
 
 def get_content_object_data(
@@ -64,8 +70,8 @@ def get_content_object_data(
 
     Returns:
         A dict with the three `CONTENT_OBJECT_KEYS` and the scope of the key. The primary key has
-        the form that it has when the row is read. One that is neither an integer nor text, such
-        as a UUID, is given as text, which every meta backend can hold.
+        the form that it has when the row is read. A key that is neither an integer nor text, such
+        as a UUID, is converted to text, which every meta backend can hold.
     """
     from django.contrib.contenttypes.models import ContentType
 
@@ -75,7 +81,7 @@ def get_content_object_data(
     key = normalize_key(model, getattr(instance, model._meta.pk.attname))
     return {
         "content_type_id": ContentType.objects.get_for_model(model).pk,
-        # A truth value is an integer for Python, and a database may give it as text.
+        # A bool is an int in Python, but a database may return it as text.
         "object_id": key if isinstance(key, str) or type(key) is int else str(key),
         "field": field.name,
         SCOPE_KEY: get_scope(model, using, meta_backend),
@@ -85,7 +91,7 @@ def get_content_object_data(
 def _get_row_database(instance: Model, model: type[Model]) -> str:
     """Return the database of the row of an instance.
 
-    An instance that was read from a replica is a row of the database that the routers write to.
+    The row of an instance that was read from a replica is in the database that routers write to.
     """
     alias = instance._state.db
     if alias is not None and alias in proxy_storage_settings.CONTENT_OBJECT_DATABASES:
@@ -96,12 +102,12 @@ def _get_row_database(instance: Model, model: type[Model]) -> str:
 def normalize_key(model: type[Model], value: Any) -> Any:
     """Return a primary key in the form that it has when its row is read.
 
-    Django leaves the key of an instance as it was given until the row is read again, so that it
-    may be the text of a UUID, or a Decimal with fewer places than its column.
+    Django does not convert a key that was assigned to an instance until the row is read again. It
+    can be the text of a UUID, or a ``Decimal`` with fewer decimal places than its column.
 
     Args:
         model: the model of the key.
-        value: the key as an instance has it.
+        value: the key of an instance.
     """
     field: Any = model._meta.pk
     while field.remote_field is not None:
@@ -114,7 +120,7 @@ def normalize_key(model: type[Model], value: Any) -> Any:
         if isinstance(field, DecimalField):
             return field.to_python(format_number(value, field.max_digits, field.decimal_places))
     except (ValidationError, ValueError, TypeError, ArithmeticError):
-        return value  # No key of this model. No record is found by it.
+        return value  # Not a key of this model, so no record has it.
     return value
 
 
@@ -125,23 +131,23 @@ def _to_utc(value: datetime) -> datetime:
     return aware.astimezone(UTC)
 
 
-def belongs_to(record: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Tell whether a record names this content object.
+def belongs_to(record: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    """Return whether a record names this content object.
 
     Args:
-        record: the record, whose key has been given the type that the model has it in.
-        owner: the values that `get_content_object_data` returns.
+        record: the record, with an ``object_id`` of the type of the model's key.
+        data: the values of `get_content_object_data`.
     """
-    if record.get(SCOPE_KEY) != owner.get(SCOPE_KEY):
+    if record.get(SCOPE_KEY) != data.get(SCOPE_KEY):
         return False
     return all(
-        record.get(key) is not None and str(record[key]) == str(owner[key])
+        record.get(key) is not None and str(record[key]) == str(data[key])
         for key in CONTENT_OBJECT_KEYS
     )
 
 
 def has_content_object(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record names a content object."""
+    """Return whether a record names a content object."""
     return any(record.get(key) is not None for key in CONTENT_OBJECT_KEYS)
 
 
@@ -149,8 +155,9 @@ def get_content_object_model(data: Mapping[str, Any]) -> type[Model] | None:
     """Return the model class of the content object that a record names.
 
     Returns:
-        ``None`` if the record names none, or one of a model that does not exist any more, or
-        a row of another tenant or of a database in which content objects are not looked up.
+        ``None`` if the record does not name a content object, if its model has been removed, or
+        if its row belongs to another tenant or to a database in which content objects are not
+        looked up.
     """
     return _locate(data)[0]
 
@@ -165,14 +172,24 @@ def locate_content_object(data: Mapping[str, Any]) -> str | None:
 
 
 def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
-    """Return the model and the database of the content object of a record."""
+    """Return the model and the database of the content object of a record.
+
+    They are needed several times for one request. A record therefore keeps them as long as its
+    values and the tenant are the same.
+    """
+    values = (data.get("content_type_id"), data.get("object_id"), data.get(SCOPE_KEY))
+    model, using, *kept = getattr(data, _LOCATION, (None, ""))
+    if model is not None and kept == [values, get_tenant(model, using)]:
+        return model, using
     model = _get_model(data)
-    using = None if model is None else _get_database(model, data)
-    return (None, None) if model is None or using is None else (model, using)
-
-
-def _get_database(model: type[Model], data: Mapping[str, Any]) -> str | None:
-    return get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
+    if model is None:
+        return None, None
+    using = get_database(model, data.get(SCOPE_KEY), getattr(data, "meta_backend", None))
+    if using is None:
+        return None, None
+    with suppress(AttributeError):  # A plain dict cannot keep them.
+        setattr(data, _LOCATION, (model, using, values, get_tenant(model, using)))
+    return model, using
 
 
 def _get_model(data: Mapping[str, Any]) -> type[Model] | None:
@@ -188,38 +205,29 @@ def _get_model(data: Mapping[str, Any]) -> type[Model] | None:
 
 
 def restore_object_ids(records: Iterable[dict[str, Any]]) -> None:
-    """Turn owners' keys, which may be stored as text, back into their own types.
+    """Convert the keys of content objects, which may be stored as text, to their own types.
 
-    A key that is none of its type, since the model's has changed, stays as it is.
+    A key that cannot be converted, since the model has another type of key by now, is not changed.
     """
-    for model, owned in _group_by_model(records).items():
-        if model is None:
-            continue
-        for data in owned:
-            with suppress(ValidationError, ValueError, TypeError):
-                data["object_id"] = model._meta.pk.to_python(data["object_id"])
-
-
-def _group_by_model(records: Iterable[_Data]) -> dict[type[Model] | None, list[_Data]]:
-    """Find each model once: one that does not exist any more is asked for again and again."""
+    # Each model is looked up once: Django does not cache that a content type is missing.
     models: dict[Any, type[Model] | None] = {}
-    grouped: dict[type[Model] | None, list[_Data]] = defaultdict(list)
     for data in records:
-        content_type_id = data.get("content_type_id")
         if data.get("object_id") is None:
-            grouped[None].append(data)
             continue
+        content_type_id = data.get("content_type_id")
         if content_type_id not in models:
             models[content_type_id] = _get_model(data)
-        grouped[models[content_type_id]].append(data)
-    return grouped
+        model = models[content_type_id]
+        if model is not None:
+            with suppress(ValidationError, ValueError, TypeError):
+                data["object_id"] = model._meta.pk.to_python(data["object_id"])
 
 
 def get_content_object(data: Mapping[str, Any]) -> Model | None:
     """Return the content object that a record names; one query.
 
     Returns:
-        ``None`` if the record names none, or its row has been deleted or cannot be reached.
+        ``None`` as for `get_content_object_model`, and if the row has been deleted.
     """
     model, using = _locate(data)
     if model is None or using is None:
@@ -228,9 +236,9 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
 
 
 def clear_field(record: Mapping[str, Any]) -> None:
-    """Clear the field by which the content object of a deleted file names it; one query.
+    """Clear the field of the content object of a deleted file; one query.
 
-    A field that names another file by now is left alone. No signal is sent.
+    A field that names another file by now is not changed. No signal is sent.
     """
     model, using = _locate(record)
     if model is None or using is None:
@@ -245,33 +253,38 @@ def clear_field(record: Mapping[str, Any]) -> None:
 def fetch_content_objects(records: Iterable[MetaBackendObject]) -> None:
     """Fetch the content objects of many records; one query for each model and database.
 
-    The records remember them: their ``get_content_object`` makes no further query. Records
-    that remember theirs already are left alone.
+    ``get_content_object()`` of these records makes no further query. Records whose content object
+    has been fetched already are skipped.
     """
-    unknown = [record for record in records if not record.has_fetched_content_object]
-    for model, owned in _group_by_model(unknown).items():
-        located: dict[str | None, list[MetaBackendObject]] = defaultdict(list)
-        for record in owned:
-            located[None if model is None else _get_database(model, record)].append(record)
-        for using, group in located.items():
-            instances: Iterable[Model | None] = repeat(None)
-            if model is not None and using is not None:
-                instances = _fetch(model, using, [record["object_id"] for record in group])
-            for record, instance in zip(group, instances, strict=False):
-                record.set_content_object(instance)
+    # Records with equal values have their content objects in the same table.
+    alike: dict[Any, list[MetaBackendObject]] = defaultdict(list)
+    for record in records:
+        if not record.has_fetched_content_object:
+            has_key = record.get("object_id") is not None
+            values = (record.get("content_type_id"), has_key, record.get(SCOPE_KEY))
+            alike[(*values, record.meta_backend)].append(record)
+    located: dict[Any, list[MetaBackendObject]] = defaultdict(list)
+    for group in alike.values():
+        located[_locate(group[0])] += group
+    for (model, using), group in located.items():
+        instances: Iterable[Model | None] = repeat(None)
+        if model is not None:
+            instances = _fetch(model, using, [record["object_id"] for record in group])
+        for record, instance in zip(group, instances, strict=False):
+            record.set_content_object(instance)
 
 
 def _fetch(model: type[Model], using: str, object_ids: Sequence[Any]) -> list[Model | None]:
-    """Return the instances that have these keys, in this order."""
+    """Return the instances with these keys, in the same order."""
     keys = [_get_key(model, object_id) for object_id in object_ids]
-    wanted = {key for key in keys if key is not None}
-    # a database may compare keys without case; those of a dict are literal
+    wanted = set(keys) - {None}
+    # A database may ignore the case of keys; a dict does not.
     instances = model._base_manager.using(using).in_bulk(wanted) if wanted else {}
     return [instances.get(key) for key in keys]
 
 
 def _get_key(model: type[Model], object_id: Any) -> Any:
-    """Return a key in the type that the model has it in; ``None`` if none of it can be."""
+    """Return a key in the type of the model's primary key; ``None`` if it cannot be converted."""
     with suppress(ValidationError, ValueError, TypeError):
         key = model._meta.pk.to_python(object_id)
         if is_storable(key):
@@ -281,27 +294,33 @@ def _get_key(model: type[Model], object_id: Any) -> Any:
 
 def get_file_fields(model: type[Model]) -> tuple[Any, ...]:
     """Return the fields of a model whose files have a content object, inherited ones included."""
-    return tuple(field for field in model._meta.concrete_fields if is_tracked(field))
+    fields: Any = model._meta.concrete_fields
+    # Django makes another list when a field is added to the class.
+    known_fields, file_fields = getattr(model._meta, _FIELDS, (None, ()))
+    if known_fields is not fields:
+        file_fields = tuple(field for field in fields if is_tracked(field))
+        setattr(model._meta, _FIELDS, (fields, file_fields))
+    return file_fields
 
 
 def is_tracked(field: Any) -> bool:
-    """Tell whether the files of a field have a content object."""
+    """Return whether the files of a field have a content object."""
     descriptor = getattr(field, "descriptor_class", None)
     return isinstance(descriptor, type) and issubclass(descriptor, TrackingFileDescriptor)
 
 
 def get_content_object_models() -> tuple[type[Model], ...]:
-    """Return the models that may be content objects: those that declare a field of this package.
+    """Return the models that can be content objects: those that declare a field of this package.
 
-    A model that inherits the field from another table, or is a proxy, is not one of them: there
-    the content object is of the model that declares the field.
+    A model that inherits the field from another table and a proxy model are not included, because
+    their content objects are of the model that declares the field.
     """
-    # where the apps change, the models are others
+    # The cache is valid as long as the same models are installed.
     return _get_content_object_models(tuple(apps.get_models(include_auto_created=True)))
 
 
 def forget_content_object_models() -> None:
-    """Look for the models again: a field was added to one of them."""
+    """Clear the cache of `get_content_object_models`, after a field was added to a model."""
     _get_content_object_models.cache_clear()
 
 

@@ -7,7 +7,7 @@ storage. Classes are imported on first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -28,12 +28,10 @@ def get_proxy_storage_classes() -> dict[str, type[ProxyStorageBase]]:
     Raises:
         ConfigurationError: a class cannot be imported, or has two names.
     """
-    from proxy_storage.storages.base import ProxyStorageBase
-
     classes: dict[str, type[ProxyStorageBase]] = {}
     for name, cls in proxy_storage_settings.PROXY_STORAGE_CLASSES.items():
         where = f"{SETTING}['PROXY_STORAGE_CLASSES'][{name!r}]"
-        if not (isinstance(cls, type) and issubclass(cls, ProxyStorageBase)):
+        if not _is_proxy_storage_class(cls):
             raise ConfigurationError(f"{where} is {cls!r}, not a subclass of ProxyStorageBase.")
         if cls in classes.values():
             raise DuplicateRegistrationError(
@@ -74,13 +72,16 @@ def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
 
 
 def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
-    from proxy_storage.storages.base import ProxyStorageBase
-
     try:
         cls = import_string(options["BACKEND"])
     except (ImportError, KeyError, TypeError, AttributeError):
         return None  # Django says so when somebody asks for this storage
-    return cls if isinstance(cls, type) and issubclass(cls, ProxyStorageBase) else None
+    return cls if _is_proxy_storage_class(cls) else None
+
+
+def _is_proxy_storage_class(cls: Any) -> TypeGuard[type[ProxyStorageBase]]:
+    """Return whether a class is a subclass of `ProxyStorageBase`, without an import of it."""
+    return isinstance(cls, type) and getattr(cls, "is_proxy_storage", False)
 
 
 def get_proxy_storage_names() -> tuple[str, ...]:

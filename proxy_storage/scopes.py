@@ -1,7 +1,7 @@
 """The scope of a content object's key: the database and the tenant of its row.
 
-Rows of two databases, or of two tenants' schemas, have the same keys. A record therefore names
-the scope of the key besides the key itself, in ``content_object_scope``:
+Rows in different databases, or in the schemas of different tenants, can have the same key. A
+record therefore names the scope of the key as well as the key, in ``content_object_scope``:
 
 =================  ===========================================================
 ``None``           the default database
@@ -34,22 +34,36 @@ SCOPE_KEY = "content_object_scope"
 def get_tenant(model: type[Model], using: str) -> str:
     """Return the tenant that the rows of a model belong to at the moment.
 
-    ``PROXY_STORAGE["GET_TENANT"]`` decides it where the project sets it. Otherwise it is the
-    schema of django-tenants, for models of its ``TENANT_APPS``.
+    If ``PROXY_STORAGE["GET_TENANT"]`` is set, that function returns it. Otherwise it is the
+    schema that django-tenants has activated on the connection, for models of ``TENANT_APPS``.
 
     Args:
         model: a model class.
         using: the alias of a database.
 
     Returns:
-        Empty text for rows that belong to no tenant.
+        An empty text for rows that do not belong to a tenant.
+
+    Source: https://django-tenants.readthedocs.io/en/latest/use.html
     """
-    return get_tenant_function()(model, using) or ""
+    function = get_tenant_function()
+    if function is not None:
+        return function(model, using) or ""
+    schema: str | None = getattr(connections[using], "schema_name", None)
+    if schema is None:
+        return ""
+    tenant_apps = getattr(settings, "TENANT_APPS", None)
+    app = model._meta.app_config
+    if tenant_apps is None or app is None:
+        return schema
+    names = {app.name, f"{type(app).__module__}.{type(app).__qualname__}"}
+    # The tables of all other apps are in the schema that all tenants share.
+    return schema if names & set(tenant_apps) else ""
 
 
 @cached
-def get_tenant_function() -> Callable[[type[Model], str], str | None]:
-    """Return the function of ``PROXY_STORAGE["GET_TENANT"]``, or the one for django-tenants.
+def get_tenant_function() -> Callable[[type[Model], str], str | None] | None:
+    """Return the function of ``PROXY_STORAGE["GET_TENANT"]``, if it is set.
 
     Raises:
         ConfigurationError: the setting cannot be imported, or is not a callable.
@@ -57,42 +71,23 @@ def get_tenant_function() -> Callable[[type[Model], str], str | None]:
     function = proxy_storage_settings.GET_TENANT
     if isinstance(function, str):
         function = import_setting(f"{SETTING}['GET_TENANT']", function)
-    if function is None:
-        return _get_schema
-    if not callable(function):
+    if function is not None and not callable(function):
         raise ConfigurationError(
             f"{SETTING}['GET_TENANT'] must be the dotted path of a callable, not {function!r}."
         )
     return function  # type: ignore[no-any-return]  # The project's own callable.
 
 
-def _get_schema(model: type[Model], using: str) -> str | None:
-    """Return the schema that django-tenants has activated on a connection.
-
-    Source: https://django-tenants.readthedocs.io/en/latest/use.html
-    """
-    schema: str | None = getattr(connections[using], "schema_name", None)
-    tenant_apps = getattr(settings, "TENANT_APPS", None)
-    if schema is None or tenant_apps is None:
-        return schema
-    app = model._meta.app_config
-    if app is None:
-        return schema
-    names = {app.name, f"{type(app).__module__}.{type(app).__qualname__}"}
-    # The tables of all other apps are in the schema that all tenants share.
-    return schema if names & set(tenant_apps) else None
-
-
 def get_scope(model: type[Model], using: str, meta_backend: MetaBackendBase | None) -> str | None:
-    """Return the scope of the keys of a model's rows, as records of a meta backend name it.
+    """Return the scope of the keys of a model's rows, as it is written into records.
 
     Args:
         model: the model that declares the file field.
         using: the alias of the database of the row.
-        meta_backend: the meta backend that holds the record.
+        meta_backend: the meta backend that holds the records.
     """
     tenant = get_tenant(model, using)
-    if tenant != _get_records_tenant(meta_backend):
+    if tenant != ("" if meta_backend is None else meta_backend.get_tenant()):
         return f"{using}/{tenant}"
     return None if using == DEFAULT_DB_ALIAS else using
 
@@ -123,10 +118,7 @@ def get_databases(model: type[Model]) -> tuple[str, ...]:
     These are the default database, the database to which the routers send the model, and those
     of ``PROXY_STORAGE["CONTENT_OBJECT_DATABASES"]`` that have the model's table.
     """
-    named: list[Any] = [
-        DEFAULT_DB_ALIAS,
-        *proxy_storage_settings.CONTENT_OBJECT_DATABASES,
-    ]
+    named: list[Any] = [DEFAULT_DB_ALIAS, *proxy_storage_settings.CONTENT_OBJECT_DATABASES]
     allowed = [alias for alias in named if router.allow_migrate_model(alias, model)]
     return tuple(dict.fromkeys([*allowed, router.db_for_write(model)]))
 
@@ -134,8 +126,8 @@ def get_databases(model: type[Model]) -> tuple[str, ...]:
 class Scopes:
     """The scopes of some databases, as the value of a condition on records.
 
-    A scope is written relative to the tenant of the records, so that a meta backend replaces
-    this value by the texts that its own records have.
+    The text of a scope depends on the tenant of the records. Each meta backend therefore replaces
+    this value by the texts of its own records.
 
     Args:
         model: the model of the content objects.
@@ -154,7 +146,3 @@ class Scopes:
         if None in scopes:
             condition |= Q(**{f"{SCOPE_KEY}__isnull": True})
         return condition
-
-
-def _get_records_tenant(meta_backend: MetaBackendBase | None) -> str:
-    return "" if meta_backend is None else meta_backend.get_tenant()

@@ -1,1 +1,1 @@
-"""Model fields whose files know their owner."""
+"""Model fields that record the content objects of their files."""

@@ -1,11 +1,11 @@
-"""Files whose records Django deletes along with their content object.
+"""Delete the files of records that Django deletes together with their content object.
 
-Django deletes the rows that a ``GenericRelation`` leads to together with the row that has it.
-Where these rows are records, their files have to be deleted as well: without a record a file
+When a row is deleted, Django deletes the rows that its ``GenericRelation`` fields refer to as well.
+If these rows are records, their files have to be deleted too, because a file without a record
 cannot be found again.
 
-A listener to ``post_delete`` makes Django read the rows before it deletes them. So only the models
-of records get one that are the target of such a relation.
+A receiver of ``post_delete`` makes Django read the rows before it deletes them. Therefore only
+models of records that are the target of such a relation get a receiver.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ UID = "proxy_storage.cascades"
 
 
 def connect_all() -> None:
-    """Listen to the deletes of all records that relations of installed models lead to.
+    """Connect the receiver for the relations of all installed models.
 
-    A model may have been made before this module was imported, or have got its relation later.
+    A model can be older than the import of this module, and can have got its relation later.
     """
     for model in chain.from_iterable(models.values() for models in apps.all_models.values()):
         connect(model)
@@ -49,14 +49,14 @@ def connect_all() -> None:
 
 @receiver(class_prepared, dispatch_uid=UID)
 def connect(sender: type[Model], **kwargs: Any) -> None:
-    """Listen to the deletes of the records that the relations of a new class lead to."""
+    """Connect the receiver to the models of records that relations of a new class refer to."""
     for field in sender._meta.private_fields:
-        # This is how Django recognises a relation to cascade over.
+        # Django recognises relations that it deletes in the same way.
         if hasattr(field, "bulk_related_objects"):
-            lazy_related_operation(_listen, sender, field.remote_field.model)
+            lazy_related_operation(_connect_records, sender, field.remote_field.model)
 
 
-def _listen(model: type[Model], target: type[Model]) -> None:
+def _connect_records(model: type[Model], target: type[Model]) -> None:
     if issubclass(target, ProxyStorageModelBase):
         post_delete.connect(delete_file, sender=target, dispatch_uid=UID)
 
@@ -70,14 +70,14 @@ def delete_file(
 ) -> None:
     """Delete the file of a record that was deleted by a cascade, after the commit.
 
-    Receiver of ``post_delete``. Code that deletes records themselves, by an instance or by a
-    queryset, deletes rows and no files: this package deletes the two one after the other, and a
-    project may have reasons of its own.
+    Receiver of ``post_delete``. Code that deletes records directly, by an instance or by a
+    queryset, deletes only rows: this package deletes record and file one after the other, and a
+    project can have a reason to keep the file.
 
     A ``GenericRelation`` compares the model and the key of a content object, but not the scope.
-    A record of another database or tenant is written again in the same transaction.
+    A record of another database or tenant is therefore inserted again in the same transaction.
     """
-    # Django knows a receiver's model by its address, which a later model can have.
+    # Django identifies the model of a receiver by its address, which a later model can get.
     if origin is None or not isinstance(instance, ProxyStorageModelBase):
         return
     model = origin.model if isinstance(origin, QuerySet) else type(origin)
@@ -86,13 +86,15 @@ def delete_file(
     fields = instance._meta.concrete_fields
     record = MetaBackendObject({one.attname: getattr(instance, one.attname) for one in fields})
     if not _is_of_scope(record, using):
-        logger.warning("%r belongs to another database or tenant and was kept", record["path"])
+        logger.warning(
+            "The record of %r was kept: it belongs to another database or tenant", record["path"]
+        )
         sender._base_manager.using(using).bulk_create([instance])
         return
     try:
         after_commit(partial(_delete_file, sender, record))
     except TransactionManagementError:
-        logger.exception("the file of %r was kept: autocommit is off", record["path"])
+        logger.exception("The file of %r was not deleted: autocommit is off", record["path"])
 
 
 def _is_of_scope(record: MetaBackendObject, using: str) -> bool:
@@ -102,33 +104,33 @@ def _is_of_scope(record: MetaBackendObject, using: str) -> bool:
         meta_backend = record.get_proxy_storage().meta_backend
         model = ContentType.objects.get_for_id(content_type_id).model_class()
     except (ConfigurationError, ContentType.DoesNotExist):
-        return True  # Nothing is known about the file, which will be kept.
-    # Without a model class there is no row of another scope either.
+        return True  # The file will be kept, because its storage or its model is not known.
+    # Without a model class, a row in another scope cannot exist either.
     return model is None or (record.get(SCOPE_KEY) or None) == get_scope(model, using, meta_backend)
 
 
 def _delete_file(model: type[Model], record: MetaBackendObject) -> None:
-    """Delete the bytes that a record named, unless another record names them.
+    """Delete the file that a deleted record named, unless another record names it.
 
-    It runs after the commit, when the record is gone for good: an error is logged.
+    It runs after the commit, when the record cannot be restored, so errors are only logged.
     """
     path = record["path"]
     try:
         storage = record.get_proxy_storage()
         if not _keeps_records_in(storage, model):
-            logger.warning("the file of %r was kept: its storage has other records", path)
+            logger.warning("The file of %r was kept: its storage has another model", path)
         elif _is_named(record):
-            logger.info("the file of %r was kept: another record names it", path)
+            logger.info("The file of %r was kept: another record names it", path)
         else:
             record.get_original_storage().delete(record["original_storage_path"])
     except FileNotFoundError:
-        logger.info("the file of %r was gone already", path)
+        logger.info("The file of %r was deleted before", path)
     except Exception:
-        logger.exception("the file of %r could not be deleted; it has no record any more", path)
+        logger.exception("The file of %r was not deleted, and does not have a record now", path)
 
 
 def _keeps_records_in(storage: ProxyStorageBase, model: type[Model]) -> bool:
-    """Return whether a row of a model is a record of a storage, and not only looks like one."""
+    """Return whether a storage keeps its records in the table of a model."""
     own = getattr(storage.meta_backend, "model", None)
     if own is None:
         return False
@@ -138,15 +140,15 @@ def _keeps_records_in(storage: ProxyStorageBase, model: type[Model]) -> bool:
 
 
 def _is_named(record: MetaBackendObject) -> bool:
-    """Return whether a record that is there names the bytes of one that is not.
+    """Return whether another record names the file of a deleted record.
 
     Raises:
-        ConfigurationError: a record of the same original path is of a storage that is not
-            registered any more, so nothing is known about its bytes.
+        ConfigurationError: a record with the same original path belongs to a storage that is not
+            registered any more, so it is unknown which file it names.
     """
     original, name = record.get_original_storage(), record["original_storage_path"]
     local_path = get_local_path(original, name)
-    # An object store may have been given the path with a slash or without.
+    # Object stores use the same key for a path with a leading slash and without.
     names = {name, name.lstrip("/"), f"/{name.lstrip('/')}"}
     meta_backend = record.get_proxy_storage().meta_backend
     for other in meta_backend.select(Q(original_storage_path__in=sorted(names))):

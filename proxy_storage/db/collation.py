@@ -1,4 +1,4 @@
-"""The database column that holds literal text."""
+"""The model field whose database column compares text literally."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ if TYPE_CHECKING:
 else:
     TextField = CharField
 
-# compare code points; the first counts trailing spaces as well, which MySQL's has no way to
+# These collations compare code points. MariaDB's one also compares trailing spaces, for which MySQL
+# does not have a collation.
 MARIADB_COLLATION = "utf8mb4_nopad_bin"
 MYSQL_COLLATION = "utf8mb4_0900_bin"
-# by code points as well; without it no index would serve the order that records have everywhere
+# Compares code points as well. Without it, an index could not be used to sort records by code
+# points, which is their order in every meta backend.
 POSTGRESQL_COLLATION = "C"
 
 
 class LiteralCharField(TextField):
-    """A ``CharField`` in which two texts are equal only if they are the same text.
+    """A ``CharField`` in which two texts are equal only if all their characters are equal.
 
-    SQLite and PostgreSQL compare so by themselves. MariaDB and MySQL take ``A`` for ``a``
-    and ``é`` for ``e``, in unique indexes as well, unless the column has a binary
-    collation; here it has.
+    This is the default in SQLite and PostgreSQL. In MariaDB and MySQL ``A`` equals ``a``, and
+    ``é`` equals ``e``, in unique indexes as well, unless the column has a binary collation. This
+    field sets one.
 
-    On PostgreSQL it says how texts are ordered: by code points, whatever the language of the
-    database.
+    In PostgreSQL the collation of this field sets the order of texts: by code points, whatever the
+    language of the database is.
 
     Source: https://www.postgresql.org/docs/current/collation.html,
     https://mariadb.com/docs/server/reference/data-types/string-data-types/character-sets/supported-character-sets-and-collations

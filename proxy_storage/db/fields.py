@@ -1,4 +1,4 @@
-"""File fields that write the owner of a file into its record."""
+"""File fields that write the content object of a file into its record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 from proxy_storage import content_objects
 from proxy_storage.db import signals, tracking
 from proxy_storage.exceptions import ConfigurationError, ContentObjectError, ProxyFileNotFoundError
-from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_tenant
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import get_own_name, uploaded_as
@@ -25,7 +24,7 @@ from proxy_storage.storages.lookup import get_returned_name
 if TYPE_CHECKING:
     BaseField = FileField
 else:
-    BaseField = object  # FileField and ImageField bring their own
+    BaseField = object  # The classes that use the mixin inherit from FileField or ImageField.
 
 logger = logging.getLogger("proxy_storage")
 
@@ -34,25 +33,23 @@ class ProxyStorageFieldFile(FieldFile):
     """The file of a `ProxyStorageFileField` of one instance."""
 
     def save(self, name: str, content: Any, save: bool = True) -> None:
-        """Save a file as Django's does, and remember that its record needs a content object.
+        """Save a file as Django does; the save of the instance writes its content object.
 
-        Of a name that a proxy storage has returned, the last part is used.
+        If ``name`` was returned by a proxy storage, its last part is used.
         """
         name = get_returned_name(self.storage, name)
         previous = tracking.get_committed_path(self)
         with uploaded_as(content, get_own_name(content) or name):
             super().save(name, content, save=False)
-        if previous is not None:
-            tracking.remember_previous_path(self.instance, self.field.name, previous)
-        tracking.remember_new_path(self.instance, self.field.name, self.name)
+        tracking.remember_new_path(self.instance, self.field.name, self.name, previous)
         if save:
             self.instance.save()
 
-    # keeps templates from calling it; functions have no such attribute for mypy
-    save.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
+    # Keeps templates from calling the method.
+    save.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     def open(self, mode: str = "rb") -> Self:  # type: ignore[override]  # The stubs have no Self.
-        """Open the file as Django's does, unless it belongs to another instance.
+        """Open the file as Django does, unless it belongs to another instance.
 
         Raises:
             ProxyFileNotFoundError: the file does not exist, or it belongs to another instance: a
@@ -64,32 +61,27 @@ class ProxyStorageFieldFile(FieldFile):
             self.file.open(mode)
         return self
 
-    # as for save; in this class the name is that of the method
+    # As for save(). In this class, the name "open" is the method.
     open.alters_data = True  # type: ignore[attr-defined]  # noqa: A003
 
-    @property
-    def file(self) -> Any:
-        """The open file, as Django's; it is opened when it is first used."""
+    def _get_file(self) -> Any:
         if getattr(self, "_file", None) is None:
             self._file = self._open_own("rb")
         return self._file
 
-    @file.setter
-    def file(self, file: Any) -> None:
-        self._file = file
-
-    @file.deleter
-    def file(self) -> None:
-        del self._file
+    # Django's property calls these functions by name, so it has to be made again.
+    file = property(_get_file, FieldFile._set_file, FieldFile._del_file)  # type: ignore[attr-defined]
 
     def _open_own(self, mode: str) -> Any:
         if not self:
             raise ValueError(f"The '{self.field.name}' attribute has no file associated with it.")
         storage: Any = self.storage
         if not isinstance(storage, ProxyStorageBase):
-            return storage.open(str(self.name), mode)  # A check finds such a field.
+            return storage.open(str(self.name), mode)  # A system check reports such a field.
         record = storage.get_meta_backend_obj(self.name)
-        if content_objects.has_content_object(record) and not self._may_read(record):
+        # A file of another field of this instance can be read as well.
+        own = {**record, "field": self.field.name}
+        if content_objects.has_content_object(record) and not self._is_named_by(own):
             raise ProxyFileNotFoundError(
                 f"{self.name!r} belongs to another row than {self.instance!r}.", path=self.name
             )
@@ -97,18 +89,12 @@ class ProxyStorageFieldFile(FieldFile):
             return storage.open_record(record, mode)
         return storage.open(str(self.name), mode)
 
-    def _may_read(self, record: MetaBackendObject) -> bool:
-        """Tell whether a record belongs to this instance, by this field or by another one."""
-        if getattr(self.instance, "pk", None) is None:
-            return False
-        return content_objects.belongs_to({**record, "field": self.field.name}, self._get_data())
-
     def delete(self, save: bool = True) -> None:
-        """Delete the file and clear the field, as Django's does.
+        """Delete the file and clear the field, as Django does.
 
-        A file that belongs to another instance or field stays: a copy of a row and a path that
-        was assigned as text name a file that is not theirs. The field is cleared, and a warning
-        is logged. A file that is gone already is not an error.
+        A file that belongs to another instance or field is not deleted, because a copy of a row,
+        or a path that was assigned as text, can name it. The field is cleared, and a warning is
+        logged. A file that does not exist any more is not an error.
 
         Args:
             save: whether to save the instance afterwards.
@@ -124,18 +110,18 @@ class ProxyStorageFieldFile(FieldFile):
             record = storage.get_meta_backend_obj(self.name)
         if record is None:
             logger.info("%r was deleted before", self.name)
-        elif not content_objects.has_content_object(record) or self._owns(record):
-            can_hold = storage.meta_backend.can_hold
-            where = {key: record.get(key) for key in self._content_object_keys if can_hold(key)}
+        elif not content_objects.has_content_object(record) or self._is_named_by(record):
+            keys = (*content_objects.CONTENT_OBJECT_KEYS, SCOPE_KEY)
+            where = {key: record.get(key) for key in keys if storage.meta_backend.can_hold(key)}
             storage.delete_record(record, where=where)
         else:
-            logger.warning("%r belongs to another row than %r and stays", self.name, self.instance)
+            logger.warning(
+                "%r belongs to another row than %r and was not deleted", self.name, self.instance
+            )
         self._clear(save)
 
-    # as for save
-    delete.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
-
-    _content_object_keys = (*content_objects.CONTENT_OBJECT_KEYS, SCOPE_KEY)
+    # As for save().
+    delete.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     def _clear(self, save: bool) -> None:
         previous = tracking.get_committed_path(self)
@@ -150,8 +136,8 @@ class ProxyStorageFieldFile(FieldFile):
         if save:
             self.instance.save()
 
-    def _owns(self, record: MetaBackendObject) -> bool:
-        """Tell whether a record names this instance and field as its content object."""
+    def _is_named_by(self, record: dict[str, Any]) -> bool:
+        """Return whether a record names this instance and field as its content object."""
         if getattr(self.instance, "pk", None) is None:
             return False
         return content_objects.belongs_to(record, self._get_data())
@@ -162,11 +148,11 @@ class ProxyStorageFieldFile(FieldFile):
             self.instance, self.field, meta_backend=meta_backend
         )
 
-    def claim(self) -> None:
+    def assign(self) -> None:
         """Make this saved instance the content object of a file whose path was assigned as text.
 
-        A path as text changes no content object by itself, since it may be the path of any file.
-        Call this method in code whose paths can be trusted: an import, for example, that
+        To assign a path as text does not change a content object, since it can be the path of any
+        file. Call this method in code that can trust its paths: an import, for example, that
         has saved the file through the storage. Other files of this instance and field are
         released.
 
@@ -175,29 +161,36 @@ class ProxyStorageFieldFile(FieldFile):
                 instance has not been saved.
         """
         if self.instance.pk is None:
-            raise ContentObjectError(f"{self.field} has no row yet; save it first.", path=self.name)
+            raise ContentObjectError(
+                f"{self.instance!r} has not been saved, so {self.name!r} cannot be assigned to "
+                f"{self.field}. Save the instance first.",
+                path=self.name,
+            )
         data = self._get_data()
         storage: Any = self.field.storage
         try:
             record = storage.get_meta_backend_obj(self.name)
         except FileNotFoundError as error:
-            raise self._get_refusal() from error
+            raise ContentObjectError(
+                f"{self.name!r} cannot be assigned to {self.field}: the file does not exist. Save "
+                "it through the storage first.",
+                path=self.name,
+            ) from error
         set_content_object = storage.meta_backend.set_content_object
         set_content_object(data, record["path"])
         if not content_objects.belongs_to(storage.get_meta_backend_obj(self.name), data):
-            raise self._get_refusal()
+            raise ContentObjectError(
+                f"{self.name!r} cannot be assigned to {self.field}: it belongs to another content "
+                "object. Release it there first.",
+                path=self.name,
+            )
         # The other files are released only if this one has been assigned.
         set_content_object(data, record["path"], None)
 
-    # as for save
-    claim.alters_data = True  # type: ignore[attr-defined]  # functions have none for mypy
-
-    def _get_refusal(self) -> ContentObjectError:
-        return ContentObjectError(
-            f"{self.field} cannot have {self.name!r}: there is no such file without content "
-            "object.",
-            path=self.name,
-        )
+    # As for save().
+    assign.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
+    #: The former name of `assign`
+    claim = assign
 
 
 class ContentObjectFileFieldMixin(BaseField):
@@ -209,7 +202,7 @@ class ContentObjectFileFieldMixin(BaseField):
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
-        """Name ``max_length`` always: Django's default for it is another than ours."""
+        """Include ``max_length`` always, because Django's default is another one."""
         name, path, args, kwargs = super().deconstruct()
         kwargs["max_length"] = self.max_length
         if self.delete_with_content_object:
@@ -220,25 +213,25 @@ class ContentObjectFileFieldMixin(BaseField):
     def contribute_to_class(  # type: ignore[override]
         self, cls: type[models.Model], name: str, **kwargs: Any
     ) -> None:
-        """Connect the receivers: the class may be finished already."""
+        """Add the field, and connect the signal receivers in case the class is finished."""
         super().contribute_to_class(cls, name, **kwargs)
         signals.connect(cls)
 
     def pre_save(self, model_instance: Any, add: bool) -> Any:
-        """Save the file before the row, and write its record again if a rollback has taken it."""
+        """Save the file before the row; write its record again if a rollback has removed it."""
         signals.restore_record(model_instance, self)
         return super().pre_save(model_instance, add)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        """Add checks of the storage, the model's key and its relations to those of Django."""
+        """Run Django's checks, and those of the storage, the primary key and the relations."""
         return [*super().check(**kwargs), *self._check_storage(), *self._check_relations()]
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
         if not isinstance(self.storage, ProxyStorageBase):
             yield checks.Error(
-                f"{type(self).__name__} needs a proxy storage, and its storage is a "
+                f"The storage of a {type(self).__name__} must be a proxy storage, not a "
                 f"{type(self.storage).__name__}.",
-                hint="Give it storage=YourProxyStorage(), or use Django's own field.",
+                hint="Pass a proxy storage as storage, or use a field of Django.",
                 obj=self,
                 id="proxy_storage.E101",
             )
@@ -248,7 +241,7 @@ class ContentObjectFileFieldMixin(BaseField):
         except (AttributeError, ConfigurationError) as error:
             yield checks.Error(
                 str(error),
-                hint="Mix ContentObjectFieldMixin into the model of the records.",
+                hint="Add ContentObjectFieldMixin to the bases of the model of the records.",
                 obj=self,
                 id="proxy_storage.E102",
             )
@@ -256,8 +249,9 @@ class ContentObjectFileFieldMixin(BaseField):
             yield from self._check_scope()
         if isinstance(self.model._meta.pk, CompositePrimaryKey):
             yield checks.Error(
-                f"{self.model._meta.label} has a composite primary key, which no record can hold.",
-                hint="Use Django's own field, or give the model a key of one column.",
+                f"{self.model._meta.label} has a composite primary key. A record can hold only a "
+                "key of one column.",
+                hint="Use a field of Django, or give the model a primary key of one column.",
                 obj=self,
                 id="proxy_storage.E103",
             )
@@ -267,8 +261,8 @@ class ContentObjectFileFieldMixin(BaseField):
         has_scopes = len(settings.DATABASES) > 1 or get_tenant(self.model, DEFAULT_DB_ALIAS)
         if has_scopes and not storage.meta_backend.can_hold(SCOPE_KEY):
             yield checks.Warning(
-                "Rows of several databases or tenants may have the same key, and the records of "
-                f"{self} cannot tell them apart.",
+                "Rows of several databases or tenants can have the same key, and the records of "
+                f"{self} cannot distinguish them.",
                 hint=f"Add the field {SCOPE_KEY!r} of ContentObjectFieldMixin to the model of the "
                 "records.",
                 obj=self,
@@ -281,24 +275,24 @@ class ContentObjectFileFieldMixin(BaseField):
             on_delete = getattr(field.remote_field, "on_delete", None)
             if on_delete is not None and on_delete is database_cascade:
                 yield checks.Warning(
-                    f"{field} has on_delete=DB_CASCADE: the database deletes rows without a "
-                    f"signal, and the files of {self} keep their content object.",
-                    hint="Use CASCADE.",
+                    f"{field} has on_delete=DB_CASCADE. The database deletes these rows without a "
+                    f"signal, so the files of {self} keep a content object that does not exist.",
+                    hint="Use on_delete=CASCADE.",
                     obj=self,
                     id="proxy_storage.W101",
                 )
 
 
 class ProxyStorageFileField(ContentObjectFileFieldMixin, FileField):
-    """A ``FileField`` whose files know the instance and field that they belong to.
+    """A ``FileField`` that records the content object of each file.
 
     It takes the arguments of Django's field. ``storage`` must be a proxy storage, or a callable
-    that returns one. ``max_length`` is 255 unless given: names are full paths here.
+    that returns one. ``max_length`` is 255 by default, since names are full paths here.
 
     Args:
         delete_with_content_object: whether a file is deleted when its row is deleted, after the
-            commit. Otherwise the file stays and is released. A row that the database deletes
-            by itself (``DB_CASCADE``, ``TRUNCATE``) leaves its files in any case.
+            commit. Otherwise the file is kept and released. The files of a row that the database
+            deletes by itself (``DB_CASCADE``, ``TRUNCATE``) are kept in any case.
     """
 
     attr_class = ProxyStorageFieldFile
@@ -309,14 +303,14 @@ class ProxyStorageImageFieldFile(ProxyStorageFieldFile, ImageFieldFile):
     """The image of a `ProxyStorageImageField` of one instance."""
 
     def _clear(self, save: bool) -> None:
-        vars(self).pop("_dimensions_cache", None)  # As Django's ImageFieldFile does.
+        vars(self).pop("_dimensions_cache", None)  # As in Django's ImageFieldFile.
         super()._clear(save)
 
 
 class ProxyStorageImageField(ContentObjectFileFieldMixin, ImageField):
-    """An ``ImageField`` whose files know the instance and field that they belong to.
+    """An ``ImageField`` that records the content object of each file.
 
-    As `ProxyStorageFileField`; like Django's, it needs Pillow.
+    Its arguments are those of `ProxyStorageFileField`. Like Django's field, it needs Pillow.
     """
 
     attr_class = ProxyStorageImageFieldFile
@@ -327,9 +321,9 @@ class ProxyStorageImageField(ContentObjectFileFieldMixin, ImageField):
     def update_dimension_fields(
         self, instance: models.Model, force: bool = False, *args: Any, **kwargs: Any
     ) -> None:
-        """Set the dimensions of the image as Django does; those of another row's are unknown.
+        """Set the dimensions of the image as Django does; ``None`` for the image of another row.
 
-        Its path can be assigned as text, like any other path, but its bytes cannot be read.
+        The path of such an image can be assigned as text, but the image cannot be read.
         """
         try:
             super().update_dimension_fields(instance, force, *args, **kwargs)

@@ -1,12 +1,12 @@
-"""The model that fits a table while migrations run.
+"""The model of records that matches its table while migrations run.
 
-A data migration uses historical models, but the storages of their file fields are those of
-today, and so are the models of records. A column that a later migration adds does not exist yet
-at that moment, and a column that a later migration removes still has to be filled. Records are
-therefore written with the historical model of their table as well.
+A data migration uses historical models, but the storages of their file fields, and the models of
+records, are the current ones. At that moment a column that a later migration adds does not exist
+yet, and a column that a later migration removes still has to be filled. Records are therefore
+written with the historical model of their table as well.
 
-Historical models exist only in processes that run or make migrations. All other processes pay
-for one comparison.
+Historical models exist only in processes that run or make migrations. In all other processes the
+cost is one comparison.
 
 Source: https://docs.djangoproject.com/en/5.2/topics/migrations/#historical-models
 """
@@ -23,10 +23,10 @@ from django.db.models.signals import class_prepared
 
 _Model = TypeVar("_Model", bound=Model)
 
-# The module that Django names as the one of historical models.
+# The value of ``__module__`` of Django's historical models.
 HISTORICAL_MODULE = "__fake__"
-# Methods of operations, migrations and their executor, and the variable that has the state of the
-# models at that moment. What waits for a commit is done after an operation or a migration.
+# Methods of operations, migrations and their executor, and the variable that holds the state of the
+# models at that moment. Work that waits for a commit is done after an operation or a migration.
 STATE_VARIABLES = {
     "database_forwards": "from_state",
     "database_backwards": "from_state",
@@ -37,7 +37,7 @@ STATE_VARIABLES = {
 }
 # Methods and properties of instances, of their files and of querysets that use records.
 INSTANCE_METHODS = frozenset(
-    {"save", "save_base", "delete", "open", "file", "claim", "size", "url", "path"}
+    {"save", "save_base", "delete", "open", "_get_file", "assign", "size", "url", "path"}
 )
 
 _is_historical_model_known = False
@@ -53,21 +53,21 @@ class_prepared.connect(note_historical_model, dispatch_uid="proxy_storage.histor
 
 
 def is_historical(model: type[Model]) -> bool:
-    """Tell whether Django made a model from the state of migrations."""
+    """Return whether Django created a model from the state of migrations."""
     return model.__module__ == HISTORICAL_MODULE
 
 
 def get_model_of_table(model: type[_Model]) -> type[_Model]:
     """Return the model that has the columns of the table at this moment.
 
-    That is the historical model of the migration operation that is running in this thread, or of
-    the historical instance whose file is saved or read, for example in the test of a migration.
+    It is taken from the migration operation that is running in this thread, or from the historical
+    instance whose file is saved or read, for example in the test of a migration.
 
     Args:
-        model: the model of today.
+        model: the current model.
 
     Returns:
-        The model of today if no migration is running, or if the migration does not include it.
+        The current model if no migration is running, or if the migration does not include it.
     """
     if not _is_historical_model_known:
         return model
@@ -81,7 +81,7 @@ def get_model_of_table(model: type[_Model]) -> type[_Model]:
 
 
 def _get_historical_apps(frame: FrameType) -> Any:
-    """Return the registry of historical models that a call works with, if it does."""
+    """Return the registry of historical models that a call uses, if it uses one."""
     method = frame.f_code.co_name
     if method in STATE_VARIABLES:
         return getattr(frame.f_locals.get(STATE_VARIABLES[method]), "apps", None)

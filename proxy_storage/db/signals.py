@@ -1,33 +1,39 @@
-"""Receivers that keep records in line with the rows that name their files.
+"""Signal receivers that keep records in line with the rows that name their files.
 
 After a save, the record of a file that was saved through its field names the instance and
-the field, and the records of the field's former files are released. A path that was assigned as
-text may be the path of any file, so it changes no content object.
+the field, and the records of the field's previous files are released. A path that was assigned
+as text can be the path of any file, so it changes no content object.
 
 Records in the database of the instance are written at once, all others after the commit of
-the transactions that are open: a rollback takes the row away, but could not take back a change
-that was made elsewhere, and the next row of this key would get the file.
+the open transactions. A rollback removes the row, but it could not undo a change of a record in
+another database, and the next row with this key would get the file.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import FileField, Model
 from django.db.models.signals import class_prepared, post_delete, post_save, pre_save
 from django.dispatch import receiver
 
-from proxy_storage import content_objects
+from proxy_storage.content_objects import (
+    FORMER_KEYS,
+    forget_content_object_models,
+    get_content_object_data,
+    get_file_fields,
+    is_tracked,
+)
 from proxy_storage.db import tracking
-from proxy_storage.db.tracking import released_files
+from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.scopes import SCOPE_KEY, get_database
+from proxy_storage.scopes import SCOPE_KEY, get_databases
 from proxy_storage.storages.restoring import (
     forget_name,
     get_remembered_name,
@@ -45,26 +51,18 @@ UID = "proxy_storage.fields"
 def connect(sender: type[Model], **kwargs: Any) -> None:
     """Connect the receivers to a model with file fields, and to its subclasses.
 
-    A field can be added to a finished class, so the field calls this as well.
+    The fields call this as well, since a field can be added to a finished class.
     """
     if sender._meta.abstract:
         return
-    if any(map(content_objects.is_tracked, _get_declared_fields(sender))):
-        content_objects.forget_content_object_models()
+    # Django's own list of a model's fields can lack fields that were added to a parent later.
+    bases = [base for base in sender.__mro__ if hasattr(base, "_meta")]
+    if any(is_tracked(field) for base in bases for field in base._meta.local_fields):
+        forget_content_object_models()
         post_save.connect(write_content_objects, sender=sender, dispatch_uid=UID)
         post_delete.connect(release_content_object, sender=sender, dispatch_uid=UID)
     for subclass in sender.__subclasses__():
         connect(subclass)
-
-
-def _get_declared_fields(model: type[Model]) -> Iterator[Any]:
-    """Give out the fields of a model and its parents.
-
-    Django's own list is kept from its first use on, and would lack fields that are added later.
-    """
-    for base in model.__mro__:
-        if hasattr(base, "_meta"):
-            yield from base._meta.local_fields
 
 
 @receiver(pre_save, dispatch_uid=UID)
@@ -76,13 +74,15 @@ def prepare_save(
     update_fields: Iterable[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Write records again that went with a rollback, before the row names their paths.
+    """Write records that a rollback has removed again, before the row names their paths.
 
-    It is called for all models: a file field of Django's own, which does not do this itself, can
-    be added to a finished class.
+    It is connected to all models, because a Django file field with a proxy storage can be added
+    to a finished class. The fields of this package write their records again in ``pre_save()``.
     """
-    for field in _get_all_file_fields(sender):
-        if content_objects.is_tracked(field):
+    for field in sender._meta.concrete_fields:
+        if not isinstance(field, FileField):
+            continue
+        if is_tracked(field):
             _note_unknown_files(instance, field, using)
         elif not raw and (update_fields is None or field.name in update_fields):
             restore_record(instance, field)
@@ -90,30 +90,37 @@ def prepare_save(
 
 @receiver(post_save, dispatch_uid=f"{UID}.names")
 def remember_saved_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
-    """Note the names whose records a rollback may take, for the next save of the instance."""
-    remember_names(instance, _get_all_file_fields(sender))
-
-
-def _get_all_file_fields(model: type[Model]) -> list[Any]:
-    return [field for field in model._meta.concrete_fields if isinstance(field, FileField)]
+    """Keep the names whose records a rollback can remove, for the next save of the instance."""
+    fields = [field for field in sender._meta.concrete_fields if isinstance(field, FileField)]
+    if fields:
+        remember_names(instance, fields)
 
 
 def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
-    """Note the files of the row that the instance does not know."""
-    tracking.remember_given_key(instance, field.name)
-    change = tracking.get_change(instance, field.name)
-    if change is not None and change.previous_paths and not change.is_written:
-        data = content_objects.get_content_object_data(
-            instance, field, using, field.storage.meta_backend
-        )
-        tracking.remember_assigned_path(instance, field.name, data)
+    """Note the files of the row that the instance has not read.
+
+    An instance that was created by hand with the key of an existing row has read none of them.
+    Another copy of the row can have saved a file since this one was read, which this save
+    replaces. A file that another copy saves at this moment is left alone, since its row may be
+    the later one.
+    """
+    name = field.name
+    change = tracking.get_change(instance, name)
+    if instance._state.adding and instance.pk is not None:
+        change = change._replace(previous_paths=None, is_replaced=True)
+        tracking.set_change(instance, name, change)
+    elif change.previous_paths and not change.is_written:
+        data = get_content_object_data(instance, field, using, field.storage.meta_backend)
+        path = recent_changes.get_assigned(data, instance)
+        if path is not None:
+            tracking.remember_previous_path(instance, name, path, change.moved_from)
 
 
 def restore_record(instance: Model, field: Any) -> None:
-    """Write the record of a file again if a rollback has taken it.
+    """Write the record of a file again if a rollback has removed it.
 
     Args:
-        instance: the instance, which gets another path if this one has been taken.
+        instance: the instance, which gets another path if this one is in use by now.
         field: one of its file fields.
     """
     value: Any = instance.__dict__.get(field.attname)
@@ -126,8 +133,8 @@ def restore_record(instance: Model, field: Any) -> None:
         value.name = restored
     else:
         instance.__dict__[field.attname] = restored
-    if content_objects.is_tracked(field):
-        # The record has no content object, since the row that was to have it is gone.
+    if is_tracked(field):
+        # The record does not have a content object: the rollback has removed the row as well.
         tracking.remember_new_path(instance, field.name, restored)
 
 
@@ -140,29 +147,31 @@ def write_content_objects(
     update_fields: Iterable[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Bring the records in line with the row: one query for each field that has changed.
+    """Update the records after a save: one query for each field that has changed.
 
-    Receiver of ``post_save``. A field that was left out of ``update_fields`` waits for the
-    save that writes it into the row. A row that a fixture (``raw``) has created changes nothing;
-    one that was there before releases the files that it does not name any more.
+    Receiver of ``post_save``. The change of a field that is not in ``update_fields`` is written
+    by the save that writes the field into the row. A row that a fixture (``raw``) has created
+    changes nothing; a fixture for an existing row releases the files that the row does not name
+    any more.
     """
     saves = [
         _FieldSave(instance, field, using, created)
-        for field in content_objects.get_file_fields(sender)
+        for field in get_file_fields(sender)
         if (update_fields is None or field.name in update_fields)
         and field.attname in instance.__dict__
     ]
     if raw:
         for save in saves:
             if created:
-                save.forget_former_files()
+                save.forget_previous_files()
             # The rows of parents are not written.
             elif save.field.model._meta.concrete_model is sender._meta.concrete_model:
                 save.write_raw()
         return
     # Two fields may have exchanged their files. Both move before one of them is released.
     for save in saves:
-        save.move()
+        if save.path and save.change.moved_from is not None and not save.change.is_written:
+            save.move(save.path)
     for save in saves:
         save.write()
 
@@ -179,64 +188,72 @@ class _FieldSave:
 
     def __init__(self, instance: Model, field: Any, using: str, created: bool) -> None:
         self.instance, self.field, self.using, self.created = instance, field, using, created
-        name = getattr(instance, field.attname).name
+        value = instance.__dict__[field.attname]
+        name = getattr(value, "name", value)
         # Django's value for a default of the database is an expression.
         self.path: str | None = (name or None) if isinstance(name, str) else None
-        self.change = tracking.get_change(instance, field.name) or tracking.FileChange()
+        self.change = tracking.get_change(instance, field.name)
+        # Whether the file was saved through the field.
+        self.is_new_file = self.path is not None and self.path == self.change.new_path
 
-    def move(self) -> None:
-        """Let a file that another field of the row had belong to this field."""
-        path, source = self.path, self.change.moved_from
-        if path is None or source is None or self.change.is_written:
-            return
+    @cached_property
+    def meta_backend(self) -> MetaBackendBase:
+        """The meta backend that holds the records of the field's files."""
         meta_backend: MetaBackendBase = self.field.storage.meta_backend
-        data = self._get_data()
-        where = {key: value for key, value in data.items() if meta_backend.can_hold(key)}
+        return meta_backend
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The values by which a record names this row and field."""
+        return get_content_object_data(self.instance, self.field, self.using, self.meta_backend)
+
+    def move(self, path: str) -> None:
+        """Write this field into the record of a file that another field of the row had."""
+        where = _get_condition(self.data, self.meta_backend)
+        where["field"] = self.change.moved_from
 
         def write() -> None:
             with suppress(MetaBackendObjectDoesNotExist):
-                meta_backend.update(
-                    path, {"field": self.field.name}, where={**where, "field": source}
-                )
+                self.meta_backend.update(path, {"field": self.field.name}, where=where)
 
-        _run(write, meta_backend, self.using)
+        _run(write, self.meta_backend, self.using)
 
     def write(self) -> None:
-        """Write the content object of a new file, and release the former files."""
+        """Write the content object of a new file, and release the previous files."""
         if self.change.is_written:
             return
-        if self.change.is_empty and not self.created:
-            self._take_back()
+        if not self.created and self.change.is_empty:
+            if self.path is not None and recent_changes.is_released(self.path, self.instance):
+                _run(partial(self._reassign, self.path), self.meta_backend, self.using)
             return
-        if self.path and not self._is_new() and self._is_assigned():
+        if self.path and not self.is_new_file and self._is_assigned_as_text():
             logger.warning(
-                "%r was assigned to %s as text, which changes no content object",
+                "%r was assigned to %s as text, which does not change the content object of the "
+                "file. Call assign() of the field file to change it.",
                 self.path,
                 self.field,
             )
-        self._set_content_object(self.path if self._is_new() else None, self._get_released())
+        self._set_content_object(self.path if self.is_new_file else None)
         is_new_row = self.created and self.path is None
         tracking.remember_written(self.instance, self.field.name, is_new_row)
 
     def write_raw(self) -> None:
-        """Release the former files. A fixture is loaded even if that is not possible."""
+        """Release the previous files. A fixture is loaded even if that is not possible."""
         try:
             with transaction.atomic(using=self.using):
-                self._set_content_object(None, self._get_released())
+                self._set_content_object(None)
         except MetaBackendError:
-            logger.exception("the former files of %s of %r stay", self.field, self.instance.pk)
-        self.forget_former_files()
+            logger.exception(
+                "The previous files of %s of %r were not released", self.field, self.instance.pk
+            )
+        self.forget_previous_files()
 
-    def forget_former_files(self) -> None:
+    def forget_previous_files(self) -> None:
         """Forget the files that the row had; a new file waits for a save that is not raw."""
         if self.change.new_path is None:
             tracking.forget(self.instance, self.field.name)
 
-    def _is_new(self) -> bool:
-        """Tell whether the file was saved through the field."""
-        return self.path is not None and self.path == self.change.new_path
-
-    def _is_assigned(self) -> bool:
+    def _is_assigned_as_text(self) -> bool:
         if self.change.moved_from is not None:
             return False
         if self.created:
@@ -245,148 +262,113 @@ class _FieldSave:
 
     def _get_released(self) -> frozenset[str] | None:
         """Return the paths that lose this content object; ``None`` for all but the new one."""
-        paths = self.change.previous_paths
-        if self.created:
-            paths = self._get_released_of_new_row()
-        elif self._is_new() and (self.change.is_new_row or not self.change.is_replaced):
-            paths = None
+        change, paths = self.change, self.change.previous_paths
+        if self.is_new_file and (self.created or change.is_new_row or not change.is_replaced):
+            return None
+        key: Any = self.field.model._meta.pk
+        if paths is None and self.created and (key.has_default() or key.has_db_default()):
+            # A key by default is a new one, so a former row cannot have left files.
+            return frozenset()
         if paths is None:
-            if self._is_new() or self.path is None:
+            if self.is_new_file or self.path is None:
                 return None
-            # The path of a text stays as it is.
+            # A path that was assigned as text keeps its content object.
             paths = self._find_other_paths()
         return paths - {self.path or "", ""}
 
-    def _get_released_of_new_row(self) -> frozenset[str] | None:
-        """Return the files of a former row of this key; ``None`` if they are unknown."""
-        if self._is_new():
-            return None
-        key: Any = self.field.model._meta.pk
-        paths = self.change.previous_paths
-        # A key by default is a new one.
-        has_new_key = key.has_default() or key.has_db_default()
-        return frozenset() if paths is None and has_new_key else paths
-
     def _find_other_paths(self) -> frozenset[str]:
         """Return the paths of the other files that have this content object; one query."""
-        records = _find_files(self._get_data(), self.field)
+        records = _find_records(self.data, self.meta_backend)
         return frozenset(record["path"] for record in records) - {self.path or ""}
 
-    def _set_content_object(self, path: str | None, released: frozenset[str] | None) -> None:
+    def _set_content_object(self, path: str | None) -> None:
+        """Write this content object into the record of a path, and release the previous files."""
+        released = self._get_released()
         if path is None and released is not None and not released:
             return
-        meta_backend: MetaBackendBase = self.field.storage.meta_backend
-        data = self._get_data()
+        data = self.data
 
         def write() -> None:
             others = released
             if others is None:
-                # A new row has no stale copies.
+                # A new row does not have stale copies.
                 is_new_row = self.created or self.change.is_new_row
                 others = frozenset() if is_new_row else self._find_other_paths()
             # A new file gets a content object only if it does not have one: it may have been
             # deleted, and another file may have its path by now.
-            if not meta_backend.set_content_object(data, path, released) and path is not None:
+            is_assigned = self.meta_backend.set_content_object(data, path, released)
+            if path is not None and not is_assigned:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
-            elif path is not None:
-                released_files.assign(path, data)
-            released_files.add(others, data)
+            recent_changes.add(data, path if is_assigned else None, others)
 
-        if path is not None:
-            self._warn_of_unused_database(data)
-        _run(write, meta_backend, self.using)
-
-    def _warn_of_unused_database(self, data: Mapping[str, Any]) -> None:
-        model, meta_backend = self.field.model, self.field.storage.meta_backend
-        if get_database(model, data[SCOPE_KEY], meta_backend) is None:
+        # Rows of the default database can always be found.
+        is_default = self.using == DEFAULT_DB_ALIAS
+        if path and not is_default and self.using not in get_databases(self.field.model):
             logger.warning(
                 "%r belongs to a row of the database %r, in which content objects are not looked "
                 "up. Add it to PROXY_STORAGE['CONTENT_OBJECT_DATABASES'].",
-                self.path,
+                path,
                 self.using,
             )
+        _run(write, self.meta_backend, self.using)
 
-    def _take_back(self) -> None:
-        """Give a file back to the row that names it again, as a stale copy of the row does."""
-        if self.path is None or not tracking.is_stale(self.instance, self.path):
+    def _reassign(self, path: str) -> None:
+        """Assign a released file to the row that names it again, as a stale copy of it does."""
+        former = {FORMER_KEYS[key]: value for key, value in self.data.items()}
+        meta_backend = self.meta_backend
+        if not recent_changes.pop_released(path, self.data) or not meta_backend.can_hold(*former):
             return
-        meta_backend: MetaBackendBase = self.field.storage.meta_backend
-        path, data = self.path, self._get_data()
-
-        def write() -> None:
-            if released_files.pop(path, data) and _reassign(meta_backend, path, data):
-                others = self._find_other_paths()
-                meta_backend.set_content_object(data, path, None)
-                released_files.add(others, data)
-
-        _run(write, meta_backend, self.using)
-
-    def _get_data(self) -> dict[str, Any]:
-        return content_objects.get_content_object_data(
-            self.instance, self.field, self.using, self.field.storage.meta_backend
-        )
-
-
-def _reassign(meta_backend: MetaBackendBase, path: str, data: Mapping[str, Any]) -> bool:
-    """Undo the release of a file by this very content object; return whether it was done."""
-    former = {content_objects.FORMER_KEYS[key]: value for key, value in data.items()}
-    if not meta_backend.can_hold(*former):
-        return False
-    try:
-        meta_backend.update(
-            path,
-            meta_backend.get_assigned_values(data),
-            where={**former, "content_type_id": None},
-        )
-    except MetaBackendObjectDoesNotExist:
-        return False
-    return True
+        values = meta_backend.get_assigned_values(self.data)
+        try:
+            meta_backend.update(path, values, where={**former, "content_type_id": None})
+        except MetaBackendObjectDoesNotExist:
+            return
+        others = self._find_other_paths()
+        meta_backend.set_content_object(self.data, path, None)
+        recent_changes.add(self.data, None, others)
 
 
 def release_content_object(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    """Release the files of a row that is gone: its key may be used again.
+    """Release the files of a deleted row: another row can get its key.
 
-    Receiver of ``post_delete``; one query for each field. A parent's row of a multi-table
-    child is deleted with a signal of its own.
+    Receiver of ``post_delete``; one query for each field. Django sends a signal of its own for
+    the parent's row of a multi-table child.
     """
-    for field in content_objects.get_file_fields(sender):
+    for field in get_file_fields(sender):
         if field.model._meta.concrete_model is not sender._meta.concrete_model:
             continue
         meta_backend: MetaBackendBase = field.storage.meta_backend
-        data = content_objects.get_content_object_data(instance, field, using, meta_backend)
-        records = _find_files(data, field) if field.delete_with_content_object else []
-        _release(meta_backend, data, records, using)
+        data = get_content_object_data(instance, field, using, meta_backend)
+        records = _find_records(data, meta_backend) if field.delete_with_content_object else []
+        _run(partial(meta_backend.set_content_object, data, None, None), meta_backend, using)
+        for record in records:
+            after_commit(partial(_delete_file, record))
 
 
-def _release(
-    meta_backend: MetaBackendBase,
-    data: Mapping[str, Any],
-    records: list[MetaBackendObject],
-    using: str,
-) -> None:
-    _run(lambda: meta_backend.set_content_object(data, None, None), meta_backend, using)
-    for record in records:
-        after_commit(partial(_delete_file, record))
-
-
-def _find_files(data: Mapping[str, Any], field: Any) -> list[MetaBackendObject]:
+def _find_records(
+    data: Mapping[str, Any], meta_backend: MetaBackendBase
+) -> list[MetaBackendObject]:
     """Return the records that name a content object."""
-    meta_backend: MetaBackendBase = field.storage.meta_backend
-    where = {key: value for key, value in data.items() if meta_backend.can_hold(key)}
+    where = _get_condition(data, meta_backend)
     if data[SCOPE_KEY] is not None and SCOPE_KEY not in where:
         return []
     return list(meta_backend.filter(where))
 
 
+def _get_condition(data: Mapping[str, Any], meta_backend: MetaBackendBase) -> dict[str, Any]:
+    """Return the values of a content object that records of a meta backend can hold."""
+    return {key: value for key, value in data.items() if meta_backend.can_hold(key)}
+
+
 def _delete_file(record: MetaBackendObject) -> None:
-    """Delete a file whose row is gone, unless it has got another content object."""
+    """Delete a file whose row is deleted, unless it has got another content object."""
     try:
         record.get_proxy_storage().delete_record(record, where={"content_type_id": None})
-    except Exception:  # The row is gone in any case, and the file stays as a released one.
+    except Exception:  # The row is deleted in any case, and the file stays as a released one.
         logger.exception("%r was not deleted together with its row", record["path"])
 
 
-def _run(write: Any, meta_backend: MetaBackendBase, using: str) -> None:
+def _run(write: Callable[[], object], meta_backend: MetaBackendBase, using: str) -> None:
     """Write records now if they are rolled back with the row, otherwise after the commit."""
     if meta_backend.get_transaction_alias() == using:
         write()

@@ -1,4 +1,4 @@
-"""The file changes of a model instance that are not yet saved and committed.
+"""Changes of the files of model instances that are not yet saved and committed.
 
 An instance keeps for each file field
 
@@ -9,6 +9,10 @@ An instance keeps for each file field
   changes them again.
 
 The changes are kept in ``instance._state``, which copies and pickles of the instance have as well.
+
+A save of an unchanged instance makes no query. A stale copy of a row, which writes a former path
+back, is therefore detected by the changes that this process has made lately (`RecentChanges`).
+Stale copies in other processes are not detected.
 """
 
 from __future__ import annotations
@@ -17,16 +21,19 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFileDescriptor
 
 from proxy_storage.transactions import Outcome, get_open_transactions
 
-_ATTRIBUTE = "proxy_storage_changes"
+# Attributes of ``instance._state``. The first is followed by the name of a field.
+_CHANGE = "proxy_storage_change_of_"
 _READ_AT = "proxy_storage_read_at"
+
+# The number of paths of each kind that `RecentChanges` keeps, about 5 MiB in all.
+MAX_PATHS = 5000
 
 
 class FileChange(NamedTuple):
@@ -60,39 +67,77 @@ class FileChange(NamedTuple):
         """Whether the records have been changed, and the change was not rolled back."""
         return self.outcome is not None and not self.outcome.is_rolled_back
 
+    def with_previous_path(self, path: str | None, moved_from: str | None = None) -> Self:
+        """Return the change with one more previous path; ``None`` for an unknown path."""
+        paths = self.previous_paths
+        if paths is not None:
+            paths = None if path is None else paths | {path}
+        return self._replace(
+            previous_paths=paths, is_replaced=True, moved_from=moved_from, outcome=None
+        )
 
-def get_change(instance: Model, name: str) -> FileChange | None:
-    """Return the change of a field since the row was read or saved, if there is one."""
-    return _get_changes(instance).get(name)
+
+def get_change(instance: Model, name: str) -> FileChange:
+    """Return the change of a field since the row was read or saved; an empty one by default.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+    """
+    change: FileChange = vars(instance._state).get(_CHANGE + name, _NO_CHANGE)
+    return change
 
 
-def remember_new_path(instance: Model, name: str, path: str | None) -> None:
-    """Note that a file was saved through a field."""
-    change = get_change(instance, name) or FileChange()
-    _set_change(instance, name, change._replace(new_path=path, outcome=None))
+_NO_CHANGE = FileChange()
+
+
+def set_change(instance: Model, name: str, change: FileChange) -> None:
+    """Replace the change of a field."""
+    setattr(instance._state, _CHANGE + name, change)
+
+
+def forget(instance: Model, name: str, is_new_row: bool = False) -> None:
+    """Forget the change of a field: the row has been read or saved.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        is_new_row: see `FileChange`.
+    """
+    vars(instance._state).pop(_CHANGE + name, None)
+    if is_new_row:
+        set_change(instance, name, FileChange(is_new_row=True))
+
+
+def remember_new_path(
+    instance: Model, name: str, path: str | None, previous_path: str | None = None
+) -> None:
+    """Note that a file was saved through a field.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        path: the path of the file.
+        previous_path: the path that the field had before, if it is known.
+    """
+    change = get_change(instance, name)
+    if previous_path is not None and not instance._state.adding:
+        change = change.with_previous_path(previous_path)
+    set_change(instance, name, change._replace(new_path=path, outcome=None))
 
 
 def remember_previous_path(
     instance: Model, name: str, path: str | None, moved_from: str | None = None
 ) -> None:
-    """Note that a field had a path; ``None`` for an unknown one.
-
-    An instance that has not been saved yet has no row that could have had one.
+    """Note that the field of an existing row had a path.
 
     Args:
         instance: the instance.
         name: the name of the field.
-        path: the path.
+        path: the path; ``None`` for an unknown one.
         moved_from: see `FileChange`.
     """
-    if instance._state.adding:
-        return
-    change = get_change(instance, name) or FileChange()
-    paths = change.previous_paths
-    if paths is not None:
-        paths = None if path is None else paths | {path}
-    change = change._replace(previous_paths=paths, is_replaced=True, moved_from=moved_from)
-    _set_change(instance, name, change._replace(outcome=None))
+    set_change(instance, name, get_change(instance, name).with_previous_path(path, moved_from))
 
 
 def remember_deleted(instance: Model, name: str, path: str) -> None:
@@ -101,7 +146,7 @@ def remember_deleted(instance: Model, name: str, path: str) -> None:
         return
     change = get_change(instance, name)
     remember_previous_path(instance, name, path)
-    if change is None or change.is_empty or change.is_written:
+    if change.is_empty or change.is_written:
         remember_written(instance, name)
 
 
@@ -113,79 +158,19 @@ def remember_written(instance: Model, name: str, is_new_row: bool = False) -> No
         name: the name of the field.
         is_new_row: see `FileChange`.
     """
-    change = get_change(instance, name) or FileChange()
     if not get_open_transactions():
-        _set_saved(instance, name, is_new_row)
+        forget(instance, name, is_new_row)
         return
     reference = weakref.ref(instance)
 
     def forget_committed() -> None:
         saved = reference()
         if saved is not None and get_change(saved, name) is written:
-            _set_saved(saved, name, is_new_row)
+            forget(saved, name, is_new_row)
 
-    written = change._replace(is_new_row=is_new_row, outcome=Outcome(forget_committed))
-    _set_change(instance, name, written)
-
-
-def _set_saved(instance: Model, name: str, is_new_row: bool) -> None:
-    if is_new_row:
-        _set_change(instance, name, FileChange(is_new_row=True))
-    else:
-        forget(instance, name)
-
-
-def forget(instance: Model, name: str) -> None:
-    """Forget the change of a field: the row has been read or saved."""
-    changes = _get_changes(instance)
-    if name in changes:
-        left = {other: change for other, change in changes.items() if other != name}
-        setattr(instance._state, _ATTRIBUTE, left)
-
-
-def remember_given_key(instance: Model, name: str) -> None:
-    """Note before a save that an instance was made by hand with a key, if it was.
-
-    Such an instance does not know the files of the row, if the row is there.
-    """
-    if instance._state.adding and instance.pk is not None:
-        change = get_change(instance, name) or FileChange()
-        _set_change(instance, name, change._replace(previous_paths=None, is_replaced=True))
-
-
-def remember_assigned_path(instance: Model, name: str, data: Mapping[str, Any]) -> None:
-    """Note before a save the file that another copy of the row has saved, if there is one.
-
-    The copy that is saved now replaces it, although it has not read it. A file that another copy
-    saves at this moment is left alone: its row may be the later one.
-
-    Args:
-        instance: the instance.
-        name: the name of the field.
-        data: the values of `proxy_storage.content_objects.get_content_object_data`.
-    """
-    path = released_files.get_assigned(data, _get_read_at(instance))
-    change = get_change(instance, name)
-    if path is not None and change is not None:
-        remember_previous_path(instance, name, path, change.moved_from)
-
-
-def is_stale(instance: Model, path: str) -> bool:
-    """Tell whether this process has released a path since the instance was read."""
-    return released_files.has(path, _get_read_at(instance))
-
-
-def _get_read_at(instance: Model) -> int:
-    """Return the number of `ReleasedFiles` when the files of an instance were read."""
-    return getattr(instance._state, _READ_AT, 0)
-
-
-def _get_changes(instance: Model) -> dict[str, FileChange]:
-    return getattr(instance._state, _ATTRIBUTE, {})
-
-
-def _set_change(instance: Model, name: str, change: FileChange) -> None:
-    setattr(instance._state, _ATTRIBUTE, {**_get_changes(instance), name: change})
+    outcome = Outcome(forget_committed)
+    written = get_change(instance, name)._replace(is_new_row=is_new_row, outcome=outcome)
+    set_change(instance, name, written)
 
 
 def get_committed_path(value: Any) -> str | None:
@@ -200,7 +185,7 @@ def get_committed_path(value: Any) -> str | None:
 
 
 class TrackingFileDescriptor(FileDescriptor):
-    """Django's attribute of a file field, which also keeps the previous value."""
+    """Django's attribute of a file field, which also keeps the previous path."""
 
     field: Any
 
@@ -213,25 +198,23 @@ class TrackingFileDescriptor(FileDescriptor):
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Take a new value, and remember the path of the old one."""
-        self._track(instance, value)
-        super().__set__(instance, value)
-
-    def _track(self, instance: Any, value: Any) -> None:
+        """Set the value, and remember the path of the previous one."""
         name, attributes = self.field.name, instance.__dict__
-        if self._is_read_again(instance, value):
-            setattr(instance._state, _READ_AT, released_files.number)
+        if isinstance(value, FieldFile) and self._is_read_again(instance, value):
+            setattr(instance._state, _READ_AT, recent_changes.number)
             change = get_change(instance, name)
-            # The record of a file that was saved may go with a rollback that is still to come.
-            if change is None or not change.is_written or change.new_path != value.name:
+            # A rollback that is still to come can remove the record of a saved file.
+            if not change.is_written or change.new_path != value.name:
                 forget(instance, name)
-        elif self.field.attname in attributes:
+        elif self.field.attname not in attributes:
+            setattr(instance._state, _READ_AT, recent_changes.number)
+            if not instance._state.adding:
+                remember_previous_path(instance, name, None)
+        elif not instance._state.adding:
             old, new = get_committed_path(attributes[self.field.attname]), get_committed_path(value)
             if old is not None and old != new:
                 remember_previous_path(instance, name, old, self._get_source(instance, value))
-        else:
-            setattr(instance._state, _READ_AT, released_files.number)
-            remember_previous_path(instance, name, None)
+        super().__set__(instance, value)
 
     def _get_source(self, instance: Any, value: Any) -> str | None:
         """Return the name of the other field of the same instance that a value comes from."""
@@ -239,11 +222,10 @@ class TrackingFileDescriptor(FileDescriptor):
             return value.field.name if value.field != self.field else None
         return None
 
-    def _is_read_again(self, instance: Any, value: Any) -> bool:
-        """Tell whether ``refresh_from_db`` sets the file of another copy of the row."""
+    def _is_read_again(self, instance: Any, value: FieldFile) -> bool:
+        """Return whether ``refresh_from_db`` sets the file of another copy of the row."""
         return (
-            isinstance(value, FieldFile)
-            and get_committed_path(value) is not None
+            get_committed_path(value) is not None
             and value.instance is not instance
             and not value.instance._state.adding
             and not instance._state.adding
@@ -259,79 +241,62 @@ class TrackingImageFileDescriptor(TrackingFileDescriptor, ImageFileDescriptor):
     """The same for an image field."""
 
 
-# JOINED The paths that this process has assigned and released lately.
-#
-# A save of an unchanged instance makes no query. So a stale copy of a row, which writes a former
-# path back, is noticed by the paths that the process keeps. Copies in other processes are not noticed.
-#
+class RecentChanges:
+    """The latest files that content objects have got and lost in this process.
 
-# The number of paths of each kind that are kept, about 5 MiB in all.
-MAX_PATHS = 5000
-
-
-class ReleasedFiles:
-    """Paths of released files with their former content objects, the latest ones only.
-
-    The latest paths that content objects have got are kept as well. A number grows with each
-    release and each assignment. By it an instance that was read before one of them is
-    distinguished from one that was read after it.
+    A number grows with each change. With it, instances that were read before a change can be
+    distinguished from instances that were read later.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._former: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
+        self._released: OrderedDict[str, tuple[int, dict[str, Any]]] = OrderedDict()
         self._assigned: OrderedDict[Hashable, tuple[int, str]] = OrderedDict()
         self.number = 0
 
-    def add(self, paths: Iterable[str], data: Mapping[str, Any]) -> None:
-        """Remember released files.
+    def add(self, data: Mapping[str, Any], path: str | None, released: Iterable[str]) -> None:
+        """Remember a change of the files of a content object.
 
         Args:
-            paths: the paths of the files.
             data: the values of `proxy_storage.content_objects.get_content_object_data`.
+            path: the path of the file that the content object has got, if any.
+            released: the paths of the files that it has lost.
         """
         with self._lock:
-            for path in paths:
+            if path is not None:
                 self.number += 1
-                self._former[path] = self.number, dict(data)
-                self._former.move_to_end(path)
-            while len(self._former) > MAX_PATHS:
-                self._former.popitem(last=False)
+                key = frozenset(data.items())
+                self._assigned[key] = self.number, path
+                self._assigned.move_to_end(key)
+            for previous_path in released:
+                self.number += 1
+                self._released[previous_path] = self.number, dict(data)
+                self._released.move_to_end(previous_path)
+            for changes in (self._assigned, self._released):
+                while len(changes) > MAX_PATHS:
+                    changes.popitem(last=False)
 
-    def assign(self, path: str, data: Mapping[str, Any]) -> None:
-        """Remember the file that a content object has got.
+    def get_assigned(self, data: Mapping[str, Any], instance: Model) -> str | None:
+        """Return the path that a content object has got since an instance was read."""
+        number, path = self._assigned.get(frozenset(data.items()), (0, None))
+        return path if number > _get_read_at(instance) else None
 
-        Args:
-            path: the path of the file.
-            data: the values of `proxy_storage.content_objects.get_content_object_data`.
-        """
+    def is_released(self, path: str, instance: Model) -> bool:
+        """Return whether a file was released since an instance was read."""
+        return path in self._released and self._released[path][0] > _get_read_at(instance)
+
+    def pop_released(self, path: str, data: Mapping[str, Any]) -> bool:
+        """Forget a released file; return whether this content object has released it."""
         with self._lock:
-            self.number += 1
-            self._assigned[_get_key(data)] = self.number, path
-            self._assigned.move_to_end(_get_key(data))
-            while len(self._assigned) > MAX_PATHS:
-                self._assigned.popitem(last=False)
-
-    def get_assigned(self, data: Mapping[str, Any], number: int) -> str | None:
-        """Return the path that a content object has got after the release of a number."""
-        assigned_number, path = self._assigned.get(_get_key(data), (0, None))
-        return path if assigned_number > number else None
-
-    def has(self, path: str, number: int) -> bool:
-        """Tell whether a path was released after the release of a number."""
-        return path in self._former and self._former[path][0] > number
-
-    def pop(self, path: str, data: Mapping[str, Any]) -> bool:
-        """Forget a path; return whether it was released by this content object."""
-        with self._lock:
-            if path not in self._former or self._former[path][1] != data:
+            if path not in self._released or self._released[path][1] != data:
                 return False
-            del self._former[path]
+            del self._released[path]
             return True
 
 
-def _get_key(data: Mapping[str, Any]) -> Hashable:
-    return tuple(sorted(data.items(), key=itemgetter(0)))
+recent_changes = RecentChanges()
 
 
-released_files = ReleasedFiles()
+def _get_read_at(instance: Model) -> int:
+    """Return the number of `RecentChanges` when the files of an instance were read."""
+    return getattr(instance._state, _READ_AT, 0)

@@ -77,6 +77,8 @@ class ProxyStorageBase(Storage):
     An instance is shared between threads and keeps nothing about a call.
     """
 
+    #: Marks the class for the registry, which does not import this module.
+    is_proxy_storage = True
     #: the storage that gets the bytes; use `get_original_storage` to reach it
     original_storage: Storage
     #: where the records are kept

@@ -9,8 +9,8 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import include, path, reverse
 
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
-from tests.contract.owners import get_owner, owner_of, save_file
 from tests.contract.proxy_storages import read
 from tests.testapp.models import Document, Picture
 
@@ -76,7 +76,7 @@ def test_add(staff, field, storage):
     document = Document.objects.get()
     file = getattr(document, field)
     assert read(storage, file.name) == b"new"
-    assert get_owner(Document, field, file.name) == owner_of(document, field)
+    assert get_row(Document, field, file.name) == row_of(document, field)
 
 
 def test_change_without_touching_the_file(staff, field, storage, document, old_path):
@@ -84,23 +84,23 @@ def test_change_without_touching_the_file(staff, field, storage, document, old_p
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("after", old_path)
     assert read(storage, old_path) == b"old"
-    assert get_owner(Document, field, old_path) == owner_of(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 def test_replace(staff, field, storage, document, old_path):
     assert change(staff, document, **{field: upload()}).status_code == 302
     new_path = getattr(Document.objects.get(), field).name
     assert read(storage, new_path) == b"new"
-    assert get_owner(Document, field, new_path) == owner_of(document, field)
+    assert get_row(Document, field, new_path) == row_of(document, field)
     assert read(storage, old_path) == b"old"
-    assert get_owner(Document, field, old_path) is None
+    assert get_row(Document, field, old_path) is None
 
 
 def test_clear(staff, field, storage, document, old_path):
     assert change(staff, document, **{f"{field}-clear": "on"}).status_code == 302
     assert not getattr(Document.objects.get(), field)
     assert read(storage, old_path) == b"old"
-    assert get_owner(Document, field, old_path) is None
+    assert get_row(Document, field, old_path) is None
 
 
 def test_contradiction_changes_nothing(staff, field, storage, document, old_path):
@@ -109,7 +109,7 @@ def test_contradiction_changes_nothing(staff, field, storage, document, old_path
     assert answer.context["errors"]
     saved = Document.objects.get()
     assert (saved.title, getattr(saved, field).name) == ("before", old_path)
-    assert get_owner(Document, field, old_path) == owner_of(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
     assert len(list(storage.meta_backend)) == 1
 
 
@@ -129,8 +129,8 @@ def test_delete_leaves_the_bytes_to_nobody(staff, field, storage, document, old_
     assert delete(staff, document).status_code == 302
     assert Document.objects.get() == other
     assert read(storage, old_path) == b"old"
-    assert get_owner(Document, field, old_path) is None
-    assert get_owner(Document, field, other_path) == owner_of(other, field)
+    assert get_row(Document, field, old_path) is None
+    assert get_row(Document, field, other_path) == row_of(other, field)
 
 
 def test_view_that_fails_leaves_no_owner(staff, field, document, old_path, monkeypatch):
@@ -141,7 +141,7 @@ def test_view_that_fails_leaves_no_owner(staff, field, document, old_path, monke
     with pytest.raises(RuntimeError):
         change(staff, document, **{field: upload()})
     assert getattr(Document.objects.get(), field).name == old_path
-    assert get_owner(Document, field, old_path) == owner_of(document, field)
+    assert get_row(Document, field, old_path) == row_of(document, field)
     for record in Document._meta.get_field(field).storage.meta_backend:
         assert record["path"] == old_path or record.get_content_object() is None
 
@@ -185,7 +185,7 @@ class TestImage:
         staff.post(url, {"orm_image": image})
         picture.refresh_from_db()
         assert (picture.width, picture.height) == (5, 4)
-        assert get_owner(Picture, "orm_image", picture.orm_image.name) == owner_of(
+        assert get_row(Picture, "orm_image", picture.orm_image.name) == row_of(
             picture, "orm_image", Picture
         )
-        assert get_owner(Picture, "orm_image", old_path) is None
+        assert get_row(Picture, "orm_image", old_path) is None

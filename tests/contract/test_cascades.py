@@ -1,4 +1,4 @@
-"""Records that a generic relation leads to: Django deletes them with their content object."""
+"""Records that are the target of a generic relation: Django deletes them with the row."""
 
 import logging
 from contextlib import suppress
@@ -54,23 +54,23 @@ def get_names(*cases):
     return sorted(path.rpartition("/")[2] for path in paths)
 
 
-def check_is_gone(*kept):
-    """Check that records and bytes are gone together, but for those of some cases."""
+def check_is_deleted(*kept):
+    """Check that records and files have been deleted, except those of some cases."""
     assert get_bytes() == get_names(*kept)
     assert CaseFile.objects.count() == 2 * len(kept)
 
 
-class TestFileGoesWithItsRecord:
+class TestFileIsDeletedWithItsRecord:
     def test_of_an_instance(self, case):
         other = make(Case)
         case.delete()
-        check_is_gone(other)
+        check_is_deleted(other)
         assert read(CaseStorage(), other.scan.name) == b"scan"
 
     def test_of_a_queryset(self):
         cases = [make(Case) for _ in range(3)]
         Case.objects.exclude(pk=cases[0].pk).delete()
-        check_is_gone(cases[0])
+        check_is_deleted(cases[0])
 
     def test_of_a_cascade_over_several_models(self):
         suspect = Suspect.objects.create()
@@ -78,7 +78,7 @@ class TestFileGoesWithItsRecord:
         make(Case, suspect=suspect)
         make(UrgentCase, suspect=suspect)
         suspect.delete()
-        # A child's generic relation leads to records of the child, and this has none.
+        # The generic relation of a child refers to records of the child, which do not exist.
         names = sorted({*get_bytes()} - {*get_names(other)})
         assert len(names) == CaseFile.objects.count() - 2
         assert set(get_names(other)) <= set(get_bytes())
@@ -86,10 +86,10 @@ class TestFileGoesWithItsRecord:
     def test_of_a_parent(self):
         urgent, other = make(UrgentCase), make(Case)
         Case.objects.get(pk=urgent.pk).delete()
-        check_is_gone(other)
+        check_is_deleted(other)
         assert not UrgentCase.objects.exists()
 
-    def test_of_a_child_stays_with_its_record(self):
+    def test_of_a_child_is_kept_with_its_record(self):
         urgent = make(UrgentCase)
         urgent.delete()
         assert len(get_bytes()) == CaseFile.objects.filter(content_type=None).count() == 2
@@ -105,10 +105,10 @@ class TestFileGoesWithItsRecord:
         finally:
             del Case._meta.apps.all_models["testapp"]["alias"]
             Case._meta.apps.clear_cache()
-        check_is_gone()
+        check_is_deleted()
 
-    def test_of_an_instance_that_has_others_files(self, case):
-        """A former file has a record without content object, which the relation does not find."""
+    def test_of_an_instance_with_a_previous_file(self, case):
+        """The record of a previous file has no content object, so the relation does not find it."""
         former = case.scan.name
         case.scan.save("new.txt", ContentFile(b"new"))
         case.delete()
@@ -117,31 +117,31 @@ class TestFileGoesWithItsRecord:
 
 
 def test_stale_copy_needs_columns_for_the_former_content_object(case):
-    """Only a record that keeps them can be given back."""
+    """Only a record with these columns can be assigned again."""
     former, stale = case.scan.name, Case.objects.get(pk=case.pk)
     case.scan.save("new.txt", ContentFile(b"new"))
     stale.save()
     assert CaseFile.objects.get(path=former).content_type_id is None
 
 
-def test_receiver_of_a_model_that_is_gone(case):
-    """A class may get the address of an earlier one, by which Django finds its receivers."""
+def test_receiver_of_a_deleted_model_class(case):
+    """A class can get the address of an earlier class, by which Django finds receivers."""
     post_delete.connect(cascades.delete_file, sender=Case, dispatch_uid=cascades.UID)
     try:
         case.delete()
     finally:
         post_delete.disconnect(sender=Case, dispatch_uid=cascades.UID)
-    check_is_gone()
+    check_is_deleted()
 
 
 class TestTransactions:
-    def test_file_waits_for_the_commit(self, case):
+    def test_file_is_deleted_after_the_commit(self, case):
         with transaction.atomic():
             with transaction.atomic():
                 case.delete()
             assert CaseFile.objects.count() == 0
             assert len(get_bytes()) == 2
-        check_is_gone()
+        check_is_deleted()
 
     def test_rollback_keeps_both(self, case):
         pk = case.pk
@@ -149,10 +149,10 @@ class TestTransactions:
             case.delete()
             raise RolledBackError
         case.pk = pk
-        check_is_gone(case)
+        check_is_deleted(case)
         assert read(CaseStorage(), Case.objects.get().scan.name) == b"scan"
 
-    def test_rollback_of_a_part_keeps_that_part(self, case):
+    def test_rollback_of_a_savepoint_keeps_its_files(self, case):
         other, pk = make(Case), case.pk
         with transaction.atomic():
             other.delete()
@@ -160,7 +160,7 @@ class TestTransactions:
                 case.delete()
                 raise RolledBackError
         case.pk = pk
-        check_is_gone(case)
+        check_is_deleted(case)
 
     def test_without_autocommit_on_another_database(self, case, caplog):
         transaction.set_autocommit(False, using="other")
@@ -173,8 +173,8 @@ class TestTransactions:
         assert len(get_bytes()) == 2
         assert "autocommit is off" in caplog.text
 
-    def test_file_that_was_saved_again_in_the_same_transaction(self, case):
-        """Its record has another primary key, and the same path and bytes."""
+    def test_file_with_a_new_record_in_the_same_transaction(self, case):
+        """The new record has another primary key, and the same path and file."""
         path = case.scan.name
         values = CaseFile.objects.filter(path=path).values().get()
         with transaction.atomic():
@@ -184,8 +184,8 @@ class TestTransactions:
         assert get_bytes() == ["scan.txt"]
 
 
-class TestFileThatIsKept:
-    def test_since_another_record_names_it(self, case, caplog):
+class TestKeptFile:
+    def test_that_another_record_names(self, case, caplog):
         caplog.set_level(logging.INFO)
         for record in CaseFile.objects.values():
             CaseFile.objects.create(
@@ -197,8 +197,8 @@ class TestFileThatIsKept:
         assert len(get_bytes()) == 2
         assert caplog.text.count("another record names it") == 2
 
-    def test_since_a_record_of_another_storage_names_it(self, case, settings, monkeypatch):
-        """Two storages have one folder, and two records have one original path."""
+    def test_that_a_record_of_another_storage_names(self, case, settings, monkeypatch):
+        """Two storages use the same folder, and two records have the same original path."""
         from tests.testapp import storages
 
         again = type("CaseAgain", (CaseStorage,), {})
@@ -221,8 +221,8 @@ class TestFileThatIsKept:
         assert get_bytes() == ["scan.txt"]
 
     @pytest.mark.parametrize("scope", ["shard", "default/one"])
-    def test_since_it_belongs_to_another_scope(self, case, caplog, scope):
-        """Another database or tenant has a row of the same key."""
+    def test_of_another_scope(self, case, caplog, scope):
+        """Another database or tenant has a row with the same key."""
         CaseFile.objects.filter(field="copy").update(content_object_scope=scope)
         records = list(CaseFile.objects.filter(field="copy").values())
         case.delete()
@@ -231,7 +231,7 @@ class TestFileThatIsKept:
         assert "belongs to another database or tenant" in caplog.text
         assert read(CaseStorage(), records[0]["path"]) == b"copy"
 
-    def test_since_it_belongs_to_another_scope_and_a_rollback_keeps_all(self, case):
+    def test_of_another_scope_after_a_rollback(self, case):
         CaseFile.objects.filter(field="copy").update(content_object_scope="shard")
         records = list(CaseFile.objects.order_by("pk").values())
         with suppress(RolledBackError), transaction.atomic():
@@ -241,22 +241,22 @@ class TestFileThatIsKept:
         assert len(get_bytes()) == 2
 
     @pytest.mark.parametrize(
-        ("name", "message"), [("gone", "could not be deleted"), ("orm_disk", "has other records")]
+        ("name", "message"), [("gone", "was not deleted"), ("orm_disk", "has another model")]
     )
-    def test_since_its_storage_is_another(self, case, caplog, name, message):
+    def test_of_another_storage(self, case, caplog, name, message):
         CaseFile.objects.update(proxy_storage_name=name)
         case.delete()
         assert not Case.objects.exists()
         assert len(get_bytes()) == 2
         assert caplog.text.count(message) == 2
 
-    def test_since_its_storage_has_its_records_in_mongodb(self, case, caplog):
+    def test_of_a_storage_with_records_in_mongodb(self, case, caplog):
         CaseFile.objects.update(proxy_storage_name="mongo_disk")
         case.delete()
         assert len(get_bytes()) == 2
-        assert "has other records" in caplog.text
+        assert "has another model" in caplog.text
 
-    def test_since_it_cannot_be_deleted(self, case, caplog, monkeypatch):
+    def test_that_cannot_be_deleted(self, case, caplog, monkeypatch):
         def fail(name):
             raise OSError(f"{name}: read-only file system")
 
@@ -264,9 +264,9 @@ class TestFileThatIsKept:
         case.delete()
         assert not Case.objects.exists()
         assert len(caplog.records) == 2
-        assert all("could not be deleted" in one.getMessage() for one in caplog.records)
+        assert all("was not deleted" in one.getMessage() for one in caplog.records)
 
-    def test_file_that_is_gone_is_no_failure(self, case, caplog, monkeypatch):
+    def test_that_does_not_exist_is_not_an_error(self, case, caplog, monkeypatch):
         caplog.set_level(logging.INFO)
 
         def fail(name):
@@ -274,7 +274,7 @@ class TestFileThatIsKept:
 
         monkeypatch.setattr(CaseStorage.original_storage, "delete", fail)
         case.delete()
-        assert caplog.text.count("was gone already") == 2
+        assert caplog.text.count("was deleted before") == 2
 
     @pytest.mark.parametrize(
         "delete",
@@ -288,7 +288,7 @@ class TestFileThatIsKept:
         ],
         ids=["queryset", "instance", "relation", "clear", "remove", "meta backend"],
     )
-    def test_since_only_its_record_was_meant(self, case, delete):
+    def test_whose_record_is_deleted_directly(self, case, delete):
         delete(case)
         assert CaseFile.objects.count() == 0
         assert len(get_bytes()) == 2
@@ -300,7 +300,7 @@ def records():
 
 @pytest.fixture
 def deleted(monkeypatch):
-    """The names of the bytes that were deleted."""
+    """The names of the deleted files in the original storage."""
     names, delete = [], CaseStorage.original_storage.delete
 
     def delete_and_note(name):
@@ -312,11 +312,11 @@ def deleted(monkeypatch):
 
 
 def test_field_that_deletes_its_files_with_the_row(case, deleted, monkeypatch):
-    """The field and the cascade delete the bytes once."""
+    """The field and the cascade delete the file once."""
     monkeypatch.setattr(Case._meta.get_field("copy"), "delete_with_content_object", True)
     case.delete()
     assert sorted(deleted) == ["copy.txt", "scan.txt"]
-    check_is_gone()
+    check_is_deleted()
 
 
 def test_delete_by_the_storage_is_one_delete(case, deleted):
@@ -325,16 +325,16 @@ def test_delete_by_the_storage_is_one_delete(case, deleted):
     assert deleted == ["scan.txt", "copy.txt"]
 
 
-class TestListeners:
-    def is_listening(self, model):
+class TestReceivers:
+    def is_connected(self, model):
         return cascades.delete_file in post_delete._live_receivers(model)[0]
 
-    def test_are_for_targets_of_a_relation_only(self):
-        assert self.is_listening(CaseFile)
+    def test_are_connected_only_to_targets_of_a_relation(self):
+        assert self.is_connected(CaseFile)
         for model in (StoredFile, Document, Case, UrgentCase):
-            assert not self.is_listening(model)
+            assert not self.is_connected(model)
 
-    def test_record_without_one_is_deleted_by_one_statement(self):
+    def test_record_without_receiver_is_deleted_by_one_statement(self):
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b"world"))
         with CaptureQueriesContext(connection) as queries:
@@ -343,7 +343,7 @@ class TestListeners:
         assert [command for command in commands if command not in ("BEGIN", "COMMIT")] == ["DELETE"]
 
     @isolate_apps("tests.testapp", attr_name="apps")
-    def test_are_found_however_a_relation_is_made(self):
+    def test_are_connected_for_every_way_to_add_a_relation(self):
         class Meta:
             app_label = "testapp"
 
@@ -353,23 +353,23 @@ class TestListeners:
         relation = GenericRelation("testapp.LaterFile")
         define("Early", files=relation)
         later = define("LaterFile", cascades.ProxyStorageModelBase)
-        assert self.is_listening(later)
+        assert self.is_connected(later)
         other = define("OtherFile", cascades.ProxyStorageModelBase)
         tag = define("Tag")
         model = define("Plain", tags=GenericRelation(tag))
-        assert not self.is_listening(tag)
+        assert not self.is_connected(tag)
         GenericRelation(other).contribute_to_class(model, "files")
-        assert not self.is_listening(other)
+        assert not self.is_connected(other)
         cascades.connect(model)
-        assert self.is_listening(other)
+        assert self.is_connected(other)
 
-    def test_are_found_when_apps_are_ready(self, monkeypatch):
+    def test_are_connected_when_apps_are_ready(self, monkeypatch):
         config = apps.get_app_config("proxy_storage")
         post_delete.disconnect(sender=CaseFile, dispatch_uid=cascades.UID)
         with monkeypatch.context() as patch:
-            # Without content types there is no generic relation, and no model to import.
+            # Without content types, generic relations and their model do not exist.
             patch.setattr(apps, "is_installed", lambda name: False)
             config.ready()
-        assert not self.is_listening(CaseFile)
+        assert not self.is_connected(CaseFile)
         config.ready()
-        assert self.is_listening(CaseFile)
+        assert self.is_connected(CaseFile)

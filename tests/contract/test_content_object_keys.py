@@ -12,9 +12,10 @@ from django.db.models import Q
 from proxy_storage.exceptions import ContentObjectError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.scopes import SCOPE_KEY
-from tests.contract.owners import get_owner, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     DatedDocument,
+    Document,
     KeyedDocument,
     NamedDocument,
     NumberedDocument,
@@ -56,37 +57,45 @@ class TestKeyAsItWasGiven:
         save_file(instance, field)
         return instance
 
-    def test_is_recorded_as_its_row_has_it(self, instance, field, model, key):
+    def test_record_has_the_key_of_the_row(self, instance, field, model, key):
         file = getattr(instance, field)
         record = file.storage.meta_backend.get(file.name)
         row = model.objects.get(pk=key)
         assert (record["object_id"], record.get_content_object()) == (row.pk, row)
 
-    def test_is_found_by_a_queryset(self, instance, field, model, key):
+    def test_queryset_finds_the_record(self, instance, field, model, key):
         backend = getattr(instance, field).storage.meta_backend
         condition = Q(object_id__in=model.objects.filter(pk=key), field=field)
         assert [record["path"] for record in backend.select(condition)] == [
             getattr(instance, field).name
         ]
 
-    def test_is_released_by_the_row(self, instance, field, model, key):
+    def test_row_releases_the_file(self, instance, field, model, key):
         old = getattr(instance, field).name
         row = model.objects.get(pk=key)
         new = save_file(row, field, "new.txt")
-        assert get_owner(row, field, old) is None
+        assert get_row(row, field, old) is None
         row.delete()
-        assert get_owner(row, field, new) is None
+        assert get_row(row, field, new) is None
 
-    def test_is_released_by_the_instance_itself(self, instance, field, model, key):
+    def test_instance_releases_the_file(self, instance, field, model, key):
         old = getattr(instance, field).name
         setattr(instance, field, "")
         instance.save()
-        assert get_owner(instance, field, old) is None
+        assert get_row(instance, field, old) is None
+
+
+@pytest.mark.parametrize("model", [Document, KeyedDocument, NamedDocument])
+def test_assign_of_an_own_file_changes_nothing(field, model):
+    instance = model(pk="a1") if model is NamedDocument else model()
+    path = save_file(instance, field)
+    getattr(instance, field).assign()
+    assert get_row(instance, field, path) == row_of(instance, field, model)
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 class TestTwoDatabases:
-    """Rows of one key in two databases."""
+    """Rows with the same key in two databases."""
 
     @pytest.fixture
     def anna(self):
@@ -133,7 +142,7 @@ class TestTwoDatabases:
         save_file(in_other, field, "again.txt")
         assert caplog.text == ""
 
-    def test_row_has_the_database_that_it_was_read_from(
+    def test_row_belongs_to_the_database_that_it_was_read_from(
         self, in_default, in_other, field, settings
     ):
         settings.PROXY_STORAGE = {
@@ -148,18 +157,20 @@ class TestTwoDatabases:
         with pytest.raises(FileNotFoundError):
             getattr(bert, field).open()
         with pytest.raises(ContentObjectError):
-            getattr(bert, field).claim()
+            getattr(bert, field).assign()
         assert self.get_record(in_default, field).get_content_object() == in_default
 
-    @pytest.mark.parametrize("how", ["replaced", "by hand", "cleared", "deleted", "queryset"])
-    def test_change_of_one_leaves_the_file_of_the_other(self, in_default, in_other, field, how):
+    @pytest.mark.parametrize("how", ["replaced", "given key", "cleared", "deleted", "queryset"])
+    def test_change_of_one_row_does_not_release_the_file_of_the_other(
+        self, in_default, in_other, field, how
+    ):
         bert = getattr(in_other, field).name
         if how == "replaced":
             save_file(in_other, field, "second.txt")
-        elif how == "by hand":
-            by_hand = ShardDocument(pk=in_other.pk)
-            save_file(by_hand, field, "third.txt", save=False)
-            by_hand.save(using="other")
+        elif how == "given key":
+            created = ShardDocument(pk=in_other.pk)
+            save_file(created, field, "third.txt", save=False)
+            created.save(using="other")
         elif how == "cleared":
             setattr(in_other, field, "")
             in_other.save()
@@ -168,15 +179,17 @@ class TestTwoDatabases:
         else:
             ShardDocument.objects.using("other").all().delete()
         assert self.get_record(in_default, field).get_content_object() == in_default
-        assert get_owner(in_other, field, bert) is None
+        assert get_row(in_other, field, bert) is None
 
-    def test_record_without_scope_means_the_default_database(self, in_default, in_other, field):
+    def test_record_without_scope_belongs_to_the_default_database(
+        self, in_default, in_other, field
+    ):
         record = self.get_record(in_other, field)
         backend = getattr(in_other, field).storage.meta_backend
         backend.update(record["path"], {SCOPE_KEY: None})
         assert self.get_record(in_other, field).get_content_object() == in_default
 
-    def test_database_that_is_not_configured_any_more(self, in_default, in_other, field):
+    def test_removed_database_has_no_content_objects(self, in_default, in_other, field):
         record = self.get_record(in_other, field)
         backend = getattr(in_other, field).storage.meta_backend
         backend.update(record["path"], {SCOPE_KEY: "gone"})
@@ -184,7 +197,7 @@ class TestTwoDatabases:
 
 
 class Tenants:
-    """The tenant of the moment, as a project keeps it beside the request."""
+    """The current tenant, as a project keeps it for each request."""
 
     current = "one"
 
@@ -195,9 +208,9 @@ class Tenants:
 
 @pytest.mark.django_db(transaction=True)
 class TestTenants:
-    """Rows of one key in the schemas of two tenants, with records that both share.
+    """Rows with the same key in the schemas of two tenants, with records that both share.
 
-    The schemas are emulated: the row of the other tenant takes the place of the first one.
+    The schemas are emulated: the row of the other tenant replaces the first one.
     """
 
     @pytest.fixture(autouse=True)
@@ -209,7 +222,7 @@ class TestTenants:
 
     @pytest.fixture
     def of_two(self, field, tenants, monkeypatch):
-        """The path of the file of a row of tenant two; tenant one has a row of the same key."""
+        """The path of a file of tenant two; tenant one has a row with the same key."""
         with monkeypatch.context() as patch:
             patch.setattr(Tenants, "current", "two")
             document = ShardDocument(pk=1)
@@ -235,15 +248,15 @@ class TestTenants:
         ShardDocument.objects.bulk_create([ShardDocument(pk=1)])
         assert self.get_content_object(field, of_two) == ShardDocument(pk=1)
 
-    def test_record_from_before_there_were_tenants(self, of_two, field):
+    def test_record_without_scope_is_not_of_a_tenant(self, of_two, field):
         backend = ShardDocument._meta.get_field(field).storage.meta_backend
         backend.update(of_two, {SCOPE_KEY: None})
         assert self.get_content_object(field, of_two) is None
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
-def test_records_without_a_scope_are_those_of_the_default_database(monkeypatch):
-    """The row of another database with the same key releases no file of theirs."""
+def test_model_without_scope_holds_content_objects_of_the_default_database(monkeypatch):
+    """A row with the same key in another database does not release their files."""
     document = ShardDocument()
     path = save_file(document, "orm_file")
     can_hold = ORMMetaBackend.can_hold
@@ -253,4 +266,4 @@ def test_records_without_a_scope_are_those_of_the_default_database(monkeypatch):
         lambda self, *keys: SCOPE_KEY not in keys and can_hold(self, *keys),
     )
     ShardDocument(pk=document.pk, orm_file="text.txt").save(using="other")
-    assert get_owner(document, "orm_file", path) is not None
+    assert get_row(document, "orm_file", path) is not None

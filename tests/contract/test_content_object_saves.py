@@ -1,4 +1,4 @@
-"""Content objects after saves by hand, by a fixture, of a stale copy and with a used key."""
+"""Content objects after saves of instances with a given key, fixtures and stale copies."""
 
 import copy
 from contextlib import suppress
@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from proxy_storage.exceptions import ContentObjectError, MetaBackendUnavailable
-from tests.contract.owners import get_owner, owner_of, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     Document,
     KeyedDocument,
@@ -39,15 +39,15 @@ class TestFieldOfAFinishedClass:
     def test_writes_and_releases_the_content_object(self, field, model):
         document = model()
         first = save_file(document, field)
-        assert get_owner(document, field, first) == owner_of(document, field, LateDocument)
+        assert get_row(document, field, first) == row_of(document, field, LateDocument)
         second = save_file(document, field, "second.txt")
-        assert get_owner(document, field, first) is None
+        assert get_row(document, field, first) is None
         document.delete()
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, second) is None
 
 
-class TestUsedKey:
-    """Rows that go without a signal leave their files to nobody."""
+class TestReusedKey:
+    """The files of rows that were deleted without a signal do not belong to later rows."""
 
     def test_new_row_has_only_the_file_that_it_is_saved_with(self, field):
         former = Document(pk=7)
@@ -55,10 +55,10 @@ class TestUsedKey:
         Document.objects.all()._raw_delete("default")
         document = Document(pk=7)
         new = save_file(document, field, "new.txt")
-        assert get_owner(document, field, old) is None
-        assert get_owner(document, field, new) == owner_of(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
-    def test_new_row_with_a_key_of_the_database(self, field):
+    def test_new_row_with_a_key_that_the_database_has_chosen(self, field):
         former = Document()
         old = save_file(former, field)
         Document.objects.all()._raw_delete("default")
@@ -66,22 +66,22 @@ class TestUsedKey:
         save_file(document, field, "new.txt", save=False)
         document.pk = former.pk
         document.save(force_insert=True)
-        assert get_owner(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     @pytest.mark.parametrize("value", ["", None, "/text.txt"])
-    def test_new_row_without_a_file_of_its_own(self, field, value):
+    def test_new_row_without_an_own_file(self, field, value):
         old = save_file(NamedDocument(code="7-b"), field)
         NamedDocument.objects.all()._raw_delete("default")
         document = NamedDocument.objects.create(code="7-b", **{field: value})
-        assert get_owner(document, field, old) is None
+        assert get_row(document, field, old) is None
 
     def test_new_row_that_names_the_former_file(self, field):
-        """A row that is restored by hand keeps the file that it names."""
+        """A row that is restored manually keeps the file that it names."""
         document = NamedDocument(code="7-b")
         path = save_file(document, field)
         NamedDocument.objects.all()._raw_delete("default")
         NamedDocument.objects.create(code="7-b", **{field: path})
-        assert get_owner(document, field, path) == owner_of(document, field, NamedDocument)
+        assert get_row(document, field, path) == row_of(document, field, NamedDocument)
 
     def test_costs_no_query_with_a_key_by_default(self, field, django_assert_num_queries):
         with django_assert_num_queries(1):
@@ -96,12 +96,12 @@ class TestUsedKey:
         document = Document()
         document.save()
         release = document._meta.get_field(field).storage.meta_backend
-        # The key of the database has come back.
-        release.update(old, {"content_type_id": owner_of(document, field)[0]})
+        # The database has chosen the same key again.
+        release.update(old, {"content_type_id": row_of(document, field)[0]})
         release.update(old, {"object_id": document.pk})
         new = save_file(document, field, "new.txt")
-        assert get_owner(document, field, old) is None
-        assert get_owner(document, field, new) == owner_of(document, field)
+        assert get_row(document, field, old) is None
+        assert get_row(document, field, new) == row_of(document, field)
 
     def test_second_save_costs_one_query(self, django_assert_num_queries):
         document = Document.objects.create()
@@ -121,25 +121,25 @@ class TestUsedKey:
             document.save()
             raise RuntimeError
         document.save()
-        assert get_owner(document, field, old) is None
+        assert get_row(document, field, old) is None
 
 
-class TestInstanceMadeByHand:
+class TestInstanceWithTheKeyOfAnExistingRow:
     def test_saved_again_after_a_rollback(self, replaced, field):
         document, first, second = replaced
-        by_hand = Document(pk=document.pk, **{field: first})
+        created = Document(pk=document.pk, **{field: first})
         with suppress(RuntimeError), transaction.atomic():
-            by_hand.save()
+            created.save()
             raise RuntimeError
-        by_hand.save()
-        assert get_owner(document, field, second) is None
+        created.save()
+        assert get_row(document, field, second) is None
 
     def test_field_that_is_saved_later(self, replaced, field):
         document, _, second = replaced
-        by_hand = Document(pk=document.pk, title="new")
-        by_hand.save(force_update=True, update_fields=["title"])
-        by_hand.save()
-        assert get_owner(document, field, second) is None
+        created = Document(pk=document.pk, title="new")
+        created.save(force_update=True, update_fields=["title"])
+        created.save()
+        assert get_row(document, field, second) is None
 
     def test_parent_that_becomes_a_child_without_its_file(self, field):
         document = Document()
@@ -148,78 +148,78 @@ class TestInstanceMadeByHand:
         child.__dict__.update(document.__dict__)
         setattr(child, field, "")
         child.save()
-        assert get_owner(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_former_path(self, replaced, field):
         document, first, second = replaced
         Document(pk=document.pk, **{field: first}).save()
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, second) is None
 
-    def test_path_of_the_row_stays(self, replaced, field):
+    def test_path_of_the_row_keeps_its_content_object(self, replaced, field):
         document, _, second = replaced
         Document(pk=document.pk, title="reverted", **{field: second}).save()
-        assert get_owner(document, field, second) == owner_of(document, field)
+        assert get_row(document, field, second) == row_of(document, field)
 
     def test_cleared(self, replaced, field):
         document, _, second = replaced
         Document(pk=document.pk).save()
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, second) is None
 
-    def test_update_fields_leave_other_fields_alone(self, replaced, field):
+    def test_update_fields_do_not_change_other_fields(self, replaced, field):
         document, _, second = replaced
-        by_hand = Document(pk=document.pk, title="new")
-        by_hand.save(force_update=True, update_fields=["title"])
-        assert get_owner(document, field, second) == owner_of(document, field)
+        created = Document(pk=document.pk, title="new")
+        created.save(force_update=True, update_fields=["title"])
+        assert get_row(document, field, second) == row_of(document, field)
 
     def test_key_by_default(self, field):
         document = KeyedDocument()
         path = save_file(document, field)
         KeyedDocument(pk=document.pk).save(force_update=True)
-        assert get_owner(document, field, path) is None
+        assert get_row(document, field, path) is None
 
     def test_child(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         ScannedDocument(pk=child.pk, document_ptr_id=child.pk).save()
-        assert get_owner(child, field, path) is None
+        assert get_row(child, field, path) is None
 
     def test_second_save_of_the_same_instance(self, replaced, field, django_assert_num_queries):
         document, _, second = replaced
-        by_hand = Document(pk=document.pk, **{field: second})
-        by_hand.save()
+        created = Document(pk=document.pk, **{field: second})
+        created.save()
         with django_assert_num_queries(1):
-            by_hand.save()
+            created.save()
 
 
 @pytest.mark.django_db(transaction=True)
 class TestRawSave:
-    def test_releases_the_file_that_the_row_does_not_name_any_more(self, field):
+    def test_releases_the_file_that_the_row_no_longer_names(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         fixture = serializers.serialize("json", [document])
         second = save_file(document, field, "second.txt")
         for item in serializers.deserialize("json", fixture):
             item.save()
-        assert get_owner(document, field, second) is None
-        getattr(Document.objects.get(pk=document.pk), field).claim()
-        assert get_owner(document, field, first) == owner_of(document, field)
+        assert get_row(document, field, second) is None
+        getattr(Document.objects.get(pk=document.pk), field).assign()
+        assert get_row(document, field, first) == row_of(document, field)
 
-    def test_of_a_child_leaves_the_files_of_its_parent_alone(self, field):
+    def test_of_a_child_does_not_release_files_of_its_parent(self, field):
         child = ScannedDocument()
         path = save_file(child, field)
         parent = Document.objects.get(pk=child.pk)
         ScannedDocument(document_ptr=parent, pages=2).save_base(raw=True)
-        assert get_owner(parent, field, path) == owner_of(parent, field)
+        assert get_row(parent, field, path) == row_of(parent, field)
 
-    def test_new_file_waits_for_the_next_save(self, field):
+    def test_new_file_is_assigned_by_the_next_save(self, field):
         document = Document()
         path = save_file(document, field, save=False)
         document.save_base(raw=True)
-        assert get_owner(document, field, path) is None
+        assert get_row(document, field, path) is None
         document.save()
-        assert get_owner(document, field, path) == owner_of(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
-    def test_is_done_where_records_cannot_be_written(self, field, monkeypatch, caplog):
+    def test_succeeds_if_records_cannot_be_written(self, field, monkeypatch, caplog):
         document = Document()
         path = save_file(document, field)
 
@@ -232,7 +232,7 @@ class TestRawSave:
         Document(pk=document.pk, title="raw").save_base(raw=True)
         assert Document.objects.get(pk=document.pk).title == "raw"
         assert "gone" in caplog.text
-        assert get_owner(document, field, path) == owner_of(document, field)
+        assert get_row(document, field, path) == row_of(document, field)
 
 
 class TestStaleCopy:
@@ -244,9 +244,9 @@ class TestStaleCopy:
         second = save_file(document, field, "second.txt")
         setattr(stale, field, name and ContentFile(b"third", name))
         stale.save()
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, second) is None
 
-    def test_its_file_is_given_to_a_later_copy(self, field):
+    def test_its_file_can_be_assigned_to_a_later_copy(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         stale = Document.objects.get(pk=document.pk)
@@ -254,30 +254,30 @@ class TestStaleCopy:
         later = Document.objects.get(pk=document.pk)
         setattr(later, field, getattr(stale, field))
         later.save()
-        assert get_owner(document, field, second) is None
-        getattr(later, field).claim()
-        assert get_owner(document, field, first) == owner_of(document, field)
+        assert get_row(document, field, second) is None
+        getattr(later, field).assign()
+        assert get_row(document, field, first) == row_of(document, field)
 
-    def test_gets_the_file_back_that_it_writes_into_the_row(self, field):
+    def test_is_assigned_the_file_that_it_writes_into_the_row(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         stale = Document.objects.get(pk=document.pk)
         second = save_file(document, field, "second.txt")
         stale.save()
-        assert get_owner(document, field, first) == owner_of(document, field)
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, first) == row_of(document, field)
+        assert get_row(document, field, second) is None
 
-    def test_gets_it_back_after_a_save_with_a_given_key(self, field):
+    def test_is_assigned_its_file_after_a_save_with_a_given_key(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         stale = Document.objects.get(pk=document.pk)
         replaced = Document(pk=document.pk)
         second = save_file(replaced, field, "second.txt")
         stale.save()
-        assert get_owner(document, field, first) == owner_of(document, field)
-        assert get_owner(document, field, second) is None
+        assert get_row(document, field, first) == row_of(document, field)
+        assert get_row(document, field, second) is None
 
-    def test_gets_it_back_after_another_stale_copy(self, field):
+    def test_is_assigned_its_file_after_another_stale_copy(self, field):
         document = Document()
         paths = [save_file(document, field, "first.txt")]
         stale = [Document.objects.get(pk=document.pk)]
@@ -286,10 +286,10 @@ class TestStaleCopy:
         save_file(document, field, "third.txt")
         for copy_of_it, path in zip(stale, paths, strict=True):
             copy_of_it.save()
-            assert get_owner(document, field, path) == owner_of(document, field)
-        assert get_owner(document, field, paths[0]) is None
+            assert get_row(document, field, path) == row_of(document, field)
+        assert get_row(document, field, paths[0]) is None
 
-    def test_does_not_get_a_file_that_another_row_has_by_now(self, field):
+    def test_is_not_assigned_a_file_of_another_row(self, field):
         document, other = Document(), Document()
         first = save_file(document, field, "first.txt")
         stale = Document.objects.get(pk=document.pk)
@@ -297,11 +297,11 @@ class TestStaleCopy:
         other.save()
         setattr(other, field, first)
         other.save()
-        getattr(other, field).claim()
+        getattr(other, field).assign()
         stale.save()
-        assert get_owner(document, field, first) == owner_of(other, field)
+        assert get_row(document, field, first) == row_of(other, field)
 
-    def test_does_not_get_a_later_file_of_the_same_path(self, field):
+    def test_is_not_assigned_a_later_file_with_the_same_path(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         stale = Document.objects.get(pk=document.pk)
@@ -311,7 +311,7 @@ class TestStaleCopy:
         storage.delete(first)
         assert storage.save("first.txt", ContentFile(b"another's")) == first
         stale.save()
-        assert get_owner(document, field, first) is None
+        assert get_row(document, field, first) is None
 
     def test_instance_that_was_read_after_the_release_costs_nothing(
         self, field, django_assert_num_queries
@@ -326,24 +326,24 @@ class TestStaleCopy:
                 instance.save()
 
 
-class TestClaim:
+class TestAssign:
     def test_releases_other_files_of_the_field(self, field):
         document = Document()
         first = save_file(document, field, "first.txt")
         second = getattr(document, field).storage.save("second.txt", ContentFile(b"2"))
         Document.objects.filter(pk=document.pk).update(**{field: second})
-        getattr(Document.objects.get(pk=document.pk), field).claim()
-        assert get_owner(document, field, first) is None
-        assert get_owner(document, field, second) == owner_of(document, field)
+        getattr(Document.objects.get(pk=document.pk), field).assign()
+        assert get_row(document, field, first) is None
+        assert get_row(document, field, second) == row_of(document, field)
 
-    def test_refused_one_releases_nothing(self, field):
+    def test_refused_file_releases_nothing(self, field):
         document, other = Document(), Document()
         own = save_file(document, field)
         setattr(document, field, save_file(other, field))
         with pytest.raises(ContentObjectError):
-            getattr(document, field).claim()
-        assert get_owner(other, field, getattr(other, field).name) == owner_of(other, field)
-        assert get_owner(document, field, own) is None or own
+            getattr(document, field).assign()
+        assert get_row(other, field, getattr(other, field).name) == row_of(other, field)
+        assert get_row(document, field, own) is None or own
 
 
 class TestDeleteThroughAField:
@@ -353,7 +353,7 @@ class TestDeleteThroughAField:
         save_file(document, field)
         return document
 
-    def assert_is_there(self, document, field):
+    def check_can_be_read(self, document, field):
         with getattr(Document.objects.get(pk=document.pk), field).open() as file:
             assert file.read() == b"world"
 
@@ -364,15 +364,15 @@ class TestDeleteThroughAField:
         if is_saved:
             duplicate.save()
         getattr(duplicate, field).delete(save=is_saved)
-        self.assert_is_there(document, field)
+        self.check_can_be_read(document, field)
         assert not getattr(duplicate, field)
         assert "belongs to another row" in caplog.text
 
     def test_of_a_path_as_text(self, document, field):
-        thief = Document.objects.create(**{field: getattr(document, field).name})
-        getattr(thief, field).delete()
-        self.assert_is_there(document, field)
-        assert not getattr(Document.objects.get(pk=thief.pk), field)
+        other = Document.objects.create(**{field: getattr(document, field).name})
+        getattr(other, field).delete()
+        self.check_can_be_read(document, field)
+        assert not getattr(Document.objects.get(pk=other.pk), field)
 
     def test_of_another_field_of_the_same_row(self, document, field):
         storage = getattr(document, field).storage
@@ -409,7 +409,7 @@ class TestDeleteThroughAField:
         assert not document._meta.get_field(field).storage.exists(path)
 
     def test_of_a_file_that_gets_a_content_object_at_this_moment(self, field, monkeypatch):
-        """The record is compared again where it is deleted."""
+        """The content object is compared again when the record is deleted."""
         document, other = Document(), Document.objects.create()
         path = save_file(document, field, save=False)
         storage = getattr(document, field).storage
@@ -417,13 +417,13 @@ class TestDeleteThroughAField:
 
         def delete_later(self, record, where):
             setattr(other, field, path)
-            getattr(other, field).claim()
+            getattr(other, field).assign()
             delete_record(self, record, where)
 
         monkeypatch.setattr(type(storage), "delete_record", delete_later)
         getattr(document, field).delete(save=False)
         assert storage.exists(path)
-        assert get_owner(document, field, path) == owner_of(other, field)
+        assert get_row(document, field, path) == row_of(other, field)
 
 
 class TestOpenThroughAField:
@@ -435,8 +435,8 @@ class TestOpenThroughAField:
 
     @pytest.mark.parametrize("how", ["open", "file", "read", "chunks", "text"])
     def test_of_another_row_is_refused(self, document, field, how):
-        thief = Document.objects.create(**{field: getattr(document, field).name})
-        file = getattr(thief, field)
+        other = Document.objects.create(**{field: getattr(document, field).name})
+        file = getattr(other, field)
         actions = {
             "open": lambda: file.open(),
             "file": lambda: file.file,
@@ -447,10 +447,10 @@ class TestOpenThroughAField:
         with pytest.raises(FileNotFoundError, match="belongs to another row"):
             actions[how]()
 
-    def test_of_an_instance_that_is_not_saved(self, document, field):
-        thief = Document(**{field: getattr(document, field).name})
+    def test_of_an_unsaved_instance_is_refused(self, document, field):
+        other = Document(**{field: getattr(document, field).name})
         with pytest.raises(FileNotFoundError, match="belongs to another row"):
-            getattr(thief, field).open()
+            getattr(other, field).open()
 
     def test_of_its_own_row(self, document, field, django_assert_num_queries):
         file = getattr(Document.objects.get(pk=document.pk), field)
@@ -476,8 +476,8 @@ class TestOpenThroughAField:
         with getattr(other, field).open() as file:
             assert file.read() == b"world"
 
-    def test_storage_that_opens_by_name(self, document, field, monkeypatch):
-        """A project's own ``_open``, which may decrypt, is not passed by."""
+    def test_overridden_open_of_the_storage_is_used(self, document, field, monkeypatch):
+        """The ``_open()`` of a project may decrypt files."""
         storage = getattr(document, field).storage
 
         def open_by_name(self, name, mode="rb"):

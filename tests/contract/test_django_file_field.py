@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.fields.files import FileDescriptor
 
 from proxy_storage.db.fields import ProxyStorageFieldFile
-from tests.contract.owners import get_owner, owner_of
+from tests.contract.content_objects import get_row, row_of
 from tests.testapp.models import DiskDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -118,9 +118,7 @@ class TestReading:
         file.instance.refresh_from_db()
         with getattr(file.instance, field).open() as reread:
             assert reread.read() == b"rewritten"
-        assert get_owner(DiskDocument, field, file.name) == owner_of(
-            file.instance, field, DiskDocument
-        )
+        assert get_row(DiskDocument, field, file.name) == row_of(file.instance, field, DiskDocument)
 
 
 class TestEquality:
@@ -147,15 +145,15 @@ class TestEquality:
         old = getattr(document, field).name
         getattr(document, field).save("new.txt", ContentFile(b"new"), save=False)
         clone(document).save()
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
-        assert get_owner(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, old) is None
 
     def test_unsaved_model(self, field):
         document = pickle.loads(pickle.dumps(DiskDocument()))
         getattr(document, field).save("hello.txt", ContentFile(b"x"))
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
 
@@ -182,10 +180,10 @@ class TestAssigning:
         with open(getattr(document, field).path, "rb") as source:
             other = DiskDocument.objects.create(**{field: File(source, name="copy.txt")})
         assert getattr(other, field).name != getattr(document, field).name
-        assert get_owner(DiskDocument, field, getattr(other, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(other, field).name) == row_of(
             other, field, DiskDocument
         )
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
 
@@ -206,7 +204,7 @@ class TestAssigning:
         DiskDocument.objects.bulk_create([DiskDocument(**{field: upload})])
         file = getattr(DiskDocument.objects.get(), field)
         assert Path(file.path).read_bytes() == b"bulk"
-        assert get_owner(DiskDocument, field, file.name) is None
+        assert get_row(DiskDocument, field, file.name) is None
 
 
 class TestDeleting:
@@ -238,7 +236,7 @@ class TestDeleting:
             document.delete()
         assert storage.exists(path)
         assert Path(path).read_bytes() == b"hello world"
-        assert get_owner(DiskDocument, field, path) is None
+        assert get_row(DiskDocument, field, path) is None
 
     def test_model_saved_again_after_its_deletion(
         self, document, field, django_capture_on_commit_callbacks
@@ -249,5 +247,5 @@ class TestDeleting:
         getattr(document, field).save("hello.txt", ContentFile(b"again"))
         second = getattr(document, field).name
         assert first != second
-        assert get_owner(DiskDocument, field, first) is None
-        assert get_owner(DiskDocument, field, second) == owner_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, first) is None
+        assert get_row(DiskDocument, field, second) == row_of(document, field, DiskDocument)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.core.files.base import ContentFile
 
+from tests.contract.content_objects import get_row, row_of
 from tests.contract.images import make_png
-from tests.contract.owners import get_owner, owner_of
 from tests.testapp.models import DiskDocument, Picture
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
@@ -41,7 +41,7 @@ class TestDefault:
     def test_is_nobodys_and_stays(self, field, blank, django_capture_on_commit_callbacks):
         document = DiskDocument.objects.create()
         document.save()
-        assert get_owner(DiskDocument, field, getattr(document, field).name) is None
+        assert get_row(DiskDocument, field, getattr(document, field).name) is None
         with django_capture_on_commit_callbacks(execute=True):
             document.delete()
         assert getattr(DiskDocument(), field).size == 5
@@ -49,10 +49,10 @@ class TestDefault:
     def test_is_left_for_a_file_of_its_own(self, field, blank):
         document = DiskDocument.objects.create()
         getattr(document, field).save("mine.txt", ContentFile(b"mine"))
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
-        assert get_owner(DiskDocument, field, blank) is None
+        assert get_row(DiskDocument, field, blank) is None
         assert getattr(DiskDocument(), field).size == 5
 
 
@@ -79,14 +79,14 @@ class TestDeferred:
         deferred.save()
         saved = getattr(DiskDocument.objects.get(), field)
         assert saved == getattr(document, field)
-        assert get_owner(DiskDocument, field, saved.name) == owner_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, saved.name) == row_of(document, field, DiskDocument)
 
     def test_file_is_replaced(self, deferred, document, field):
         old = getattr(document, field).name
         getattr(deferred, field).save("new.txt", ContentFile(b"new"))
         new = getattr(DiskDocument.objects.get(), field)
-        assert get_owner(DiskDocument, field, new.name) == owner_of(document, field, DiskDocument)
-        assert get_owner(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, new.name) == row_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, old) is None
 
     def test_file_is_replaced_without_having_been_read(self, deferred, document, field):
         old = getattr(document, field).name
@@ -94,15 +94,15 @@ class TestDeferred:
         deferred.save()
         new = getattr(DiskDocument.objects.get(), field)
         assert new.name != old
-        assert get_owner(DiskDocument, field, new.name) == owner_of(document, field, DiskDocument)
-        assert get_owner(DiskDocument, field, old) is None
+        assert get_row(DiskDocument, field, new.name) == row_of(document, field, DiskDocument)
+        assert get_row(DiskDocument, field, old) is None
 
     def test_file_is_cleared_without_having_been_read(self, deferred, document, field):
         file = getattr(document, field)
         setattr(deferred, field, "")
         deferred.save()
         assert not getattr(DiskDocument.objects.get(), field)
-        assert get_owner(DiskDocument, field, file.name) is None
+        assert get_row(DiskDocument, field, file.name) is None
 
 
 class TestReadAgain:
@@ -114,7 +114,7 @@ class TestReadAgain:
         document.save()
         assert caplog.text == ""
         assert getattr(document, field).name == old
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
 
@@ -128,10 +128,10 @@ class TestReadAgain:
         document.save()
         assert caplog.text == ""
         assert getattr(document, field).name == old
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
-        assert get_owner(DiskDocument, field, new) is None
+        assert get_row(DiskDocument, field, new) is None
 
     def test_change_by_somebody_else_is_seen(self, document, field):
         old = getattr(document, field).name
@@ -140,7 +140,7 @@ class TestReadAgain:
         document.refresh_from_db()
         assert getattr(document, field).size == 3
         document.save()
-        assert get_owner(DiskDocument, field, getattr(document, field).name) == owner_of(
+        assert get_row(DiskDocument, field, getattr(document, field).name) == row_of(
             document, field, DiskDocument
         )
 
@@ -160,7 +160,7 @@ class TestImage:
         image = getattr(Picture.objects.get(), field)
         assert (image.width, image.height) == (3, 2)
         assert image.closed
-        assert get_owner(Picture, field, image.name) == owner_of(picture, field, Picture)
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
 
     def test_image_of_another_row_has_no_size(self):
         """Its path can be assigned, but its bytes cannot be read."""
@@ -196,8 +196,8 @@ class TestImage:
         picture.save()
         image = getattr(picture, field)
         assert (image.width, image.height) == (4, 5)
-        assert get_owner(Picture, field, image.name) == owner_of(picture, field, Picture)
-        assert get_owner(Picture, field, old) is None
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
+        assert get_row(Picture, field, old) is None
 
     def test_without_bytes_the_row_can_be_read(self, field):
         picture = Picture()

@@ -1,4 +1,4 @@
-"""A table of plain file fields gets records, and the field another class: no row is changed."""
+"""Records for the existing rows of a plain file field, whose class is replaced."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -40,7 +40,7 @@ def write_to_collection(records):
     params=[(OrmLetter, write_to_table), (MongoLetter, write_to_collection)], ids=["orm", "mongo"]
 )
 def switched(request, settings, empty_storages):
-    """The model with the other field, and what writes many records at once."""
+    """The model with the new field class, and a function that writes many records."""
     settings.PROXY_STORAGE = settings.PROXY_STORAGE | {
         "DEFAULT_PERMISSION_CLASSES": [f"{__name__}.LetterFiles"]
     }
@@ -59,13 +59,13 @@ def clients(db):
 
 @pytest.fixture
 def count():
-    """How many rows there are, unless a test says otherwise."""
+    """The number of rows; tests can set another one."""
     return 8
 
 
 @pytest.fixture
 def rows(clients, count):
-    """Files and rows as Django's own field and storage make them."""
+    """Files and rows that were saved by Django's field and storage."""
     users = User.objects.in_bulk(["first", "second"], field_name="username")
     PlainLetter.objects.bulk_create(
         PlainLetter(
@@ -79,7 +79,7 @@ def rows(clients, count):
 
 @pytest.fixture
 def model(switched, rows):
-    """The model with the other field, whose files have records."""
+    """The model with the new field class, whose files have records."""
     model, write = switched
     field = model._meta.get_field("file")
     content_type = ContentType.objects.get_for_model(model)
@@ -106,13 +106,13 @@ def read_table():
 
 
 def download(client, url):
-    """Return the status and, where there is a file, its content."""
+    """Return the status, and the content of the file if it was sent."""
     answer = client.get(url)
     return answer.status_code, answer.getvalue() if answer.status_code == 200 else None
 
 
 @pytest.mark.parametrize("count", [1_000])
-def test_every_file_is_for_its_user_and_no_row_is_changed(model, clients, count):
+def test_each_user_reads_only_own_files_and_no_row_is_changed(model, clients, count):
     before = read_table()
     letters = list(model.objects.order_by("pk"))
     for number, letter in enumerate(letters):
@@ -126,7 +126,7 @@ def test_every_file_is_for_its_user_and_no_row_is_changed(model, clients, count)
 
 
 @pytest.mark.django_db(databases=["default", "other"])
-def test_the_list_of_files_is_that_of_the_user(model, clients):
+def test_each_user_lists_only_own_files(model, clients):
     names = list(model.objects.order_by("pk").values_list("file", flat=True))
     expected = {"first": names[::2], "second": names[1::2], "staff": names}
     for user, own_names in expected.items():
@@ -134,14 +134,14 @@ def test_the_list_of_files_is_that_of_the_user(model, clients):
         assert sorted(record["path"] for record in results) == sorted(own_names)
 
 
-def test_an_unchanged_row_is_saved_without_a_query_more(model, django_assert_num_queries, clients):
+def test_unchanged_row_is_saved_with_one_query(model, django_assert_num_queries, clients):
     letter = model.objects.first()
     with django_assert_num_queries(1):
         letter.save()
     assert download(clients["first"], letter.file.url) == (200, b"0")
 
 
-def test_a_file_is_replaced_and_deleted(model, rows, clients):
+def test_file_can_be_replaced_and_deleted(model, rows, clients):
     letter = model.objects.first()
     former, storage = letter.file.name, letter.file.storage
     letter.file = ContentFile(b"new", "letter.txt")

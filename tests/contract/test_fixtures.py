@@ -1,11 +1,11 @@
-"""``dumpdata`` and ``loaddata``: a fixture says what is in the rows, not whose the files are."""
+"""``dumpdata`` and ``loaddata``: a fixture sets the rows, but not the content objects of files."""
 
 import json
 
 import pytest
 from django.core.management import call_command
 
-from tests.contract.owners import get_owner, owner_of, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.proxy_storages import read
 from tests.testapp.models import Document, KeyedDocument, ScannedDocument, StoredFile
 
@@ -48,7 +48,7 @@ def load(fixture):
 
 
 def load_rows(tmp_path, *rows):
-    """Load rows that somebody has written by hand: model, key and fields of each."""
+    """Load rows from a fixture; each row is a tuple of model, key and fields."""
     fixture = tmp_path / "fixture.json"
     keys = ("model", "pk", "fields")
     fixture.write_text(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
@@ -56,29 +56,29 @@ def load_rows(tmp_path, *rows):
 
 
 class TestRoundTrip:
-    def test_over_the_rows_that_are_there(self, fixture, model, field, storage, document, path):
+    def test_over_existing_rows(self, fixture, model, field, storage, document, path):
         dump(fixture, model._meta.label)
         model.objects.update(title="after")
         load(fixture)
         saved = model.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("before", path)
         assert read(storage, path) == b"world"
-        assert get_owner(model, field, path) == owner_of(document, field, model)
+        assert get_row(model, field, path) == row_of(document, field, model)
 
     def test_into_an_empty_table(self, fixture, model, field, storage, document, path, caplog):
-        """As after the restore of a backup: the records have outlived the rows."""
+        """As after the restore of a backup: the records exist, the rows do not."""
         dump(fixture, model._meta.label)
         model.objects.all()._raw_delete("default")
         load(fixture)
-        # not a word about each of a thousand rows
+        # A fixture with many rows must not fill the log.
         assert caplog.text == ""
         saved = model.objects.get()
         assert saved == document
         assert getattr(saved, field).name == path
-        assert get_owner(model, field, path) == owner_of(document, field, model)
+        assert get_row(model, field, path) == row_of(document, field, model)
         assert storage.meta_backend.get(path).get_content_object() == document
 
-    def test_brings_no_owner_back_that_a_delete_has_taken(
+    def test_does_not_restore_a_content_object_that_a_delete_has_released(
         self, fixture, model, field, storage, document, path, django_capture_on_commit_callbacks
     ):
         dump(fixture, model._meta.label)
@@ -87,10 +87,10 @@ class TestRoundTrip:
         load(fixture)
         saved = model.objects.get()
         assert getattr(saved, field).name == path
-        assert get_owner(model, field, path) is None
-        # who loads it may say so
-        getattr(saved, field).claim()
-        assert get_owner(model, field, path) == owner_of(saved, field, model)
+        assert get_row(model, field, path) is None
+        # The code that loads it can assign the file.
+        getattr(saved, field).assign()
+        assert get_row(model, field, path) == row_of(saved, field, model)
 
     def test_with_the_records(self, fixture, django_capture_on_commit_callbacks):
         document = Document()
@@ -101,7 +101,7 @@ class TestRoundTrip:
         StoredFile.objects.all().delete()
         load(fixture)
         loaded = Document.objects.get()
-        assert get_owner(Document, "orm_file", path) == owner_of(loaded, "orm_file")
+        assert get_row(Document, "orm_file", path) == row_of(loaded, "orm_file")
         with loaded.orm_file.open() as file:
             assert file.read() == b"world"
 
@@ -113,33 +113,35 @@ class TestRoundTrip:
         Document.objects.all()._raw_delete("default")
         load(fixture)
         assert getattr(ScannedDocument.objects.get(pages=3), field).name == path
-        assert get_owner(Document, field, path) == owner_of(scanned, field)
+        assert get_row(Document, field, path) == row_of(scanned, field)
 
 
 @pytest.mark.parametrize("model", [Document], indirect=True)
 class TestHandWritten:
     @pytest.mark.parametrize("key", [1000, None])
-    def test_path_of_somebody_else_changes_no_owner(self, tmp_path, field, document, path, key):
+    def test_path_of_another_row_changes_no_content_object(
+        self, tmp_path, field, document, path, key
+    ):
         load_rows(tmp_path, ("testapp.document", key, {field: path}))
-        thief = Document.objects.exclude(pk=document.pk).get()
-        assert getattr(thief, field).name == path
-        assert get_owner(Document, field, path) == owner_of(document, field)
-        thief.save()
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        other = Document.objects.exclude(pk=document.pk).get()
+        assert getattr(other, field).name == path
+        assert get_row(Document, field, path) == row_of(document, field)
+        other.save()
+        assert get_row(Document, field, path) == row_of(document, field)
 
     @pytest.mark.django_db(transaction=True)
-    def test_row_that_gets_the_path_of_another(self, tmp_path, field, document, path):
+    def test_existing_row_gets_the_path_of_another_row(self, tmp_path, field, document, path):
         other = Document()
         other_path = save_file(other, field)
         load_rows(tmp_path, ("testapp.document", other.pk, {field: path}))
-        assert get_owner(Document, field, path) == owner_of(document, field)
-        # The row does not name its former file any more, which is released as by any other save.
-        assert get_owner(Document, field, other_path) is None
+        assert get_row(Document, field, path) == row_of(document, field)
+        # The row no longer names its previous file, which is released as by any other save.
+        assert get_row(Document, field, other_path) is None
 
-    def test_path_in_another_field_changes_no_owner(self, tmp_path, field, document, path):
+    def test_path_in_another_field_changes_no_content_object(self, tmp_path, field, document, path):
         another = "mongo_file" if field == "orm_file" else "orm_file"
         load_rows(tmp_path, ("testapp.document", document.pk, {field: path, another: path}))
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
         with pytest.raises(FileNotFoundError, match="No record"):
             getattr(Document.objects.get(), another).open()
 
@@ -152,9 +154,9 @@ class TestHandWritten:
         if lost:
             with pytest.raises(FileNotFoundError, match="No record"):
                 getattr(loaded, field).open()
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
-    def test_record_that_is_gone_can_be_dumped_and_loaded(self, tmp_path, field, document, path):
+    def test_row_without_record_can_be_dumped_and_loaded(self, tmp_path, field, document, path):
         getattr(document, field).storage.delete(path)
         dump(tmp_path / "fixture.json", "testapp.Document")
         load(tmp_path / "fixture.json")

@@ -8,8 +8,8 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.forms import modelform_factory
 
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
-from tests.contract.owners import get_owner, owner_of, save_file
 from tests.contract.proxy_storages import read
 from tests.testapp.models import Document, Picture
 
@@ -43,7 +43,7 @@ def upload(name="new.txt", content=b"new"):
 
 
 class Links(HTMLParser):
-    """The targets of all links in a text, as a browser reads them."""
+    """The targets of all links in a text."""
 
     def __init__(self, html):
         super().__init__()
@@ -63,7 +63,7 @@ class TestCreate:
         document = form.save()
         file = getattr(Document.objects.get(), field)
         assert read(storage, file.name) == b"new"
-        assert get_owner(Document, field, file.name) == owner_of(document, field)
+        assert get_row(Document, field, file.name) == row_of(document, field)
 
     def test_without_a_file(self, form_class, field, storage):
         document = form_class({"title": "new"}, {}).save()
@@ -76,7 +76,7 @@ class TestCreate:
         document.save()
         path = getattr(document, field).name
         assert read(storage, path) == b"new"
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     def test_empty_file_is_refused(self, form_class, field, storage):
         form = form_class({"title": "new"}, {field: upload(content=b"")})
@@ -92,7 +92,7 @@ class TestUpdate:
         saved = Document.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", old_path)
         assert read(storage, old_path) == b"old"
-        assert get_owner(Document, field, old_path) == owner_of(document, field)
+        assert get_row(Document, field, old_path) == row_of(document, field)
         assert len(list(storage.meta_backend)) == 1
 
     def test_with_another_file(self, form_class, field, storage, document, old_path):
@@ -101,10 +101,10 @@ class TestUpdate:
         form.save()
         path = getattr(Document.objects.get(), field).name
         assert read(storage, path) == b"new"
-        assert get_owner(Document, field, path) == owner_of(document, field)
-        # as with Django's field the bytes stay
+        assert get_row(Document, field, path) == row_of(document, field)
+        # As with Django's field, the file is kept.
         assert read(storage, old_path) == b"old"
-        assert get_owner(Document, field, old_path) is None
+        assert get_row(Document, field, old_path) is None
 
     def test_with_another_file_of_the_same_name(
         self, form_class, field, storage, document, old_path
@@ -113,8 +113,8 @@ class TestUpdate:
         path = getattr(document, field).name
         assert path != old_path
         assert (read(storage, path), read(storage, old_path)) == (b"new", b"old")
-        assert get_owner(Document, field, path) == owner_of(document, field)
-        assert get_owner(Document, field, old_path) is None
+        assert get_row(Document, field, path) == row_of(document, field)
+        assert get_row(Document, field, old_path) is None
 
     def test_that_clears(self, form_class, field, storage, document, old_path):
         form = form_class({f"{field}-clear": "on"}, {}, instance=document)
@@ -123,21 +123,21 @@ class TestUpdate:
         form.save()
         assert not getattr(Document.objects.get(), field)
         assert read(storage, old_path) == b"old"
-        assert get_owner(Document, field, old_path) is None
+        assert get_row(Document, field, old_path) is None
 
     def test_that_contradicts_itself(self, form_class, field, storage, document, old_path):
         data = {"title": "after", f"{field}-clear": "on"}
         form = form_class(data, {field: upload()}, instance=document)
         assert form.errors.as_data()[field][0].code == "contradiction"
         assert getattr(Document.objects.get(), field).name == old_path
-        assert get_owner(Document, field, old_path) == owner_of(document, field)
+        assert get_row(Document, field, old_path) == row_of(document, field)
         assert len(list(storage.meta_backend)) == 1
 
-    def test_path_sent_as_text_is_no_file(self, form_class, field, document, old_path):
+    def test_path_sent_as_text_is_ignored(self, form_class, field, document, old_path):
         other = Document()
         form_class({field: old_path}, {}, instance=other).save()
         assert not getattr(Document.objects.get(pk=other.pk), field)
-        assert get_owner(Document, field, old_path) == owner_of(document, field)
+        assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 class TestWidget:
@@ -150,7 +150,7 @@ class TestWidget:
         assert target.startswith("/files/?path=%2F")
         assert "<e>" not in form.as_p()
 
-    def test_offers_to_clear_what_may_be_empty(self, form_class, field, document):
+    def test_offers_to_clear_an_optional_file(self, form_class, field, document):
         assert f'name="{field}-clear"' in form_class(instance=document).as_p()
         assert f'name="{field}-clear"' not in form_class(instance=Document()).as_p()
         assert Links(form_class(instance=Document()).as_p()).targets == []
@@ -173,16 +173,16 @@ class TestRequiredImage:
     def test_is_an_image_field(self, form_class, field):
         assert isinstance(form_class().fields[field], forms.ImageField)
 
-    def test_has_to_be_there(self, form_class, field):
+    def test_is_required(self, form_class, field):
         form = form_class({}, {})
         assert form.errors.as_data()[field][0].code == "required"
 
-    def test_is_saved_with_its_owner(self, form_class, field):
+    def test_is_saved_with_its_content_object(self, form_class, field):
         form = form_class({}, {field: upload("a.png", make_png(3, 2))})
         picture = form.save()
         image = getattr(Picture.objects.get(), field)
         assert (image.width, image.height) == (3, 2)
-        assert get_owner(Picture, field, image.name) == owner_of(picture, field, Picture)
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
 
     @pytest.mark.parametrize("content", [b"just text", make_png(3, 2)[:20]])
     def test_text_is_refused(self, form_class, field, content):
@@ -197,4 +197,4 @@ class TestRequiredImage:
         form_class({"title": "after", f"{field}-clear": "on"}, {}, instance=picture).save()
         saved = Picture.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", path)
-        assert get_owner(Picture, field, path) == owner_of(picture, field, Picture)
+        assert get_row(Picture, field, path) == row_of(picture, field, Picture)

@@ -1,4 +1,4 @@
-"""Files that have lost their content object, or are deleted together with it."""
+"""Files that have lost their content object, and files that are deleted with it."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY
-from tests.contract.owners import owner_of, save_file
+from tests.contract.content_objects import row_of, save_file
 from tests.testapp.models import Document, ShortLivedDocument
 
 pytestmark = [
@@ -31,7 +31,7 @@ class TestRecordOfAReleasedFile:
     def test_keeps_the_time_and_the_former_content_object(self, field, how):
         document = Document()
         path = save_file(document, field)
-        type_id, key, name = owner_of(document, field)
+        type_id, key, name = row_of(document, field)
         before = timezone.now()
         if how == "replaced":
             save_file(document, field, "second.txt")
@@ -42,23 +42,23 @@ class TestRecordOfAReleasedFile:
             document.delete()
         record = get_record(document, field, path)
         assert get_former(record) == (type_id, str(key) if field == "orm_file" else key, name)
-        # MongoDB keeps milliseconds
+        # MongoDB stores milliseconds.
         assert (record[RELEASED_KEY] - before).total_seconds() > -0.01
 
-    def test_forgets_it_with_a_new_content_object(self, field):
+    def test_former_content_object_is_removed_by_a_new_one(self, field):
         first, second = Document(), Document.objects.create()
         path = save_file(first, field)
         setattr(first, field, "")
         first.save()
         setattr(second, field, path)
         second.save()
-        getattr(second, field).claim()
+        getattr(second, field).assign()
         record = get_record(second, field, path)
         assert get_former(record) == (None, None, None)
         assert record.get(RELEASED_KEY) is None
         assert record.get_content_object() == second
 
-    def test_new_file_has_none(self, field):
+    def test_new_file_has_no_former_content_object(self, field):
         document = Document()
         record = get_record(document, field, save_file(document, field))
         assert record.get(RELEASED_KEY) is None
@@ -81,7 +81,7 @@ def test_staff_lists_files_without_content_object(field, settings):
 
     assert get_paths(has_content_object="false") == [released]
     assert get_paths(has_content_object="true") == [kept]
-    if field == "orm_file":  # The embedded server does not count times that it has set itself.
+    if field == "orm_file":  # The embedded server cannot compare times that it has set itself.
         assert get_paths(released_at__gte="2020-01-01T00:00Z") == [released]
         assert get_paths(released_at__lte="2020-01-01T00:00Z") == []
     (record,) = client.get("/files/", {"has_content_object": "false"}).data["results"]
@@ -102,7 +102,7 @@ class TestDeleteWithContentObject:
         return ShortLivedDocument._meta.get_field(field).storage.exists(path)
 
     @pytest.mark.parametrize("how", ["instance", "queryset", "cascade"])
-    def test_file_goes_with_its_row(self, document, field, how):
+    def test_file_is_deleted_with_its_row(self, document, field, how):
         path = getattr(document, field).name
         if how == "instance":
             document.delete()
@@ -112,14 +112,14 @@ class TestDeleteWithContentObject:
             document.user.delete()
         assert not self.is_there(field, path)
 
-    def test_waits_for_the_commit(self, document, field):
+    def test_file_is_deleted_after_the_commit(self, document, field):
         path = getattr(document, field).name
         with transaction.atomic():
             document.delete()
             assert self.is_there(field, path)
         assert not self.is_there(field, path)
 
-    def test_stays_after_a_rollback(self, document, field):
+    def test_file_is_kept_after_a_rollback(self, document, field):
         path, pk = getattr(document, field).name, document.pk
 
         def delete_and_fail():
@@ -132,19 +132,19 @@ class TestDeleteWithContentObject:
         document.pk = pk
         assert get_record(document, field, path).get_content_object() == document
 
-    def test_default_stays(self, field):
+    def test_default_file_is_kept(self, field):
         storage = ShortLivedDocument._meta.get_field(field).storage
         path = storage.save("blank.txt", ContentFile(b"for all"))
         document = ShortLivedDocument.objects.create(**{field: path})
         document.delete()
         assert self.is_there(field, path)
 
-    def test_file_of_another_row_stays(self, document, field):
+    def test_file_of_another_row_is_kept(self, document, field):
         path = getattr(document, field).name
         ShortLivedDocument.objects.create(**{field: path}).delete()
         assert self.is_there(field, path)
 
-    def test_file_that_has_another_content_object_at_the_commit_stays(self, document, field):
+    def test_file_with_another_content_object_at_the_commit_is_kept(self, document, field):
         path = getattr(document, field).name
         other = ShortLivedDocument.objects.create()
         with transaction.atomic():
@@ -152,13 +152,13 @@ class TestDeleteWithContentObject:
             setattr(other, field, path)
             other.save()
             if field == "orm_file":
-                getattr(other, field).claim()
+                getattr(other, field).assign()
         if field == "orm_file":
             assert get_record(other, field, path).get_content_object() == other
         else:
             assert not self.is_there(field, path)
 
-    def test_file_that_is_gone_already(self, document, field, caplog):
+    def test_file_that_was_deleted_before(self, document, field, caplog):
         path = getattr(document, field).name
         with transaction.atomic():
             document.delete()

@@ -11,8 +11,8 @@ from rest_framework.viewsets import ModelViewSet
 
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions.links import is_valid_link
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.images import make_png
-from tests.contract.owners import get_owner, owner_of, save_file
 from tests.contract.proxy_storages import read
 from tests.testapp.models import Document, Picture
 
@@ -127,7 +127,7 @@ class TestUpload:
         path = getattr(document, field).name
         assert parse_qs(urlsplit(answer.data[field]).query)["path"] == [path]
         assert read(storage, path) == b"new"
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     def test_may_be_missing(self, field, storage):
         answer = ask(DocumentViewSet, "post", {"title": "new"})
@@ -142,8 +142,8 @@ class TestUpload:
         path = getattr(Document.objects.get(), field).name
         assert path != old_path
         assert (read(storage, path), read(storage, old_path)) == (b"new", b"old")
-        assert get_owner(Document, field, path) == owner_of(document, field)
-        assert get_owner(Document, field, old_path) is None
+        assert get_row(Document, field, path) == row_of(document, field)
+        assert get_row(Document, field, old_path) is None
 
     @pytest.mark.parametrize("method", ["put", "patch"])
     def test_left_out_keeps_the_file(self, field, document, old_path, method):
@@ -151,7 +151,7 @@ class TestUpload:
         assert answer.status_code == 200
         saved = Document.objects.get()
         assert (saved.title, getattr(saved, field).name) == ("after", old_path)
-        assert get_owner(Document, field, old_path) == owner_of(document, field)
+        assert get_row(Document, field, old_path) == row_of(document, field)
 
 
 class TestRefusal:
@@ -163,7 +163,7 @@ class TestRefusal:
             pk = None if request.param == "post" else document.pk
             answer = ask(DocumentViewSet, request.param, {field: value}, pk, format)
             assert getattr(Document.objects.get(), field).name == old_path
-            assert get_owner(Document, field, old_path) == owner_of(document, field)
+            assert get_row(Document, field, old_path) == row_of(document, field)
             assert len(list(storage.meta_backend)) == 1
             return answer
 
@@ -196,12 +196,12 @@ class TestImage:
         picture = Picture.objects.get()
         image = getattr(picture, field)
         assert (image.width, image.height) == (3, 2)
-        assert get_owner(Picture, field, image.name) == owner_of(picture, field, Picture)
+        assert get_row(Picture, field, image.name) == row_of(picture, field, Picture)
         ask(PictureViewSet, "patch", {field: upload("a.png", make_png(5, 4))}, picture.pk)
         new = getattr(Picture.objects.get(), field)
         assert (new.width, new.height) == (5, 4)
-        assert get_owner(Picture, field, new.name) == owner_of(picture, field, Picture)
-        assert get_owner(Picture, field, image.name) is None
+        assert get_row(Picture, field, new.name) == row_of(picture, field, Picture)
+        assert get_row(Picture, field, image.name) is None
 
     def test_text_is_refused(self, field):
         answer = ask(PictureViewSet, "post", {field: upload("a.png", b"just text")})
@@ -237,7 +237,7 @@ class TestSignedLink:
         assert self.opens(answer.data[field], document, field)
         path = getattr(document, field).name
         assert read(storage, path) == b"new"
-        assert get_owner(Document, field, path) == owner_of(document, field)
+        assert get_row(Document, field, path) == row_of(document, field)
 
     @pytest.mark.parametrize("method", ["put", "patch"])
     def test_is_that_of_the_file_which_replaces_another(self, field, document, method):

@@ -104,13 +104,13 @@ class TestFileFieldMigration:
         assert len(list(proxy_storage.meta_backend)) == len(NAMES)
 
     @pytest.mark.parametrize("model", [Document])
-    def test_claim_writes_the_owner(self, model, proxy_storage, migrate, folder):
+    def test_assign_writes_the_content_object(self, model, proxy_storage, migrate, folder):
         """In a `ProxyStorageFileField`, whose files know their instance."""
         migrate()
         for instance, name in zip(model.objects.order_by("pk"), NAMES, strict=True):
             record = proxy_storage.meta_backend.get(f"{folder}/{name}")
             assert record.get_content_object() is None
-            instance.orm_file.claim()
+            instance.orm_file.assign()
             record = proxy_storage.meta_backend.get(f"{folder}/{name}")
             assert record["content_type_id"] == ContentType.objects.get_for_model(model).pk
             assert record["object_id"] == instance.pk

@@ -434,7 +434,7 @@ class TestQueries:
         with transaction.atomic():
             instance = RelativeDocument.objects.create(orm_file=ContentFile(b"1", "cv.txt"))
         assert not [key for key in vars(instance) if key.startswith("_proxy")]
-        assert "orm_file" not in instance._state.proxy_storage_changes
+        assert "proxy_storage_change_of_orm_file" not in vars(instance._state)
         instance.save()
         assert instance._state.proxy_storage_names == {}
         values = {

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.forms import modelform_factory
 
 from proxy_storage.registry import get_proxy_storage
-from tests.contract.owners import get_owner, owner_of, save_file
+from tests.contract.content_objects import get_row, row_of, save_file
 from tests.contract.proxy_storages import is_in_original, read
 from tests.testapp.models import DiskDocument, Document
 
@@ -84,9 +84,9 @@ def test_rolled_back_change_loses_neither_file_nor_owner(model, field, document,
     again = model.objects.get(pk=pk)
     assert getattr(again, field).name == path
     assert read(storage, path) == b"world"
-    assert get_owner(again, field, path) == owner_of(again, field, model)
+    assert get_row(again, field, path) == row_of(again, field, model)
     if new_path not in ("", None, path) and storage.exists(new_path):
-        assert get_owner(again, field, new_path) is None
+        assert get_row(again, field, new_path) is None
 
 
 @pytest.mark.parametrize("change", [delete_and_save, delete, delete_with_the_row])
@@ -101,7 +101,7 @@ def test_committed_change_takes_the_old_file_away(model, field, document, storag
     if change is delete_and_save:
         new_path = getattr(model.objects.get(pk=document.pk), field).name
         assert read(storage, new_path) == b"new"
-        assert get_owner(document, field, new_path) == owner_of(document, field, model)
+        assert get_row(document, field, new_path) == row_of(document, field, model)
 
 
 DATABASES = [("default",), ("other",), ("default", "other"), ("other", "default")]

@@ -1,3 +1,5 @@
+"""The collation of columns with literal text."""
+
 import pytest
 from django.db import connection
 
@@ -21,7 +23,7 @@ def test_collation(monkeypatch, vendor, is_mariadb, expected):
     assert parameters.get("collation") == expected
 
 
-def test_text_that_means_a_file_or_its_owner_is_literal():
+def test_columns_that_identify_a_file_or_a_content_object_are_literal():
     names = ["path", "proxy_storage_name", "original_storage_path", "original_storage_name"]
     for name in (*names, "object_id", "field"):
         assert isinstance(StoredFile._meta.get_field(name), LiteralCharField)

@@ -1,4 +1,4 @@
-"""The owners of many records at once, and the models that may own files."""
+"""The content objects of many records at once, and the models of content objects."""
 
 import uuid
 from datetime import datetime
@@ -11,10 +11,12 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from jobs.models import JobApply
+from proxy_storage import content_objects, owners
 from proxy_storage.content_objects import (
     belongs_to,
     fetch_content_objects,
     get_content_object_data,
+    get_content_object_model,
     get_content_object_models,
     normalize_key,
 )
@@ -39,9 +41,9 @@ from tests.testapp.models import (
 from tests.testapp.storages import OrmDiskStorage
 
 
-def make_record(owner, key=None, model=None):
-    content_type = ContentType.objects.get_for_model(model or owner)
-    return MetaBackendObject(content_type_id=content_type.pk, object_id=key or owner.pk, field="a")
+def make_record(instance, key=None):
+    type_id = ContentType.objects.get_for_model(instance).pk
+    return MetaBackendObject(content_type_id=type_id, object_id=key or instance.pk, field="a")
 
 
 @pytest.mark.django_db
@@ -51,11 +53,11 @@ class TestFetch:
         keyed = [KeyedDocument.objects.create() for _ in range(2)]
         children = [ScannedDocument.objects.create() for _ in range(2)]
         named = [NamedDocument.objects.create(code="a")]
-        owners = [*users, *keyed, *children, *named, users[0]]
-        records = [make_record(owner) for owner in owners]
+        instances = [*users, *keyed, *children, *named, users[0]]
+        records = [make_record(instance) for instance in instances]
         with django_assert_num_queries(4):
             fetch_content_objects(records)
-            assert [record.get_content_object() for record in records] == owners
+            assert [record.get_content_object() for record in records] == instances
 
     def test_keys_as_text(self):
         user, keyed = User.objects.create(), KeyedDocument.objects.create()
@@ -63,15 +65,15 @@ class TestFetch:
         fetch_content_objects(records)
         assert [record.get_content_object() for record in records] == [user, keyed]
 
-    def test_those_that_have_none(self, django_assert_num_queries):
-        # what another test has made, and the database has forgotten, may have had this number
+    def test_records_without_content_object(self, django_assert_num_queries):
+        # A content type of another test, which was rolled back, can have had this key.
         ContentType.objects.clear_cache()
         user = User.objects.create()
-        gone = ContentType.objects.create(app_label="gone", model="gone")
+        removed = ContentType.objects.create(app_label="removed", model="removed")
         records = [
             MetaBackendObject(path="/a"),
             MetaBackendObject(content_type_id=None, object_id=None),
-            MetaBackendObject(content_type_id=gone.pk, object_id=1),
+            MetaBackendObject(content_type_id=removed.pk, object_id=1),
             MetaBackendObject(content_type_id=999_999, object_id=1),
             MetaBackendObject(content_type_id=999_999, object_id=2),
             make_record(user, "no number"),
@@ -83,21 +85,21 @@ class TestFetch:
             make_record(NamedDocument(), "nothing"),
             make_record(user),
         ]
-        # the type that is not there, looked for once, and three models
+        # The missing content type is looked up once, the removed one once, and three models.
         with django_assert_num_queries(5):
             fetch_content_objects(records)
             found = [record.get_content_object() for record in records]
         assert found == [None] * 12 + [user]
 
-    def test_a_key_is_literal(self):
-        owner = NamedDocument.objects.create(code="a")
-        records = [make_record(owner, key) for key in ("A", "a", "a ")]
+    def test_keys_are_compared_literally(self):
+        instance = NamedDocument.objects.create(code="a")
+        records = [make_record(instance, key) for key in ("A", "a", "a ")]
         fetch_content_objects(records)
-        assert [record.get_content_object() for record in records] == [None, owner, None]
-        assert make_record(owner, "A").get_content_object() is None
-        assert make_record(owner, "a").get_content_object() == owner
+        assert [record.get_content_object() for record in records] == [None, instance, None]
+        assert make_record(instance, "A").get_content_object() is None
+        assert make_record(instance, "a").get_content_object() == instance
 
-    def test_those_that_are_known_stay(self, django_assert_num_queries):
+    def test_fetched_content_objects_are_kept(self, django_assert_num_queries):
         user = User.objects.create()
         records = [make_record(user), make_record(user)]
         records[0].get_content_object()
@@ -106,46 +108,82 @@ class TestFetch:
             fetch_content_objects(records)
             assert [record.get_content_object() for record in records] == [user, None]
 
-    def test_nothing(self, django_assert_num_queries):
+    def test_no_records(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             fetch_content_objects([])
 
 
+@pytest.mark.django_db
+class TestLocation:
+    @pytest.fixture
+    def record(self):
+        return make_record(Document.objects.create())
+
+    def test_is_found_once_for_a_record(self, record, monkeypatch):
+        assert get_content_object_model(record) is Document
+        monkeypatch.setattr(content_objects, "get_database", None)
+        assert get_content_object_model(record) is Document
+        assert record.get_content_object() == Document.objects.get()
+
+    def test_is_found_again_after_a_change_of_the_record(self, record):
+        assert get_content_object_model(record) is Document
+        record["content_type_id"] = ContentType.objects.get_for_model(User).pk
+        assert get_content_object_model(record) is User
+        record[SCOPE_KEY] = "unknown"
+        assert get_content_object_model(record) is None
+
+    def test_is_found_again_for_another_tenant(self, record, settings):
+        tenants = ["one", "two"]
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "GET_TENANT": lambda model, using: tenants[0],
+        }
+        record[SCOPE_KEY] = "default/one"
+        assert get_content_object_model(record) is Document
+        del tenants[0]
+        assert get_content_object_model(record) is None
+        assert record.get_content_object() is None
+
+
+def test_former_import_path():
+    assert owners.fetch_content_objects is fetch_content_objects
+
+
 @pytest.mark.usefixtures("empty_storages")
-def test_types_that_are_gone_are_looked_for_once(django_assert_num_queries):
+def test_missing_content_types_are_looked_up_once(django_assert_num_queries):
     backend = get_proxy_storage("orm-disk").meta_backend
     for number in range(5):
-        owner = {"content_type_id": 999_999, "object_id": str(number), "field": "scan"}
+        data = {"content_type_id": 999_999, "object_id": str(number), "field": "scan"}
         names = {"proxy_storage_name": "orm-disk", "original_storage_path": "a.txt"}
-        backend.create({"path": f"/{number}", **names, **owner})
+        backend.create({"path": f"/{number}", **names, **data})
     with django_assert_num_queries(2):
         records = backend.select()
     assert [record["object_id"] for record in records] == ["0", "1", "2", "3", "4"]
 
 
-class TestOwnerModels:
+class TestModels:
     def test_declare_a_field(self):
         models = get_content_object_models()
         assert {
             *(JobApply, Document, KeyedDocument, NamedDocument, ElsewhereDocument, DiskDocument),
             Picture,
         } <= set(models)
-        # they inherit it, or have one of Django's
+        # They inherit the field, or have a Django field.
         assert not {ScannedDocument, ProxyDocument, PlainDocument, User} & set(models)
         assert len(set(models)) == len(models)
 
-    def test_are_those_that_owners_are_recorded_with(self, empty_storages):
-        from tests.contract.owners import get_owner, save_file
+    def test_are_those_in_records(self, empty_storages):
+        from tests.contract.content_objects import get_row, save_file
 
         for model in (Document, ScannedDocument, ProxyDocument, KeyedDocument, DiskDocument):
             instance = model()
             path = save_file(instance, "orm_file")
-            type_id, _, _ = get_owner(instance, "orm_file", path)
+            type_id, _, _ = get_row(instance, "orm_file", path)
             assert (
                 ContentType.objects.get_for_id(type_id).model_class() in get_content_object_models()
             )
 
-    def test_are_remembered_until_the_apps_change(self, settings):
+    def test_are_cached_until_the_apps_change(self, settings):
         first = get_content_object_models()
         assert get_content_object_models() is first
         settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "jobs"]
@@ -158,26 +196,26 @@ class TestOwnerModels:
     ("model", "value"),
     [(KeyedDocument, "no UUID"), (NumberedDocument, "seven"), (PricedDocument, "free")],
 )
-def test_value_that_is_not_a_key_of_the_model_stays(model, value):
+def test_value_that_is_not_a_key_of_the_model_is_not_changed(model, value):
     assert normalize_key(model, value) == value
 
 
-def test_times_without_zone_stay(settings):
+def test_naive_time_is_not_changed(settings):
     settings.USE_TZ = False
     noon = datetime(2026, 1, 2, 12, 30)
     assert normalize_key(DatedDocument, noon) == noon
 
 
-def test_row_of_another_scope_does_not_own_the_file():
-    owner = {"content_type_id": 1, "object_id": 2, "field": "scan", SCOPE_KEY: None}
-    assert belongs_to(owner, owner)
-    assert not belongs_to(owner, {**owner, SCOPE_KEY: "other"})
+def test_record_does_not_belong_to_a_row_of_another_scope():
+    data = {"content_type_id": 1, "object_id": 2, "field": "scan", SCOPE_KEY: None}
+    assert belongs_to(data, data)
+    assert not belongs_to(data, {**data, SCOPE_KEY: "other"})
 
 
 @pytest.mark.django_db
 @isolate_apps("tests.testapp")
-def test_truth_value_as_a_key_is_text():
-    """SQLite would give it as 1."""
+def test_boolean_key_is_text():
+    """SQLite would return it as 1."""
 
     class Switch(models.Model):
         is_on = models.BooleanField(primary_key=True)

@@ -423,7 +423,7 @@ def test_file_with_a_content_type_of_a_wrong_type_can_be_assigned(value):
     storage.meta_backend._collection.update_one({"path": path}, change)
     document.mongo_file = path
     document.save()
-    document.mongo_file.claim()
+    document.mongo_file.assign()
     assert storage.get_meta_backend_obj(path).get_content_object() == document
 
 

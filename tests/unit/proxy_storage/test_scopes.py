@@ -51,7 +51,7 @@ class TestScope:
         found = get_database(model, scope, records)
         assert found == ("default" if using == "default" else None)
 
-    def test_of_another_tenant_is_not_found(self, settings):
+    def test_scope_of_another_tenant_is_not_found(self, settings):
         configure(settings, GET_TENANT=f"{__name__}.get_tenant_of_test")
         for scope in (None, "default", "default/", "default/two", "one"):
             assert get_database(Document, scope, records_of("")) is None
@@ -59,11 +59,11 @@ class TestScope:
 
 
 class TestDatabases:
-    def test_default_and_those_of_the_routers(self):
+    def test_default_database_and_those_of_the_routers(self):
         assert get_databases(Document) == ("default",)
         assert get_databases(ElsewhereStoredFile) == ("other",)
 
-    def test_those_of_the_setting_that_have_the_table(self, settings):
+    def test_databases_of_the_setting_that_have_the_table(self, settings):
         configure(settings, CONTENT_OBJECT_DATABASES=["other"])
         assert get_databases(ShardDocument) == ("default", "other")
         assert get_databases(Document) == ("default",)
@@ -71,12 +71,12 @@ class TestDatabases:
 
 class TestTenantFunction:
     @pytest.mark.parametrize("value", ["no.such.function", "os.sep", 5])
-    def test_that_cannot_be_called(self, settings, value):
+    def test_wrong_setting_raises_configuration_error(self, settings, value):
         configure(settings, GET_TENANT=value)
         with pytest.raises(ConfigurationError, match="GET_TENANT"):
             get_tenant(Document, "default")
 
-    def test_without_one_there_is_no_tenant(self):
+    def test_no_tenant_without_setting(self):
         assert get_tenant(Document, "default") == ""
 
     @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ class TestTenantFunction:
 
 class TestCondition:
     def select(self, settings, scopes_of, tenant_of_records, *found):
-        """Return those scopes of records that a condition selects."""
+        """Return the scopes of records that a condition selects."""
         condition = localize_scopes(
             Q(content_object_scope__in=scopes_of), records_of(tenant_of_records)
         )

@@ -12,7 +12,7 @@ from rest_framework.test import APIRequestFactory
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions import links
-from tests.contract.owners import save_file
+from tests.contract.content_objects import save_file
 from tests.testapp.models import (
     Document,
     KeyedDocument,
@@ -145,7 +145,7 @@ class TestNoLink:
         for document in (Document(**{field: path}), NamedDocument(code="None", **{field: path})):
             document.save()
             assert get_link(document, field) is None
-        getattr(Document.objects.get(), field).claim()
+        getattr(Document.objects.get(), field).assign()
         assert get_link(Document.objects.get(), field) is not None
 
     def test_replaced_file_has_no_link(self, document, field):

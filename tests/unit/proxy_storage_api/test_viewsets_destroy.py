@@ -12,7 +12,7 @@ from proxy_storage.content_objects import clear_field
 from proxy_storage.original_storages.sources import Source
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api import viewsets
-from tests.contract.owners import get_owner, save_file
+from tests.contract.content_objects import get_row, save_file
 from tests.testapp.models import Document, ShardDocument
 
 pytestmark = [
@@ -57,7 +57,7 @@ def test_field_of_the_content_object_is_cleared(admin, document, field):
     other = Document()
     assert save_file(other, field) == path
     getattr(document, field).delete()
-    assert get_owner(other, field, path) is not None
+    assert get_row(other, field, path) is not None
     with pytest.raises(FileNotFoundError):
         getattr(Document(pk=document.pk, **{field: path}), field).open()
 

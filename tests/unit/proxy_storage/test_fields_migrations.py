@@ -1,4 +1,4 @@
-"""Migrations of models with proxied fields and of records, in a project of their own."""
+"""Migrations of models with file fields and of records, in a separate project."""
 
 import os
 import sqlite3
@@ -67,7 +67,7 @@ def get_folder(instance, name):
     return f"{instance.title}/{name}"
 """
 
-# what changes between two migrations stands in braces
+# The parts in braces change between two migrations.
 MODELS = """
 from django.core.files.storage import storages
 from django.db import models
@@ -174,9 +174,9 @@ class Project:
         (self.folder / "letters" / "models.py").write_text(MODELS.format(**parts))
 
     def run(self, *arguments):
-        """Run Python in the project, and return what it prints."""
+        """Run Python in the project, and return its output."""
         env = {**os.environ, "DJANGO_SETTINGS_MODULE": "project", "PYTHONPATH": str(self.folder)}
-        # a file may be changed twice within a second, which a .pyc does not see
+        # A .pyc file does not notice a second change of a module within a second.
         command = [sys.executable, "-B", "-W", "error", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=env, capture_output=True, text=True, check=False
@@ -188,7 +188,7 @@ class Project:
         return self.run("-m", "django", *arguments)
 
     def make_migration(self, name):
-        """Make a migration of what has changed; nothing is left to do then."""
+        """Make a migration of the changes, and check that it contains all of them."""
         self.manage("makemigrations", "letters", "--name", name)
         self.check_is_complete()
 
@@ -205,7 +205,7 @@ class Project:
         (self.folder / "db.sqlite3").unlink()
 
     def get_columns(self):
-        """The tables of the app, as SQLite describes them: columns, types, NULL, defaults."""
+        """Return columns, types, NULL and defaults of the app's tables, as SQLite has them."""
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
             return {
                 table: sorted(row[1:] for row in database.execute(f"PRAGMA table_info({table})"))
@@ -218,8 +218,8 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
-def test_migrations_of_a_life(project):
-    """Made, found to be complete, changed twice, squashed, run from scratch."""
+def test_migrations_are_complete_and_can_be_squashed(project):
+    """They are made, changed twice, squashed, and run in a new database."""
     project.make_migration("first")
     project.migrate()
     names = ["of_class", "of_alias", "of_facts", "of_callable", "of_callable_class"]
@@ -228,7 +228,7 @@ def test_migrations_of_a_life(project):
 
     project.write_models(SECOND)
     project.make_migration("second")
-    # which Django leaves out, being the length that its own field has anyway
+    # Django would omit it, since it is the default of its own field.
     assert "max_length=100" in project.read_migration("0002_second")
     project.write_models(THIRD)
     project.make_migration("third")
@@ -248,7 +248,7 @@ def test_migrations_of_a_life(project):
 
 
 def test_migration_that_saves_files(project):
-    """Its models are made of migrations alone, storages included."""
+    """Historical models and their storages are built from migrations alone."""
     project.make_migration("first")
     (project.folder / "letters" / "migrations" / "0002_fill.py").write_text(FILL)
     project.migrate()

@@ -1,4 +1,4 @@
-"""Checks of tables of records, and of the migrations that change them."""
+"""System checks of tables of 0.1.2, and of the migrations that change them."""
 
 import pytest
 from django.apps import apps
@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import override_settings
 
-from proxy_storage.db.checks import check_migrations, check_tables
+from proxy_storage.db.operations import check_migrations, check_tables
 from proxy_storage.registry import get_proxy_storage
 
 FIELD = '("content_type_id", models.PositiveIntegerField(null=True)),'
@@ -44,18 +44,18 @@ def test_table_of_0_1_2(archive, operations):
     assert warning.id == "proxy_storage.W201"
     assert "archive.StoredFile" in warning.msg
     assert "UpgradeRecords('StoredFile')" in warning.hint
-    # which makemigrations runs first
+    # makemigrations runs the registered checks first.
     assert check_migrations in checks.registry.registry.get_checks()
 
 
 @pytest.mark.parametrize("operation", ['UpgradeRecords("StoredFile"),', REMOVED])
-def test_table_that_is_changed(archive, operation):
+def test_table_with_a_migration_that_changes_it(archive, operation):
     archive.write("0001_initial", OLD_TABLE)
     archive.write("0002_change", operation)
     assert check_migrations(None) == []
 
 
-def test_table_of_today(archive):
+def test_current_table(archive):
     archive.make("0001_initial")
     (archive.folder / "_notes.py").touch()
     assert check_migrations(None) == []
@@ -72,7 +72,7 @@ def test_app_without_migrations(archive, settings, modules):
 class TestRemoval:
     @pytest.fixture
     def removal(self, archive):
-        """A migration as Django writes it, in a database in which it has not been run."""
+        """A migration that Django has written, in a database in which it has not been run."""
         archive.write("0001_initial", OLD_TABLE)
         archive.migrate()
         archive.write("0002_wrong", REMOVED)
@@ -104,17 +104,17 @@ class TestRemoval:
         archive.write("0002_wrong", REMOVED)
         assert check_tables(None, databases=["default"]) == []
 
-    def test_table_that_somebody_has_dropped(self, removal):
+    def test_dropped_table(self, removal):
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE archive_storedfile")
         assert check_tables(None, databases=["default"]) == []
 
-    def test_it_has_been_run(self, removal):
+    def test_migration_that_has_been_run(self, removal):
         self.add_row()
         removal.migrate()
         assert check_tables(None, databases=["default"]) == []
 
-    def test_it_is_no_danger_with_the_operation(self, archive):
+    def test_migration_after_the_operation(self, archive):
         archive.write("0001_initial", OLD_TABLE)
         archive.migrate()
         self.add_row()
@@ -152,7 +152,7 @@ class TestOriginalStorageNames:
         storage.meta_backend.update(path, {"original_storage_name": ""})
         assert check_tables(None, databases=["other"]) == []
 
-    def test_record_of_a_storage_that_has_one_place(self):
+    def test_record_of_a_storage_with_one_original_storage(self):
         storage = get_proxy_storage("orm-disk")
         path = storage.save("a.txt", ContentFile(b""))
         assert storage.meta_backend.get(path)["original_storage_name"] == ""
@@ -166,12 +166,12 @@ class TestOriginalStorageNames:
             {"PROXY_STORAGE_CLASSES": {"x": "tests.unit.proxy_storage.test_checks.WithoutName"}},
         ],
     )
-    def test_settings_that_are_wrong(self, wrong):
+    def test_wrong_settings(self, wrong):
         with override_settings(PROXY_STORAGE=wrong):
             assert check_tables(None, databases=["default"]) == []
 
 
-def test_table_that_is_not_there_yet(archive):
+def test_missing_table(archive):
     archive.make("0001_initial")
     assert apps.get_model("archive.StoredFile")
     assert check_tables(None, databases=["default"]) == []

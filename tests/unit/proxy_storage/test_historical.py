@@ -1,4 +1,4 @@
-"""Migrations that save files, in a table that does not have all columns of today yet."""
+"""Migrations that save files, in a table that does not have all current columns yet."""
 
 import os
 
@@ -35,7 +35,7 @@ LETTERS = """
             ],
         ),
 """
-# with a column that a later migration removes, which has no default in the database
+# The column "note", which a later migration removes, does not have a default in the database.
 RECORDS = """
         migrations.CreateModel(
             "StoredFile",
@@ -121,7 +121,7 @@ def test_squashed(archive):
     options = {"squashed_name": "all", "interactive": False, "verbosity": 0}
     call_command("squashmigrations", "archive", "0003", **options)
     path = archive.folder / "0001_all.py"
-    # Django leaves it to the developer to copy the functions
+    # Django expects the developer to copy the functions.
     path.write_text(path.read_text().replace(f"{archive.package}.0002_data.", "data."))
     (archive.folder.parent / "data.py").write_text(
         "from django.core.files.base import ContentFile\n"
@@ -177,8 +177,8 @@ EVERYTHING = """
 
 @pytest.mark.parametrize("transaction_of", ["migration", "operation", None])
 @pytest.mark.parametrize("is_backwards", [True, False])
-def test_everything_that_a_migration_may_do(archive, transaction_of, is_backwards, caplog):
-    """The bytes of deleted files go after the commit, which no operation is part of any more."""
+def test_all_operations_on_files_in_a_migration(archive, transaction_of, is_backwards, caplog):
+    """Files are deleted after the commit, when no operation is running any more."""
     forward, backward = ("pass", EVERYTHING) if is_backwards else (EVERYTHING, "pass")
     write(archive, forward, backward)
     path = archive.folder / "0002_data.py"
@@ -199,7 +199,7 @@ def test_everything_that_a_migration_may_do(archive, transaction_of, is_backward
 
 
 def test_backwards(archive):
-    """The table has lost the columns again when the migration before is reversed."""
+    """The later columns have been removed when the data migration is reversed."""
     write(archive, backward=SAVE_BACK)
     archive.migrate()
     archive.migrate("0001")
@@ -212,7 +212,7 @@ def test_backwards(archive):
 
 
 def test_column_that_the_same_migration_adds(archive):
-    """What an operation before it has added is filled."""
+    """A column that an earlier operation has added is filled."""
     archive.write("0001_initial", RECORDS + LETTERS)
     size = 'migrations.AddField("StoredFile", "size", models.BigIntegerField(null=True)),'
     code = DATA.format(forward=SAVE_OLD.strip(), backward="pass")
@@ -224,7 +224,7 @@ def test_column_that_the_same_migration_adds(archive):
 
 
 def test_test_of_a_migration(archive):
-    """Its instances are historical ones, and no migration is running."""
+    """The instances are historical, and no migration is running."""
     write(archive)
     executor = MigrationExecutor(connection)
     old_apps = executor.migrate([("archive", "0002_data")]).apps
@@ -249,7 +249,7 @@ def test_test_of_a_migration(archive):
 
 
 def test_original_storage_that_the_record_cannot_name(archive):
-    """Its bytes would be looked for in the first one."""
+    """The file would be looked for in the first original storage."""
     write(
         archive,
         "ArchiveStorage().save('a.txt', ContentFile(b'a'), using='second')",
@@ -266,20 +266,20 @@ SET_SCOPE = """
     meta_backend = letter.scan.storage.meta_backend
     assert meta_backend.can_hold("object_id", "field")
     assert not meta_backend.can_hold("object_id", "content_object_scope")
-    owner = {"content_type_id": 1, "object_id": "1", "field": "scan"}
-    assert not meta_backend.set_content_object({**owner, "content_object_scope": "other"}, path)
+    data = {"content_type_id": 1, "object_id": "1", "field": "scan"}
+    assert not meta_backend.set_content_object({**data, "content_object_scope": "other"}, path)
     assert meta_backend.get(path)["object_id"] is None
 """
 
 
 def test_scope_that_the_record_cannot_name(archive, caplog):
-    """Otherwise the file would belong to the row of this key in the default database."""
+    """Otherwise the file would belong to the row with this key in the default database."""
     write(archive, SET_SCOPE)
     archive.migrate()
     assert "cannot name the scope 'other'" in caplog.text
 
 
-def test_table_that_a_later_migration_makes(archive):
+def test_table_that_a_later_migration_creates(archive):
     archive.write("0001_initial", LETTERS)
     code = DATA.format(forward=SAVE_OLD.strip(), backward="pass")
     archive.write("0002_data", RUN, code)
@@ -290,8 +290,8 @@ def test_table_that_a_later_migration_makes(archive):
     assert get_names_on_disk() == []
 
 
-def ask_everything(storage):
-    """Return calls that read or write records, each on its own."""
+def get_calls(storage):
+    """Return functions that read or write records."""
     meta_backend = storage.meta_backend
     return {
         "save": lambda: storage.save("a.txt", ContentFile(b"a")),
@@ -308,14 +308,14 @@ def ask_everything(storage):
 
 
 def test_code_before_its_migration(archive):
-    """An error says what is wrong with the schema, and what to do."""
+    """The error names the missing columns, and says that the migration must be run."""
     write(archive, "pass")
     archive.migrate("0002")
     fields = apps.get_model("archive.StoredFile")._meta.concrete_fields
     later = [field.column for field in fields if f'"{field.name}"' not in RECORDS]
-    for name, ask in ask_everything(get_proxy_storage("archive")).items():
+    for name, call in get_calls(get_proxy_storage("archive")).items():
         with pytest.raises(MetaBackendSchemaError) as caught:
-            ask()
+            call()
         assert not isinstance(caught.value, MetaBackendUnavailable), name
         assert caught.value.__cause__ is not None
         assert caught.value.nothing_written
@@ -325,9 +325,9 @@ def test_code_before_its_migration(archive):
 
 
 def test_code_before_its_table(archive):
-    for name, ask in ask_everything(get_proxy_storage("archive")).items():
+    for name, call in get_calls(get_proxy_storage("archive")).items():
         with pytest.raises(MetaBackendSchemaError, match="archive_storedfile"):
-            ask()
+            call()
         assert get_names_on_disk() == [], name
 
 
@@ -345,7 +345,7 @@ def test_transaction_stays_usable_after_a_save(archive):
 
 
 def test_process_without_historical_models(archive, monkeypatch):
-    """It looks for no migration: a file costs nothing more."""
+    """It does not inspect the stack, which would cost time for each file."""
     write(archive)
     state = MigrationExecutor(connection).loader.project_state([("archive", "0001_initial")])
     model = apps.get_model("archive.StoredFile")

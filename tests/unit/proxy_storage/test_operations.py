@@ -1,4 +1,4 @@
-"""A table of 0.1.2 becomes one of today."""
+"""The operation that upgrades a table of 0.1.2."""
 
 import pytest
 from django.apps import apps
@@ -56,7 +56,7 @@ def write_old_tables(archive, options="{}"):
 
 
 def fill(content_type):
-    """Write rows as 0.1.2 did, and the bytes of their files."""
+    """Write rows as 0.1.2 did, and their files."""
     table = connection.ops.quote_name("archive_storedfile")
     storage = get_proxy_storage("archive")
     with connection.cursor() as cursor:
@@ -85,7 +85,7 @@ def read_rows():
 
 
 def get_columns():
-    """Return the columns of the records as the database describes them, indexes included."""
+    """Return the columns and constraints of the table, as the database describes them."""
     with connection.cursor() as cursor:
         inspect = connection.introspection
         columns = inspect.get_table_description(cursor, "archive_storedfile")
@@ -101,7 +101,7 @@ def get_columns():
 
 @pytest.fixture
 def upgraded(archive):
-    """A table of 0.1.2 with rows, and the migrations that make it one of today."""
+    """A table of 0.1.2 with rows, and the migrations that upgrade it."""
     write_old_tables(archive)
     old_columns = get_columns()
     content_type = ContentType.objects.get_for_model(apps.get_model("archive.Letter"))
@@ -117,7 +117,7 @@ def upgraded(archive):
     return archive
 
 
-def test_values_are_kept_and_nothing_is_left_for_makemigrations(upgraded):
+def test_values_are_kept_and_makemigrations_finds_no_changes(upgraded):
     assert upgraded.get_changes() == ""
     key = upgraded.content_type.pk
     assert read_rows() == [
@@ -128,7 +128,7 @@ def test_values_are_kept_and_nothing_is_left_for_makemigrations(upgraded):
     ]
 
 
-def test_table_is_the_one_of_a_new_project(upgraded):
+def test_table_equals_the_table_of_a_new_project(upgraded):
     upgraded_columns = get_columns()
     upgraded.migrate("zero")
     with connection.schema_editor() as editor:
@@ -160,7 +160,7 @@ def test_new_file_after_the_upgrade(upgraded):
     assert read_rows()[-1][1:4] == (upgraded.content_type.pk, str(letter.pk), "scan")
 
 
-def test_way_back_and_forth(upgraded):
+def test_migration_is_reversible(upgraded):
     new_columns, new_rows = get_columns(), read_rows()
     upgraded.migrate("0001")
     assert (get_columns(), read_rows()) == upgraded.old
@@ -168,7 +168,7 @@ def test_way_back_and_forth(upgraded):
     assert (get_columns(), read_rows()) == (new_columns, new_rows)
 
 
-def test_no_way_back_for_keys_that_0_1_2_could_not_hold(upgraded):
+def test_migration_is_irreversible_with_keys_that_0_1_2_cannot_hold(upgraded):
     upgraded.migrate("0002")
     for key in ("4b1e", "007", "-1", "9" * 30, "٣"):
         with connection.cursor() as cursor:
@@ -189,7 +189,7 @@ def test_index_over_the_old_field(archive):
     assert (["content_type_id", "object_id", "path"], True) in [found[:2] for found in constraints]
 
 
-def test_statements_can_be_printed(archive, capsys):
+def test_sqlmigrate_prints_the_statements(archive, capsys):
     write_old_tables(archive)
     archive.write("0002_upgrade", UPGRADE)
     for backwards in (False, True):
@@ -199,7 +199,7 @@ def test_statements_can_be_printed(archive, capsys):
         assert "UPDATE" in output
 
 
-def test_squashed_with_others(archive):
+def test_operation_can_be_squashed(archive):
     write_old_tables(archive)
     archive.write("0002_upgrade", UPGRADE)
     archive.make("0003_rest")
@@ -219,10 +219,10 @@ def test_squashed_with_others(archive):
 
 
 @pytest.mark.parametrize("operation", ['UpgradeRecords("Letter"),', 'UpgradeRecords("Nothing"),'])
-def test_table_that_is_not_of_0_1_2(archive, operation):
+def test_other_tables_are_refused(archive, operation):
     archive.write("0001_initial", LETTERS)
     archive.write("0002_upgrade", operation)
-    with pytest.raises(ConfigurationError, match="do not define a field 'content_type_id'"):
+    with pytest.raises(ConfigurationError, match="do not define the field 'content_type_id'"):
         archive.migrate()
 
 
@@ -231,7 +231,7 @@ class Interruption(Exception):
 
 
 class Interrupted:
-    """Lets a number of statements pass, and one more with each time."""
+    """Lets a number of statements pass, one more after each start."""
 
     def __init__(self):
         self.allowed = 0
@@ -250,7 +250,7 @@ class Interrupted:
 
 @pytest.mark.parametrize("target", ["0002", "0001"])
 def test_interrupted_at_each_statement(archive, target):
-    """MariaDB keeps what was done until then."""
+    """MariaDB keeps the changes of the statements before the interruption."""
     write_old_tables(archive)
     old_columns = get_columns()
     fill(ContentType.objects.get_for_model(apps.get_model("archive.Letter")))
@@ -273,7 +273,7 @@ def test_interrupted_at_each_statement(archive, target):
     assert (get_columns(), read_rows()) == expected
 
 
-def test_keys_that_are_text_already(archive):
+def test_text_keys(archive):
     records = OLD_RECORDS.format(options="{}").replace(
         '"object_id", models.PositiveIntegerField(null',
         '"object_id", models.CharField(max_length=9, null',
@@ -307,7 +307,7 @@ def test_database_without_the_records(archive, settings):
 
 
 def test_migration_that_does_not_depend_on_content_types(archive):
-    """In a new database the content types may be made after it."""
+    """In a new database the table of content types could be created after it."""
     state = ProjectState()
     fields = {"content_type_id": models.IntegerField(), "object_id": models.IntegerField()}
     state.add_model(ModelState("archive", "StoredFile", {**fields, "field": models.TextField()}))
@@ -315,7 +315,7 @@ def test_migration_that_does_not_depend_on_content_types(archive):
         UpgradeRecords("StoredFile").state_forwards("archive", state)
 
 
-def test_it_is_optimized_with_others():
+def test_operation_can_be_optimized():
     operation = UpgradeRecords("StoredFile")
     assert operation.references_model("storedfile", "archive")
     assert not operation.references_model("Letter", "archive")
@@ -323,7 +323,7 @@ def test_it_is_optimized_with_others():
 
 
 def test_database_that_commits_each_statement(archive, monkeypatch):
-    """As MariaDB does: a process is killed right before the migration is recorded."""
+    """A process is killed before the migration is recorded, on a database such as MariaDB."""
     monkeypatch.setattr(connection.features, "can_rollback_ddl", False)
     write_old_tables(archive)
     old_columns = get_columns()
