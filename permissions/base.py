@@ -293,14 +293,8 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, Http404 | PermissionDenied)
 
 
-def get_drf_request(request: Any) -> Any:
-    """Return a DRF request with the same user.
-
-    Args:
-        request: a request of DRF, which is returned unchanged, or of Django.
-    """
-    if not isinstance(request, HttpRequest):
-        return request
+def get_drf_request(request: HttpRequest) -> Any:
+    """Return a DRF request for a request of Django, with the same user."""
     if not hasattr(request, "user"):
         return Request(request)
     # Without request.auth, DRF would authenticate again if a permission reads it.

@@ -115,9 +115,6 @@ class IsOwner(FilePermission):
         user_model: Any = get_user_model()
         return _find_path(type(self).__name__, model, self.user_field, user_model)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.user_field!r})"
-
 
 @dataclass(frozen=True)
 class _PathToUsers:

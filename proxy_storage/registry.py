@@ -75,7 +75,7 @@ def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
     try:
         cls = import_string(options["BACKEND"])
     except (ImportError, KeyError, TypeError, AttributeError):
-        return None  # Django says so when somebody asks for this storage
+        return None  # Django raises an error if this storage is used.
     return cls if _is_proxy_storage_class(cls) else None
 
 
