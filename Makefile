@@ -5,7 +5,7 @@
 # make check     style, import layers, types and the fast tests, in under a minute
 #
 # EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache, lighttpd
-# lighttpd. PYTHON is the interpreter that .venv is made with. TESTS selects tests of `make test`.
+# lighttpd. PYTHON is the interpreter that .venv is made with.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +18,6 @@ WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
 # Each process starts its own services. A file is run by one process, as its fixtures are costly.
 PYTEST := $(BIN)/pytest -m "not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
-TESTS ?= tests
 # `make check` leaves out what needs a server, and the tests of migrations, which take long.
 FAST := not mongo and not gridfs and not s3 and not migrations and not upgrade
 
@@ -34,8 +33,11 @@ demo: .venv/example $(WEB_SERVER)
 serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
+# Some tests of the second run answer requests in threads of their own process, which must not
+# happen beside the tests of the first run.
 test: .venv/test $(PROGRAMS)
-	$(PYTEST) $(TESTS)
+	$(PYTEST) tests/unit tests/contract tests/documented tests/safety
+	$(PYTEST) tests/servers tests/project
 
 # The tests that measure time run last, when nothing else runs.
 test-all: .venv/tox $(PROGRAMS) $(DATABASES)
