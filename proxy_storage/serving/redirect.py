@@ -15,7 +15,7 @@ class RedirectServer(ServerBase):
     """Redirect to a presigned URL of the original storage.
 
     Anyone with the URL can read the file until the URL expires, even if the permission is
-    withdrawn before.
+    revoked earlier.
 
     Args:
         expires_in: lifetime of the URL in seconds. A media player requests the URL again and

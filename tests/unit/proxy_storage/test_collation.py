@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from proxy_storage.db import columns
 from proxy_storage.db.collation import LiteralCharField
 from tests.testapp.models import StoredFile
 
@@ -27,3 +28,8 @@ def test_columns_that_identify_a_file_or_a_content_object_are_literal():
     names = ["path", "proxy_storage_name", "original_storage_path", "original_storage_name"]
     for name in (*names, "object_id", "field"):
         assert isinstance(StoredFile._meta.get_field(name), LiteralCharField)
+
+
+def test_former_import_path_in_migrations():
+    """A migration that names the former path must not differ from one with the present path."""
+    assert columns.LiteralCharField is LiteralCharField
