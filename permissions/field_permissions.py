@@ -10,7 +10,7 @@ from django.db.models import Model
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_content_object_model
+from proxy_storage.content_objects import locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
@@ -46,7 +46,7 @@ class FieldPermissions(FilePermission):
         """Evaluate the permission of the field that the file belongs to."""
         name = obj.get("field")
         permission = self.permissions.get(name) if name is not None else None
-        if permission is None or get_content_object_model(obj) is not self._get_model(name):
+        if permission is None or self._get_model(name) is not locate_content_object(obj)[0]:
             return False
         return evaluate(permission(), request, view, obj) is True
 

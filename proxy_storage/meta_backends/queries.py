@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,7 +44,6 @@ from django.utils.dateparse import parse_datetime
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.paths import is_literal_path
-from proxy_storage.scopes import Scopes
 
 Condition: TypeAlias = Q | bool
 #: keys, and whether the order of each is descending
@@ -320,17 +320,28 @@ def read_once(condition: Condition) -> Condition:
     return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
 
 
+class BackendValue(ABC):
+    """A value of a condition whose meaning depends on the meta backend of the records.
+
+    Each meta backend replaces the comparison by the condition for its own records.
+    """
+
+    @abstractmethod
+    def get_condition(self, meta_backend: Any) -> Q | bool:
+        """Return the condition on the records of a meta backend."""
+
+
 def localize_scopes(condition: Condition, meta_backend: Any) -> Condition:
-    """Return a condition with the scopes as the records of a meta backend name them.
+    """Return a condition in which each `BackendValue` is replaced for a meta backend.
 
     Args:
-        condition: a condition, in which `proxy_storage.scopes.Scopes` are values.
+        condition: a condition, in which a `BackendValue` can be a value.
         meta_backend: the meta backend of the records, or ``None``.
     """
 
     def replace(name: str, value: Any) -> Any:
-        is_scopes = isinstance(value, Scopes)
-        return value.get_condition(meta_backend) if is_scopes else (name, value)
+        is_replaced = isinstance(value, BackendValue)
+        return value.get_condition(meta_backend) if is_replaced else (name, value)
 
     return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
 
