@@ -200,7 +200,8 @@ def evaluate(
         return False
     if obj is not None:
         return call_method(permission, "has_object_permission", request, view, obj)
-    function = get_function(getattr(permission, "has_object_permission", None))
+    method = getattr(permission, "has_object_permission", None)
+    function = getattr(method, "__func__", None)
     if function is FilePermission.has_object_permission:
         return False
     return True if function is BasePermission.has_object_permission else None

@@ -255,15 +255,15 @@ class GenericFileViewSet(GenericViewSet[Any]):
             with self._acting_as(self.get_described_action(request)):
                 self.check_permissions(request)
             return
+        # A list selects the permitted records, and OPTIONS does not show records. For any other
+        # action without a record, a permission that depends on records denies.
+        is_open = self.checks_record or self.action in ("list", "metadata")
         for permission in self.get_permissions():
             try:
                 answer = self._evaluate(evaluate, permission, request, self)
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
-            # A list selects the permitted records, and OPTIONS does not show records. For any
-            # other action without a record, a permission that depends on records denies.
-            is_open = self.checks_record or self.action in ("list", "metadata")
             if answer is False or (answer is None and not is_open):
                 self._deny(request, permission)
         if self.action == "list" and not (

@@ -210,8 +210,8 @@ class ORMMetaBackend(MetaBackendBase):
 
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
-        model = get_model_of_table(self.model)
-        return model._base_manager.using(self.get_transaction_alias())
+        alias = self.get_transaction_alias()
+        return get_model_of_table(self.model)._base_manager.using(alias)
 
     def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
         """Return the rows with these values. A missing column counts as its default."""

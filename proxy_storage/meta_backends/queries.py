@@ -314,10 +314,9 @@ def read_once(condition: Condition) -> Condition:
     """
 
     def replace(name: str, value: Any) -> Any:
-        is_queryset = name.endswith("__in") and isinstance(value, QuerySet)
-        return (name, QuerySetColumn(value)) if is_queryset else (name, value)
+        return (name, QuerySetColumn(value)) if name.endswith("__in") else (name, value)
 
-    return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
+    return _replace_values(condition, QuerySet, replace)  # type: ignore[no-any-return]  # A Q.
 
 
 class BackendValue(ABC):
@@ -339,19 +338,19 @@ def localize_scopes(condition: Condition, meta_backend: Any) -> Condition:
         meta_backend: the meta backend of the records, or ``None``.
     """
 
-    def replace(name: str, value: Any) -> Any:
-        is_replaced = isinstance(value, BackendValue)
-        return value.get_condition(meta_backend) if is_replaced else (name, value)
+    def replace(name: str, value: BackendValue) -> Any:
+        return value.get_condition(meta_backend)
 
-    return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
+    return _replace_values(condition, BackendValue, replace)  # type: ignore[no-any-return]  # A Q.
 
 
-def _replace_values(part: Any, replace: Callable[[str, Any], Any]) -> Any:
+def _replace_values(part: Any, kind: type, replace: Callable[[str, Any], Any]) -> Any:
+    """Return a part of a condition in which the comparisons with values of a type are replaced."""
     if isinstance(part, tuple):
-        return replace(*part)
+        return replace(*part) if isinstance(part[1], kind) else part
     if not isinstance(part, Q):
         return part
-    parts = (_replace_values(child, replace) for child in part.children)
+    parts = (_replace_values(child, kind, replace) for child in part.children)
     return Q(*parts, _connector=part.connector, _negated=part.negated)
 
 
