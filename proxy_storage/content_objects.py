@@ -112,9 +112,12 @@ def get_tenant_function() -> Callable[[type[Model], str], str | None] | None:
     return function  # type: ignore[no-any-return]  # The project's own callable.
 
 
-@cached
 def has_tenants() -> bool:
-    """Return whether rows can belong to tenants: of ``GET_TENANT``, or of django-tenants."""
+    """Return whether rows can belong to tenants: of ``GET_TENANT``, or of django-tenants.
+
+    The connections are checked each time. If a database backend activated its first schema after a
+    cached check, rows of different tenants would be confused.
+    """
     return get_tenant_function() is not None or any(
         hasattr(connection, "schema_name") for connection in connections.all()
     )

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import connections, models
 from django.test.utils import isolate_apps
 
 from jobs.models import JobApply
@@ -130,6 +130,14 @@ class TestLocation:
         record["content_type_id"] = ContentType.objects.get_for_model(User).pk
         assert locate_content_object(record)[0] is User
         record[SCOPE_KEY] = "unknown"
+        assert locate_content_object(record)[0] is None
+
+    def test_is_found_again_after_a_schema_was_activated(self, record, monkeypatch):
+        assert locate_content_object(record)[0] is Document
+        monkeypatch.setattr(connections["default"], "schema_name", "acme", raising=False)
+        record[SCOPE_KEY] = "default/acme"
+        assert locate_content_object(record)[0] is Document
+        monkeypatch.setattr(connections["default"], "schema_name", "other")
         assert locate_content_object(record)[0] is None
 
     def test_is_found_again_for_another_tenant(self, record, settings):

@@ -125,21 +125,15 @@ class TestTenantFunction:
 
 
 class TestHasTenants:
-    @pytest.fixture(autouse=True)
-    def empty_cache(self):
-        has_tenants.cache_clear()
-        yield
-        has_tenants.cache_clear()
-
     def test_with_the_setting(self, settings):
         assert not has_tenants()
         configure(settings, GET_TENANT=get_tenant_of_test)
         assert has_tenants()
 
-    def test_with_django_tenants(self):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(connections["other"], "schema_name", "acme", raising=False)
-            assert has_tenants()
+    def test_with_django_tenants(self, monkeypatch):
+        assert not has_tenants()
+        monkeypatch.setattr(connections["other"], "schema_name", "acme", raising=False)
+        assert has_tenants()
 
 
 class TestCondition:
