@@ -200,9 +200,11 @@ def evaluate(
         return False
     if obj is not None:
         return call_method(permission, "has_object_permission", request, view, obj)
-    if denies_all(permission):
+    method = getattr(permission, "has_object_permission", None)
+    function = getattr(method, "__func__", None)
+    if function is FilePermission.has_object_permission:
         return False
-    return None if needs_record(permission) else True
+    return True if function is BasePermission.has_object_permission else None
 
 
 #: the former name of `evaluate`

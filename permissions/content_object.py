@@ -13,10 +13,9 @@ from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_content_object_model, locate_content_object
+from proxy_storage.content_objects import Scopes, get_databases, locate_content_object
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, all_of
-from proxy_storage.scopes import Scopes, get_databases
 
 from .base import FilePermission, check_result
 from .filters import (
@@ -54,7 +53,7 @@ class HasModelPermission(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Call ``user.has_perm``. Django caches the permissions of a user."""
-        model = get_content_object_model(obj)
+        model, _ = locate_content_object(obj)
         return model is not None and self._is_permitted(request, model)
 
     def get_filter(
@@ -87,9 +86,9 @@ class HasObjectPermission(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Call ``user.has_perm`` with the content object."""
-        model = get_content_object_model(obj)
+        model, using = locate_content_object(obj)
         # Object permissions refer to a primary key, but not to its database.
-        if model is None or locate_content_object(obj) != router.db_for_write(model):
+        if model is None or using != router.db_for_write(model):
             return False
         instance = obj.get_content_object()
         if instance is None:
@@ -154,7 +153,8 @@ class CanReadFile(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Call the method. Files of fields that the model does not have any more are denied."""
-        model, name = get_content_object_model(obj), obj.get("field")
+        model, _ = locate_content_object(obj)
+        name = obj.get("field")
         if model is None or name not in get_file_fields(model) or not hasattr(model, self.method):
             return False
         instance = obj.get_content_object()

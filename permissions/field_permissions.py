@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -10,7 +11,7 @@ from django.db.models import Model
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_content_object_model
+from proxy_storage.content_objects import locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
@@ -46,7 +47,10 @@ class FieldPermissions(FilePermission):
         """Evaluate the permission of the field that the file belongs to."""
         name = obj.get("field")
         permission = self.permissions.get(name) if name is not None else None
-        if permission is None or get_content_object_model(obj) is not self._get_model(name):
+        if permission is None:
+            return False
+        model = _find_model(type(self).__name__, self.model, name)
+        if model is not locate_content_object(obj)[0]:
             return False
         return evaluate(permission(), request, view, obj) is True
 
@@ -66,7 +70,7 @@ class FieldPermissions(FilePermission):
                 names_by_permission.setdefault(permission, []).append(name)
         combined = DENY_ALL
         for permission, names in names_by_permission.items():
-            (model,) = {self._get_model(name) for name in names}
+            (model,) = {_find_model(type(self).__name__, self.model, name) for name in names}
             of_fields = PermissionFilter.exactly(
                 content_object_of([model], *names), is_general=True
             )
@@ -79,20 +83,22 @@ class FieldPermissions(FilePermission):
         """Yield the names of the permission classes that a list evaluates for each record."""
         for name, permission in self.permissions.items():
             if permission is not None:
-                yield from find_unfiltered(permission(), [self._get_model(name)])
+                model = _find_model(type(self).__name__, self.model, name)
+                yield from find_unfiltered(permission(), [model])
 
-    def _get_model(self, name: Any) -> type[Model]:
-        """Return the model of the content objects of a field."""
-        try:
-            declaring_model: type[Model] = self.model._meta.get_field(name).model
-        except FieldDoesNotExist as error:
-            raise ConfigurationError(
-                f"{type(self).__name__}.permissions has {name!r}, which is not a field of "
-                f"{self.model._meta.label}."
-            ) from error
-        if declaring_model is not self.model._meta.concrete_model:
-            raise ConfigurationError(
-                f"{type(self).__name__}.permissions has {name!r}, which {self.model._meta.label} "
-                f"inherits from {declaring_model._meta.label}. Use that model instead."
-            )
-        return declaring_model
+
+@lru_cache(maxsize=256)
+def _find_model(permission: str, model: type[Model], name: str) -> type[Model]:
+    """Return the model of the content objects of a field."""
+    try:
+        declaring_model: type[Model] = model._meta.get_field(name).model
+    except FieldDoesNotExist as error:
+        raise ConfigurationError(
+            f"{permission}.permissions has {name!r}, which is not a field of {model._meta.label}."
+        ) from error
+    if declaring_model is not model._meta.concrete_model:
+        raise ConfigurationError(
+            f"{permission}.permissions has {name!r}, which {model._meta.label} inherits from "
+            f"{declaring_model._meta.label}. Use that model instead."
+        )
+    return declaring_model

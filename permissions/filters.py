@@ -14,11 +14,15 @@ from rest_framework.permissions import AND, NOT, OR
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_content_object_models
+from proxy_storage.content_objects import (
+    Scopes,
+    get_content_object_models,
+    get_databases,
+    get_tenant,
+)
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.orm_query import get_queryset_database
 from proxy_storage.meta_backends.queries import Condition, all_of, any_of, negate
-from proxy_storage.scopes import Scopes, get_databases, get_tenant
 
 from .base import (
     FilePermission,

@@ -13,11 +13,10 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_content_object_model, locate_content_object
+from proxy_storage.content_objects import get_databases, locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, any_of, is_storable
-from proxy_storage.scopes import get_databases
 
 from .base import FilePermission
 from .filters import content_object_in
@@ -76,10 +75,13 @@ class IsOwner(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Compare the keys of the two users. The owner is not fetched."""
-        user, model = request.user, get_content_object_model(obj)
-        if model is None or not is_user(user):
+        user = request.user
+        if not is_user(user):
             return False
-        path = self._get_path(model)
+        model, using = locate_content_object(obj)
+        if model is None:
+            return False
+        path = _find_path(type(self).__name__, model, self.user_field, get_user_model())
         if path.foreign_key is not None:
             # The record keeps the instance: other permissions and the server may use it as well.
             instance, key = obj.get_content_object(), path.get_value(user)
@@ -88,7 +90,6 @@ class IsOwner(FilePermission):
             key = model._meta.pk.to_python(obj["object_id"])
         except (ValidationError, ValueError, TypeError):  # It is not a key of this model.
             return False
-        using = locate_content_object(obj)
         instances = path.get_instances(user, using) if is_storable(key) else None
         # The keys are compared here, since a database may ignore case.
         return instances is not None and key in instances.filter(pk=key).values_list(
@@ -102,18 +103,15 @@ class IsOwner(FilePermission):
         user = request.user
         if not is_user(user):
             return False
+        user_model, rule = get_user_model(), type(self).__name__
         found = [
-            self._get_path(model).get_instances(user, using)
+            _find_path(rule, model, self.user_field, user_model).get_instances(user, using)
             for model in models
             for using in get_databases(model)
         ]
         return any_of(
             *(content_object_in(some, model=some.model) for some in found if some is not None)
         )
-
-    def _get_path(self, model: type[Model]) -> _PathToUsers:
-        user_model: Any = get_user_model()
-        return _find_path(type(self).__name__, model, self.user_field, user_model)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import checks
 
 from proxy_storage import registry
+from proxy_storage.content_objects import get_tenant_function
 from proxy_storage.endpoint import load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.meta_backends.base import MetaBackendBase
@@ -20,7 +21,6 @@ from proxy_storage.original_storages.inspect import (
     supports_exclusive_create,
 )
 from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
-from proxy_storage.scopes import get_tenant_function
 from proxy_storage.serving.base import SENDFILE_TYPE
 from proxy_storage.serving.headers import (
     get_cache_controls,

@@ -1,10 +1,21 @@
 """The content object of a file: the model instance and field that it was saved for.
 
 A record names its content object by four values: ``content_type_id``, ``object_id``, ``field``
-and ``content_object_scope``, which names the database and the tenant of the key (see
-`proxy_storage.scopes`). The model is the one that declares the field: the parent for a multi-table
-child, the concrete model for a proxy model, the child for an abstract parent. A file therefore
-has the same content object whichever class it is reached through.
+and ``content_object_scope``. The model is the one that declares the field: the parent for a
+multi-table child, the concrete model for a proxy model, the child for an abstract parent. A file
+therefore has the same content object whichever class it is reached through.
+
+Rows in different databases, or in the schemas of different tenants, can have the same key. The
+scope therefore names the database and the tenant of the row:
+
+=================  ===========================================================
+``None``           the default database
+``"shard"``        the database ``"shard"``
+``"default/one"``  the tenant ``"one"`` of the default database
+=================  ===========================================================
+
+The tenant is named only where it differs from the tenant of the records. Records that live in
+each tenant's own schema need no tenant in their scope.
 
 ``ContentType`` is imported inside functions, since Django loads models only after the modules of
 apps and of storages have been imported.
@@ -13,7 +24,7 @@ apps and of storages have been imported.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,19 +34,20 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.backends.utils import format_number
-from django.db.models import DecimalField, Field, Model
+from django.db.models import DecimalField, Field, Model, Q
 from django.utils import timezone
 
 from proxy_storage.db.tracking import TrackingFileDescriptor
-from proxy_storage.meta_backends.queries import is_storable
-from proxy_storage.scopes import SCOPE_KEY, get_database, get_scope, get_tenant
-from proxy_storage.settings import proxy_storage_settings
+from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.queries import BackendValue, is_storable
+from proxy_storage.settings import SETTING, cached, import_setting, proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
+SCOPE_KEY = "content_object_scope"
 CONTENT_OBJECT_KEYS = ("content_type_id", "object_id", "field")
 #: The keys of a released record that name its former content object, by the keys for a current one
 FORMER_KEYS = {
@@ -51,6 +63,136 @@ RELEASED_KEY = "released_at"
 _FIELDS = "proxy_storage_file_fields"
 # The attribute of a record that keeps the model and the database of its content object.
 _LOCATION = "_content_object_location"
+
+
+def get_tenant(model: type[Model], using: str) -> str:
+    """Return the tenant that the rows of a model belong to at the moment.
+
+    If ``PROXY_STORAGE["GET_TENANT"]`` is set, that function returns it. Otherwise it is the
+    schema that django-tenants has activated on the connection, for models of ``TENANT_APPS``.
+
+    Args:
+        model: a model class.
+        using: the alias of a database.
+
+    Returns:
+        An empty text for rows that do not belong to a tenant.
+
+    Source: https://django-tenants.readthedocs.io/en/latest/use.html
+    """
+    function = get_tenant_function()
+    if function is not None:
+        return function(model, using) or ""
+    schema: str | None = getattr(connections[using], "schema_name", None)
+    if schema is None:
+        return ""
+    tenant_apps = getattr(settings, "TENANT_APPS", None)
+    app = model._meta.app_config
+    if tenant_apps is None or app is None:
+        return schema
+    names = {app.name, f"{type(app).__module__}.{type(app).__qualname__}"}
+    # The tables of all other apps are in the schema that all tenants share.
+    return schema if names & set(tenant_apps) else ""
+
+
+@cached
+def get_tenant_function() -> Callable[[type[Model], str], str | None] | None:
+    """Return the function of ``PROXY_STORAGE["GET_TENANT"]``, if it is set.
+
+    Raises:
+        ConfigurationError: the setting cannot be imported, or is not a callable.
+    """
+    function = proxy_storage_settings.GET_TENANT
+    if isinstance(function, str):
+        function = import_setting(f"{SETTING}['GET_TENANT']", function)
+    if function is not None and not callable(function):
+        raise ConfigurationError(
+            f"{SETTING}['GET_TENANT'] must be the dotted path of a callable, not {function!r}."
+        )
+    return function  # type: ignore[no-any-return]  # The project's own callable.
+
+
+def has_tenants() -> bool:
+    """Return whether rows can belong to tenants: of ``GET_TENANT``, or of django-tenants.
+
+    The connections are checked each time. If a database backend activated its first schema after a
+    cached check, rows of different tenants would be confused.
+    """
+    return get_tenant_function() is not None or any(
+        hasattr(connection, "schema_name") for connection in connections.all()
+    )
+
+
+def get_scope(model: type[Model], using: str, meta_backend: MetaBackendBase | None) -> str | None:
+    """Return the scope of the keys of a model's rows, as it is written into records.
+
+    Args:
+        model: the model that declares the file field.
+        using: the alias of the database of the row.
+        meta_backend: the meta backend that holds the records.
+    """
+    if has_tenants():
+        tenant = get_tenant(model, using)
+        if tenant != ("" if meta_backend is None else meta_backend.get_tenant()):
+            return f"{using}/{tenant}"
+    return None if using == DEFAULT_DB_ALIAS else using
+
+
+def get_database(
+    model: type[Model], scope: str | None, meta_backend: MetaBackendBase | None
+) -> str | None:
+    """Return the database in which the content object of a record is looked up.
+
+    Args:
+        model: the model of the content object.
+        scope: the value of `SCOPE_KEY` in the record.
+        meta_backend: the meta backend that holds the record.
+
+    Returns:
+        The alias of the database; ``None`` if the row belongs to another tenant or to a
+        database in which content objects are not looked up.
+    """
+    if len(connections.settings) == 1 and not has_tenants():
+        return DEFAULT_DB_ALIAS if scope is None else None
+    for alias in get_databases(model):
+        if scope == get_scope(model, alias, meta_backend):
+            return alias
+    return None
+
+
+def get_databases(model: type[Model]) -> tuple[str, ...]:
+    """Return the databases in which content objects of a model are looked up.
+
+    These are the default database, the database to which the routers send the model, and those
+    of ``PROXY_STORAGE["CONTENT_OBJECT_DATABASES"]`` that have the model's table.
+    """
+    named: list[Any] = [DEFAULT_DB_ALIAS, *proxy_storage_settings.CONTENT_OBJECT_DATABASES]
+    allowed = [alias for alias in named if router.allow_migrate_model(alias, model)]
+    return tuple(dict.fromkeys([*allowed, router.db_for_write(model)]))
+
+
+class Scopes(BackendValue):
+    """The scopes of some databases, as the value of a condition on records.
+
+    The text of a scope depends on the tenant of the records.
+
+    Args:
+        model: the model of the content objects.
+        databases: aliases of databases; by default those of `get_databases`.
+    """
+
+    def __init__(self, model: type[Model], *databases: str) -> None:
+        self.model = model
+        self.databases = databases or get_databases(model)
+
+    def get_condition(self, meta_backend: MetaBackendBase | None) -> Q | bool:
+        """Return the condition on the records of a meta backend."""
+        scopes = {get_scope(self.model, alias, meta_backend) for alias in self.databases}
+        texts = sorted(scope for scope in scopes if scope is not None)
+        condition = Q(**{f"{SCOPE_KEY}__in": texts}) if texts else Q()
+        if None in scopes:
+            condition |= Q(**{f"{SCOPE_KEY}__isnull": True})
+        return condition
 
 
 def get_content_object_data(
@@ -151,35 +293,20 @@ def has_content_object(record: Mapping[str, Any]) -> bool:
     return any(record.get(key) is not None for key in CONTENT_OBJECT_KEYS)
 
 
-def get_content_object_model(data: Mapping[str, Any]) -> type[Model] | None:
-    """Return the model class of the content object that a record names.
-
-    Returns:
-        ``None`` if the record does not name a content object, if its model has been removed, or
-        if its row belongs to another tenant or to a database in which content objects are not
-        looked up.
-    """
-    return _locate(data)[0]
-
-
-def locate_content_object(data: Mapping[str, Any]) -> str | None:
-    """Return the alias of the database that has the content object of a record.
-
-    Returns:
-        ``None`` as for `get_content_object_model`.
-    """
-    return _locate(data)[1]
-
-
-def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
-    """Return the model and the database of the content object of a record.
+def locate_content_object(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
+    """Return the model class and the database alias of the content object that a record names.
 
     They are needed several times for one request. A record therefore keeps them as long as its
-    values and the tenant are the same.
+    values are the same, unless the project has tenants: a record can be used by several of them.
+
+    Returns:
+        ``None`` for both if the record does not name a content object, if its model has been
+        removed, or if its row belongs to another tenant or to a database in which content
+        objects are not looked up.
     """
     values = (data.get("content_type_id"), data.get("object_id"), data.get(SCOPE_KEY))
-    model, using, *kept = getattr(data, _LOCATION, (None, ""))
-    if model is not None and kept == [values, get_tenant(model, using)]:
+    model, using, known_values = getattr(data, _LOCATION, (None, "", None))
+    if model is not None and known_values == values and not has_tenants():
         return model, using
     model = _get_model(data)
     if model is None:
@@ -188,7 +315,7 @@ def _locate(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, No
     if using is None:
         return None, None
     with suppress(AttributeError):  # A plain dict cannot keep them.
-        setattr(data, _LOCATION, (model, using, values, get_tenant(model, using)))
+        setattr(data, _LOCATION, (model, using, values))
     return model, using
 
 
@@ -227,9 +354,9 @@ def get_content_object(data: Mapping[str, Any]) -> Model | None:
     """Return the content object that a record names; one query.
 
     Returns:
-        ``None`` as for `get_content_object_model`, and if the row has been deleted.
+        ``None`` as for `locate_content_object`, and if the row has been deleted.
     """
-    model, using = _locate(data)
+    model, using = locate_content_object(data)
     if model is None or using is None:
         return None
     return _fetch(model, using, [data["object_id"]])[0]
@@ -240,7 +367,7 @@ def clear_field(record: Mapping[str, Any]) -> None:
 
     A field that names another file by now is not changed. No signal is sent.
     """
-    model, using = _locate(record)
+    model, using = locate_content_object(record)
     if model is None or using is None:
         return
     name, key = record.get("field"), _get_key(model, record["object_id"])
@@ -265,7 +392,7 @@ def fetch_content_objects(records: Iterable[MetaBackendObject]) -> None:
             alike[(*values, record.meta_backend)].append(record)
     located: dict[Any, list[MetaBackendObject]] = defaultdict(list)
     for group in alike.values():
-        located[_locate(group[0])] += group
+        located[locate_content_object(group[0])] += group
     for (model, using), group in located.items():
         instances: Iterable[Model | None] = repeat(None)
         if model is not None:

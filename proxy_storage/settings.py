@@ -23,7 +23,6 @@ from proxy_storage.exceptions import ConfigurationError
 SETTING = "PROXY_STORAGE"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_Entry = TypeVar("_Entry")
 
 # Each comment has the type and the meaning; the default follows.
 DEFAULTS: dict[str, Any] = {
@@ -214,23 +213,6 @@ class ProxyStorageSettings:
 
 
 proxy_storage_settings = ProxyStorageSettings(DEFAULTS, class_keys=["PROXY_STORAGE_CLASSES"])
-
-
-def get_for_storage(
-    entries: Mapping[str, _Entry], proxy_storage_name: str, original_storage_name: str | None
-) -> _Entry | None:
-    """Return the most specific entry for the files of an original storage, or ``None``.
-
-    Args:
-        entries: a setting with the keys ``<proxy storage>/<original storage>``,
-            ``<proxy storage>`` and ``default``.
-        proxy_storage_name: the name of the proxy storage.
-        original_storage_name: the name of the original storage, if there are several.
-    """
-    for key in (f"{proxy_storage_name}/{original_storage_name}", proxy_storage_name, "default"):
-        if key in entries:
-            return entries[key]
-    return None
 
 
 def cached(function: _Function) -> _Function:

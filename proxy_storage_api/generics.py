@@ -255,15 +255,15 @@ class GenericFileViewSet(GenericViewSet[Any]):
             with self._acting_as(self.get_described_action(request)):
                 self.check_permissions(request)
             return
+        # A list selects the permitted records, and OPTIONS does not show records. For any other
+        # action without a record, a permission that depends on records denies.
+        is_open = self.checks_record or self.action in ("list", "metadata")
         for permission in self.get_permissions():
             try:
                 answer = self._evaluate(evaluate, permission, request, self)
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
-            # A list selects the permitted records, and OPTIONS does not show records. For any
-            # other action without a record, a permission that depends on records denies.
-            is_open = self.checks_record or self.action in ("list", "metadata")
             if answer is False or (answer is None and not is_open):
                 self._deny(request, permission)
         if self.action == "list" and not (
@@ -439,19 +439,20 @@ class GenericFileViewSet(GenericViewSet[Any]):
             MetaBackendUnavailable: a meta backend is not available.
         """
         self._searched = path, proxy_storage_name
-        for record in self._find_records(path, proxy_storage_name):
-            if proxy_storage_name in (None, record["proxy_storage_name"]):
-                return record
+        if self.narrows_records():
+            for record in self._find_narrowed(path):
+                if proxy_storage_name in (None, record["proxy_storage_name"]):
+                    return record
+            raise NotFound
+        for meta_backend in self._get_meta_backends_of(proxy_storage_name):
+            with suppress(MetaBackendObjectDoesNotExist):
+                record = meta_backend.get(path)
+                if proxy_storage_name in (None, record["proxy_storage_name"]):
+                    return record
         raise NotFound
 
-    def _find_records(
-        self, path: str, proxy_storage_name: str | None
-    ) -> Iterator[MetaBackendObject]:
-        if not self.narrows_records():
-            for meta_backend in self._get_meta_backends_of(proxy_storage_name):
-                with suppress(MetaBackendObjectDoesNotExist):
-                    yield meta_backend.get(path)
-            return
+    def _find_narrowed(self, path: str) -> Iterator[MetaBackendObject]:
+        """Yield the records of a path that a subclass gives access to."""
         records = self.filter_queryset(self.get_queryset())
         if isinstance(records, RecordSet):
             records = records.filter(path=path)
@@ -555,14 +556,8 @@ def _log_as_django(error: SuspiciousOperation, request: Request) -> None:
 
 def _require_storage(record: MetaBackendObject) -> None:
     """Raise NotFound if the settings do not have the storages of a record any more."""
-    name = record["proxy_storage_name"]
-    reason = f"No proxy storage is registered as {name!r}."
-    if name in get_proxy_storage_names():
-        try:
-            get_proxy_storage(name).get_original_storage(record)
-        except ConfigurationError as error:
-            reason = str(error)
-        else:
-            return
-    logger.error("The file %r cannot be delivered. %s", record["path"], reason)
-    raise NotFound
+    try:
+        get_proxy_storage(record["proxy_storage_name"]).get_original_storage(record)
+    except ConfigurationError as error:
+        logger.error("The file %r cannot be delivered. %s", record["path"], error)  # noqa: TRY400
+        raise NotFound from error

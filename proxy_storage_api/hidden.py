@@ -17,12 +17,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections, router
 from django.db.models import DateField, DateTimeField, UUIDField
 
-from proxy_storage.content_objects import get_content_object_models
+from proxy_storage.content_objects import get_content_object_models, get_scope
 from proxy_storage.db.fields import ContentObjectFileFieldMixin
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage_name
-from proxy_storage.scopes import get_scope
 
 
 def run_queries_of_refusal(path: str, has_access: Callable[[MetaBackendObject], bool]) -> None:

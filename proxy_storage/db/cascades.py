@@ -23,11 +23,11 @@ from django.db.models.signals import class_prepared, post_delete
 from django.db.transaction import TransactionManagementError
 from django.dispatch import receiver
 
+from proxy_storage.content_objects import SCOPE_KEY, get_scope
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.models import ProxyStorageModelBase
 from proxy_storage.original_storages.inspect import get_local_path
-from proxy_storage.scopes import SCOPE_KEY, get_scope
 from proxy_storage.transactions import after_commit
 
 if TYPE_CHECKING:

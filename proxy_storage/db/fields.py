@@ -14,9 +14,9 @@ from django.db.models import CompositePrimaryKey, FileField, ImageField
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from proxy_storage import content_objects
+from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
 from proxy_storage.exceptions import ConfigurationError, ContentObjectError, ProxyFileNotFoundError
-from proxy_storage.scopes import SCOPE_KEY, get_tenant
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name

@@ -24,8 +24,10 @@ from django.dispatch import receiver
 
 from proxy_storage.content_objects import (
     FORMER_KEYS,
+    SCOPE_KEY,
     forget_content_object_models,
     get_content_object_data,
+    get_databases,
     get_file_fields,
     is_tracked,
 )
@@ -33,7 +35,6 @@ from proxy_storage.db import tracking
 from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.scopes import SCOPE_KEY, get_databases
 from proxy_storage.storages.restoring import (
     forget_name,
     get_remembered_name,

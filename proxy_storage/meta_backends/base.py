@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import content_objects, registry
-from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY
+from proxy_storage.content_objects import FORMER_KEYS, RELEASED_KEY, SCOPE_KEY
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
@@ -33,7 +33,6 @@ from proxy_storage.meta_backends.queries import (
     parse_order,
 )
 from proxy_storage.paths import is_literal_path
-from proxy_storage.scopes import SCOPE_KEY
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -103,7 +102,8 @@ class MetaBackendObject(dict[str, Any]):
             ``None`` if the file does not have a content object, or the instance was deleted.
         """
         if not self.has_fetched_content_object:
-            self.set_content_object(content_objects.get_content_object(self))
+            self._content_object = content_objects.get_content_object(self)
+            self.has_fetched_content_object = True
         return self._content_object
 
     def set_content_object(self, instance: Model | None) -> None:

@@ -23,6 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Value, When
 
 from proxy_storage import registry
+from proxy_storage.content_objects import get_tenant
 from proxy_storage.db import cascades  # noqa: F401  (The import connects its receivers.)
 from proxy_storage.db.historical import get_model_of_table
 from proxy_storage.exceptions import (
@@ -42,7 +43,6 @@ from proxy_storage.meta_backends.models import (
 )
 from proxy_storage.meta_backends.orm_query import RowQuery
 from proxy_storage.meta_backends.queries import Condition, Order
-from proxy_storage.scopes import get_tenant
 from proxy_storage.transactions import savepoint
 
 __all__ = [
@@ -210,8 +210,8 @@ class ORMMetaBackend(MetaBackendBase):
 
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
-        model = get_model_of_table(self.model)
-        return model._base_manager.using(self.get_transaction_alias())
+        alias = self.get_transaction_alias()
+        return get_model_of_table(self.model)._base_manager.using(alias)
 
     def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
         """Return the rows with these values. A missing column counts as its default."""

@@ -88,9 +88,10 @@ class RowQuery:
         return rows.order_by(*names)
 
     def _get_ordering(self, key: str, is_descending: bool) -> OrderBy:
-        column = F(self._get_name(key, is_ordered=True))
+        field = self.fields[key]
+        column = F(self._get_name(key, get_target_field(field), is_ordered=True))
         # PostgreSQL sorts NULL last. Other databases use no index if the place of NULL is given.
-        is_given = self.fields[key].null and not self.connection.features.order_by_nulls_first
+        is_given = field.null and not self.connection.features.order_by_nulls_first
         if is_descending:
             return column.desc(nulls_last=is_given or None)
         return column.asc(nulls_first=is_given or None)
@@ -110,12 +111,12 @@ class RowQuery:
     def _find(self, comparison: Comparison, column: Field[Any, Any]) -> Q | bool:
         key, lookup, value = comparison.key, comparison.lookup, comparison.value
         if lookup == "startswith":
-            return isinstance(column, TEXT) and self._find_prefix(key, value)
+            return isinstance(column, TEXT) and self._find_prefix(key, column, value)
         if lookup == "icontains":
             return isinstance(column, TEXT) and self._find_part(key, value)
         if lookup in ORDERED_LOOKUPS:
-            return Q(**{f"{self._get_name(key, is_ordered=True)}__{lookup}": value})
-        name = self._get_name(key)
+            return Q(**{f"{self._get_name(key, column, is_ordered=True)}__{lookup}": value})
+        name = self._get_name(key, column)
         if isinstance(value, QuerySetColumn):
             subquery = get_subquery(value, column, self.connection.alias)
             if subquery is not None:
@@ -123,12 +124,12 @@ class RowQuery:
         values = comparison.values
         return bool(values) and Q(**{f"{name}__in": values})
 
-    def _find_prefix(self, key: str, prefix: str) -> Q:
+    def _find_prefix(self, key: str, column: Field[Any, Any], prefix: str) -> Q:
         if self.connection.vendor == "postgresql":
             # PostgreSQL has an index for LIKE.
             return Q(**{f"{key}__startswith": prefix})
         # LIKE ignores case in SQLite, and uses no index in MySQL where it does not.
-        name = self._get_name(key, is_ordered=True)
+        name = self._get_name(key, column, is_ordered=True)
         first, following = get_prefix_range(prefix)
         found = Q(**{f"{name}__gte": first})
         return found if following is None else found & Q(**{f"{name}__lt": following})
@@ -142,9 +143,8 @@ class RowQuery:
         self.literal_texts[name] = Lower(Collate(key, collation))
         return Q(**{f"{name}__contains": part.lower()})
 
-    def _get_name(self, key: str, is_ordered: bool = False) -> str:
+    def _get_name(self, key: str, column: Field[Any, Any], is_ordered: bool = False) -> str:
         """Return the name of a column, or of an alias that compares its text by code points."""
-        column = get_target_field(self.fields[key])
         collation = None
         if not isinstance(column, TEXT):
             return key

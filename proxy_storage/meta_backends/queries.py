@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,7 +44,6 @@ from django.utils.dateparse import parse_datetime
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.paths import is_literal_path
-from proxy_storage.scopes import Scopes
 
 Condition: TypeAlias = Q | bool
 #: keys, and whether the order of each is descending
@@ -314,33 +314,43 @@ def read_once(condition: Condition) -> Condition:
     """
 
     def replace(name: str, value: Any) -> Any:
-        is_queryset = name.endswith("__in") and isinstance(value, QuerySet)
-        return (name, QuerySetColumn(value)) if is_queryset else (name, value)
+        return (name, QuerySetColumn(value)) if name.endswith("__in") else (name, value)
 
-    return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
+    return _replace_values(condition, QuerySet, replace)  # type: ignore[no-any-return]  # A Q.
+
+
+class BackendValue(ABC):
+    """A value of a condition whose meaning depends on the meta backend of the records.
+
+    Each meta backend replaces the comparison by the condition for its own records.
+    """
+
+    @abstractmethod
+    def get_condition(self, meta_backend: Any) -> Q | bool:
+        """Return the condition on the records of a meta backend."""
 
 
 def localize_scopes(condition: Condition, meta_backend: Any) -> Condition:
-    """Return a condition with the scopes as the records of a meta backend name them.
+    """Return a condition in which each `BackendValue` is replaced for a meta backend.
 
     Args:
-        condition: a condition, in which `proxy_storage.scopes.Scopes` are values.
+        condition: a condition, in which a `BackendValue` can be a value.
         meta_backend: the meta backend of the records, or ``None``.
     """
 
-    def replace(name: str, value: Any) -> Any:
-        is_scopes = isinstance(value, Scopes)
-        return value.get_condition(meta_backend) if is_scopes else (name, value)
+    def replace(name: str, value: BackendValue) -> Any:
+        return value.get_condition(meta_backend)
 
-    return _replace_values(condition, replace)  # type: ignore[no-any-return]  # A part is a Q.
+    return _replace_values(condition, BackendValue, replace)  # type: ignore[no-any-return]  # A Q.
 
 
-def _replace_values(part: Any, replace: Callable[[str, Any], Any]) -> Any:
+def _replace_values(part: Any, kind: type, replace: Callable[[str, Any], Any]) -> Any:
+    """Return a part of a condition in which the comparisons with values of a type are replaced."""
     if isinstance(part, tuple):
-        return replace(*part)
+        return replace(*part) if isinstance(part[1], kind) else part
     if not isinstance(part, Q):
         return part
-    parts = (_replace_values(child, replace) for child in part.children)
+    parts = (_replace_values(child, kind, replace) for child in part.children)
     return Q(*parts, _connector=part.connector, _negated=part.negated)
 
 

@@ -77,12 +77,16 @@ class RecordSet:
         self._candidates = self._read_all()
 
     def filter(self, *conditions: Condition, **values: Any) -> Self:
-        """Return the records that also fulfil these conditions."""
+        """Return the records that also fulfil these conditions; itself if there are none."""
         condition = all_of(self.condition, *conditions, Q(**values))
+        if condition is self.condition:
+            return self
         return type(self)(self.meta_backends, condition, self.ordering, self.check)
 
     def order_by(self, *names: str) -> Self:
-        """Return the same records in another order; by path if there are no names."""
+        """Return the records in this order, by path if there are no names; itself if it has it."""
+        if names == self.ordering:
+            return self
         return type(self)(self.meta_backends, self.condition, names, self.check)
 
     def decide_on(self, size: int, limit: int, position: Mapping[str, Any] | None = None) -> Step:

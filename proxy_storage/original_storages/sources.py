@@ -6,9 +6,8 @@ A storage of your own takes part with a method ``get_source(name)`` that returns
 from __future__ import annotations
 
 import os
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -143,89 +142,3 @@ def go_to(file: Any, position: int) -> None:
         if not skipped:
             raise ServingError(f"The file ended {position} bytes before the requested range.")
         position -= skipped
-
-
-class Body:
-    """A fixed number of bytes of a readable object. It can be closed in any thread.
-
-    Args:
-        readable: the object to read from. It is closed once, by the body.
-        length: the number of bytes. If there are fewer, `read` raises an error: the client
-            expects this number and must not mistake a part for the whole.
-        before_first_byte: called once, before the first read.
-    """
-
-    def __init__(
-        self,
-        readable: Readable,
-        length: int,
-        before_first_byte: Callable[[], object] | None = None,
-    ) -> None:
-        self._readable = readable
-        self._left = length
-        self._before_first_byte = before_first_byte
-        # mod_wsgi closes a response while a Python error of its own is set. Then ``acquire`` takes
-        # the lock and raises SystemError, and a ``with`` statement would never release it. So the
-        # lock is released in any case; if it was not taken, ``release`` raises RuntimeError.
-        self._lock = threading.RLock()
-        self.closed = False
-
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes, or no bytes after the last one and after `close`.
-
-        Raises:
-            ServingError: the file ended too early.
-        """
-        if self._before_first_byte is not None:
-            self._start()
-        try:
-            self._lock.acquire()
-            if self.closed or not self._left:
-                return b""
-            data = self._readable.read(min(size, self._left))
-            if not data:
-                raise ServingError(f"The file ended {self._left} bytes too early.")
-            self._left -= len(data)
-            return data
-        finally:
-            with suppress(RuntimeError):
-                self._lock.release()
-
-    def close(self) -> None:
-        """Close the readable object. This waits for a `read` in another thread."""
-        try:
-            self._lock.acquire()
-            if not self.closed:
-                self.closed = True
-                self._readable.close()
-        finally:
-            with suppress(RuntimeError):
-                self._lock.release()
-
-    def _start(self) -> None:
-        function, self._before_first_byte = self._before_first_byte, None
-        if function is not None:
-            function()
-
-
-class FileBody(Body):
-    """A whole local file, which a WSGI server may send by its file descriptor.
-
-    Args:
-        readable: the file, at its first byte.
-        length: its size in bytes.
-        before_first_byte: as for `Body`.
-
-    Source: PEP 3333 (wsgi.file_wrapper). mod_wsgi 4 and 5 call ``tell`` after ``fileno``.
-    """
-
-    _readable: Any
-
-    def fileno(self) -> int:
-        """Return the file descriptor."""
-        self._start()
-        return int(self._readable.fileno())
-
-    def tell(self) -> int:
-        """Return the position of the next byte in the file."""
-        return int(self._readable.tell())

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.settings import SETTING, get_for_storage, proxy_storage_settings
+from proxy_storage.settings import SETTING, proxy_storage_settings
 
 _Entry = TypeVar("_Entry")
 
@@ -67,7 +67,7 @@ def get_for_record(
     """Return the entry of a setting such as ``SERVERS`` that applies to a file.
 
     Args:
-        entries: the setting, as for `proxy_storage.settings.get_for_storage`.
+        entries: the setting, as for `get_for_storage`.
         meta_backend_obj: the file's record.
     """
     if not entries:
@@ -76,6 +76,23 @@ def get_for_record(
     if any(key.startswith(f"{name}/") for key in entries):
         original_name = meta_backend_obj.get_original_storage_name()
     return get_for_storage(entries, name, original_name)
+
+
+def get_for_storage(
+    entries: Mapping[str, _Entry], proxy_storage_name: str, original_storage_name: str | None
+) -> _Entry | None:
+    """Return the most specific entry for the files of an original storage, or ``None``.
+
+    Args:
+        entries: a setting with the keys ``<proxy storage>/<original storage>``,
+            ``<proxy storage>`` and ``default``.
+        proxy_storage_name: the name of the proxy storage.
+        original_storage_name: the name of the original storage, if there are several.
+    """
+    for key in (f"{proxy_storage_name}/{original_storage_name}", proxy_storage_name, "default"):
+        if key in entries:
+            return entries[key]
+    return None
 
 
 def check_sendfile_type(request: HttpRequest, header: str) -> None:

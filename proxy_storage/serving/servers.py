@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase, get_for_record
+from proxy_storage.serving.base import ServerBase, get_for_record, get_for_storage
 from proxy_storage.serving.headers import get_file_headers
 from proxy_storage.serving.sendfile import SENDFILE, is_below_sendfile_root
 from proxy_storage.serving.streaming import STREAMING
@@ -14,7 +14,6 @@ from proxy_storage.settings import (
     SETTING,
     build_backend,
     cached,
-    get_for_storage,
     proxy_storage_settings,
 )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
@@ -12,8 +13,9 @@ from django.db import connections
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from proxy_storage.exceptions import ServingError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.original_storages.sources import Body, FileBody
+from proxy_storage.original_storages.sources import Readable
 from proxy_storage.serving.base import ServerBase
 from proxy_storage.serving.conditional import (
     RangeNotSatisfiable,
@@ -26,6 +28,92 @@ from proxy_storage.serving.local import LocalFile, get_missing_file_error, get_s
 BLOCK_SIZE = 64 * 1024  # bytes
 # Each block is read in a worker thread, and switching threads costs more than reading.
 ASYNC_BLOCK_SIZE = 256 * 1024  # bytes
+
+
+class Body:
+    """A fixed number of bytes of a readable object. It can be closed in any thread.
+
+    Args:
+        readable: the object to read from. It is closed once, by the body.
+        length: the number of bytes. If there are fewer, `read` raises an error: the client
+            expects this number and must not mistake a part for the whole.
+        before_first_byte: called once, before the first read.
+    """
+
+    def __init__(
+        self,
+        readable: Readable,
+        length: int,
+        before_first_byte: Callable[[], object] | None = None,
+    ) -> None:
+        self._readable = readable
+        self._left = length
+        self._before_first_byte = before_first_byte
+        # mod_wsgi closes a response while a Python error of its own is set. Then ``acquire`` takes
+        # the lock and raises SystemError, and a ``with`` statement would never release it. So the
+        # lock is released in any case; if it was not taken, ``release`` raises RuntimeError.
+        self._lock = threading.RLock()
+        self.closed = False
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes, or no bytes after the last one and after `close`.
+
+        Raises:
+            ServingError: the file ended too early.
+        """
+        if self._before_first_byte is not None:
+            self._start()
+        try:
+            self._lock.acquire()
+            if self.closed or not self._left:
+                return b""
+            data = self._readable.read(min(size, self._left))
+            if not data:
+                raise ServingError(f"The file ended {self._left} bytes too early.")
+            self._left -= len(data)
+            return data
+        finally:
+            with suppress(RuntimeError):
+                self._lock.release()
+
+    def close(self) -> None:
+        """Close the readable object. This waits for a `read` in another thread."""
+        try:
+            self._lock.acquire()
+            if not self.closed:
+                self.closed = True
+                self._readable.close()
+        finally:
+            with suppress(RuntimeError):
+                self._lock.release()
+
+    def _start(self) -> None:
+        function, self._before_first_byte = self._before_first_byte, None
+        if function is not None:
+            function()
+
+
+class FileBody(Body):
+    """A whole local file, which a WSGI server may send by its file descriptor.
+
+    Args:
+        readable: the file, at its first byte.
+        length: its size in bytes.
+        before_first_byte: as for `Body`.
+
+    Source: PEP 3333 (wsgi.file_wrapper). mod_wsgi 4 and 5 call ``tell`` after ``fileno``.
+    """
+
+    _readable: Any
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        self._start()
+        return int(self._readable.fileno())
+
+    def tell(self) -> int:
+        """Return the position of the next byte in the file."""
+        return int(self._readable.tell())
 
 
 class StreamedFile(FileResponse):

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from proxy_storage.content_objects import SCOPE_KEY
 from proxy_storage.exceptions import ContentObjectError
 from proxy_storage.meta_backends.orm import ORMMetaBackend
-from proxy_storage.scopes import SCOPE_KEY
 from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     DatedDocument,

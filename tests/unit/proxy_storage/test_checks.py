@@ -6,6 +6,7 @@ from django.test.utils import isolate_apps
 from storages.backends.s3 import S3Storage
 
 from proxy_storage.checks import check_front, check_settings
+from proxy_storage.content_objects import SCOPE_KEY
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends import orm
 from proxy_storage.meta_backends.orm import (
@@ -13,7 +14,6 @@ from proxy_storage.meta_backends.orm import (
     ORMMetaBackend,
     ProxyStorageModelBase,
 )
-from proxy_storage.scopes import SCOPE_KEY
 from proxy_storage.settings import DEFAULTS
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin

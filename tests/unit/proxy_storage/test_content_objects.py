@@ -7,23 +7,23 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import connections, models
 from django.test.utils import isolate_apps
 
 from jobs.models import JobApply
 from proxy_storage import content_objects, owners
 from proxy_storage.content_objects import (
+    SCOPE_KEY,
     belongs_to,
     fetch_content_objects,
     get_content_object_data,
-    get_content_object_model,
     get_content_object_models,
+    locate_content_object,
     normalize_key,
 )
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage
-from proxy_storage.scopes import SCOPE_KEY
 from tests.testapp.models import (
     DatedDocument,
     DiskDocument,
@@ -120,17 +120,25 @@ class TestLocation:
         return make_record(Document.objects.create())
 
     def test_is_found_once_for_a_record(self, record, monkeypatch):
-        assert get_content_object_model(record) is Document
+        assert locate_content_object(record)[0] is Document
         monkeypatch.setattr(content_objects, "get_database", None)
-        assert get_content_object_model(record) is Document
+        assert locate_content_object(record)[0] is Document
         assert record.get_content_object() == Document.objects.get()
 
     def test_is_found_again_after_a_change_of_the_record(self, record):
-        assert get_content_object_model(record) is Document
+        assert locate_content_object(record)[0] is Document
         record["content_type_id"] = ContentType.objects.get_for_model(User).pk
-        assert get_content_object_model(record) is User
+        assert locate_content_object(record)[0] is User
         record[SCOPE_KEY] = "unknown"
-        assert get_content_object_model(record) is None
+        assert locate_content_object(record)[0] is None
+
+    def test_is_found_again_after_a_schema_was_activated(self, record, monkeypatch):
+        assert locate_content_object(record)[0] is Document
+        monkeypatch.setattr(connections["default"], "schema_name", "acme", raising=False)
+        record[SCOPE_KEY] = "default/acme"
+        assert locate_content_object(record)[0] is Document
+        monkeypatch.setattr(connections["default"], "schema_name", "other")
+        assert locate_content_object(record)[0] is None
 
     def test_is_found_again_for_another_tenant(self, record, settings):
         tenants = ["one", "two"]
@@ -139,9 +147,9 @@ class TestLocation:
             "GET_TENANT": lambda model, using: tenants[0],
         }
         record[SCOPE_KEY] = "default/one"
-        assert get_content_object_model(record) is Document
+        assert locate_content_object(record)[0] is Document
         del tenants[0]
-        assert get_content_object_model(record) is None
+        assert locate_content_object(record)[0] is None
         assert record.get_content_object() is None
 
 

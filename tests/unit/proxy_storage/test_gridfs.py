@@ -20,8 +20,8 @@ from pymongo import MongoClient, monitoring
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError, ServingError
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.mongodb import LazyDatabase, ObjectId, PyMongoError
-from proxy_storage.original_storages.sources import Body
 from proxy_storage.registry import get_proxy_storage
+from proxy_storage.serving.streaming import Body
 from proxy_storage.storages.gridfs import CHUNKS_AT_A_TIME, GridFSStorage
 from tests.testapp.models import Document
 from tests.testapp.storages import MongoStorage, get_mongo_db

@@ -7,10 +7,18 @@ from django.db import connections
 from django.db.models import Q
 from guardian.models import GroupObjectPermission
 
-from proxy_storage import scopes
+from proxy_storage import content_objects
+from proxy_storage.content_objects import (
+    SCOPE_KEY,
+    Scopes,
+    get_database,
+    get_databases,
+    get_scope,
+    get_tenant,
+    has_tenants,
+)
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.queries import localize_scopes, matches
-from proxy_storage.scopes import Scopes, get_database, get_databases, get_scope, get_tenant
 from tests.testapp.models import Document, ElsewhereStoredFile, ShardDocument, Team
 
 
@@ -69,6 +77,24 @@ class TestDatabases:
         assert get_databases(Document) == ("default",)
 
 
+class TestSingleDatabase:
+    """Without other databases and tenants, records name no scope."""
+
+    @pytest.fixture(autouse=True)
+    def one_database(self, monkeypatch):
+        monkeypatch.setattr(content_objects.connections, "settings", {"default": {}})
+
+    def test_default_database_is_found_without_a_query_to_the_routers(self, monkeypatch):
+        monkeypatch.setattr(content_objects, "router", None)
+        assert get_database(Document, None, records_of("")) == "default"
+        assert get_database(Document, "other", records_of("")) is None
+
+    def test_tenants_are_compared(self, settings):
+        configure(settings, GET_TENANT=get_tenant_of_test)
+        assert get_database(Document, "default/one", records_of("")) == "default"
+        assert get_database(Document, None, records_of("")) is None
+
+
 class TestTenantFunction:
     @pytest.mark.parametrize("value", ["no.such.function", "os.sep", 5])
     def test_wrong_setting_raises_configuration_error(self, settings, value):
@@ -98,13 +124,25 @@ class TestTenantFunction:
         assert get_tenant(model, "default") == tenant
 
 
+class TestHasTenants:
+    def test_with_the_setting(self, settings):
+        assert not has_tenants()
+        configure(settings, GET_TENANT=get_tenant_of_test)
+        assert has_tenants()
+
+    def test_with_django_tenants(self, monkeypatch):
+        assert not has_tenants()
+        monkeypatch.setattr(connections["other"], "schema_name", "acme", raising=False)
+        assert has_tenants()
+
+
 class TestCondition:
     def select(self, settings, scopes_of, tenant_of_records, *found):
         """Return the scopes of records that a condition selects."""
         condition = localize_scopes(
             Q(content_object_scope__in=scopes_of), records_of(tenant_of_records)
         )
-        return [scope for scope in found if matches(condition, {scopes.SCOPE_KEY: scope})]
+        return [scope for scope in found if matches(condition, {SCOPE_KEY: scope})]
 
     def test_selects_the_scopes_of_the_databases(self, settings):
         found = (None, "other", "default/one", "other/one")
@@ -125,6 +163,6 @@ class TestCondition:
     def test_keeps_the_rest_of_the_condition(self):
         condition = ~(Q(field="a") | Q(content_object_scope__in=Scopes(Document, "default")))
         assert not matches(condition, {"field": "b"})
-        assert matches(condition, {"field": "b", scopes.SCOPE_KEY: "other"})
-        assert not matches(condition, {"field": "a", scopes.SCOPE_KEY: "other"})
+        assert matches(condition, {"field": "b", SCOPE_KEY: "other"})
+        assert not matches(condition, {"field": "a", SCOPE_KEY: "other"})
         assert localize_scopes(True, None) is True
