@@ -34,12 +34,7 @@ from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.scopes import SCOPE_KEY, get_databases
-from proxy_storage.storages.restoring import (
-    forget_name,
-    get_remembered_name,
-    remember_names,
-    restore_name,
-)
+from proxy_storage.storages.restoring import restore_name
 from proxy_storage.transactions import after_commit
 
 logger = logging.getLogger("proxy_storage")
@@ -88,14 +83,6 @@ def prepare_save(
             restore_record(instance, field)
 
 
-@receiver(post_save, dispatch_uid=f"{UID}.names")
-def remember_saved_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
-    """Keep the names whose records a rollback can remove, for the next save of the instance."""
-    fields = [field for field in sender._meta.concrete_fields if isinstance(field, FileField)]
-    if fields:
-        remember_names(instance, fields)
-
-
 def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
     """Note the files of the row that the instance has not read.
 
@@ -124,11 +111,10 @@ def restore_record(instance: Model, field: Any) -> None:
         field: one of its file fields.
     """
     value: Any = instance.__dict__.get(field.attname)
-    name = get_remembered_name(instance, field, getattr(value, "name", value))
-    restored = restore_name(name)
+    name = getattr(value, "name", value)
+    restored = restore_name(instance, field, name)
     if restored is name:
         return
-    forget_name(instance, field)
     if hasattr(value, "name"):
         value.name = restored
     else:
@@ -318,7 +304,7 @@ class _FieldSave:
         meta_backend = self.meta_backend
         if not recent_changes.pop_released(path, self.data) or not meta_backend.can_hold(*former):
             return
-        values = meta_backend.get_assigned_values(self.data)
+        values, _released = meta_backend.get_content_object_values(self.data)
         try:
             meta_backend.update(path, values, where={**former, "content_type_id": None})
         except MetaBackendObjectDoesNotExist:

@@ -7,14 +7,16 @@ with Django's own storages, the file must exist then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
+
+from django.db.models import FileField, Model
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 
 from proxy_storage.transactions import Outcome, is_transaction_open
 
 if TYPE_CHECKING:
-    from django.db.models import Model
-
     from proxy_storage.meta_backends.base import MetaBackendBase
 
 _NAMES = "proxy_storage_names"
@@ -67,11 +69,13 @@ def make_name(path: str, meta_backend: MetaBackendBase, restore: Callable[[], st
     return SavedName(path, Outcome(), restore)
 
 
-def restore_name(name: Any) -> Any:
+def restore_name(instance: Model, field: Any, name: Any) -> Any:
     """Create the record of a name again if a rollback has deleted it.
 
     Args:
-        name: the name in a file field.
+        instance: the instance.
+        field: one of its file fields.
+        name: the name in the field.
 
     Returns:
         The path of the record. It is another one if a new record has taken the path. If there is
@@ -81,40 +85,38 @@ def restore_name(name: Any) -> Any:
         ProxyFileNotFoundError: the bytes were deleted after the rollback.
         MetaBackendError: the record could not be created.
     """
-    if isinstance(name, SavedName) and name.outcome.is_rolled_back:
-        return name.restore()
-    return name
+    kept: dict[str, SavedName] = getattr(instance._state, _NAMES, {})
+    saved: Any = kept.get(field.attname)
+    if saved != name:
+        saved = name
+    if not (isinstance(saved, SavedName) and saved.outcome.is_rolled_back):
+        return name
+    restored = saved.restore()
+    if field.attname in kept:
+        others = {attname: kept[attname] for attname in kept if attname != field.attname}
+        setattr(instance._state, _NAMES, others)
+    return restored
 
 
-def remember_names(instance: Model, fields: Iterable[Any]) -> None:
+@receiver(post_save, dispatch_uid="proxy_storage.restoring")
+def remember_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
     """Keep the names of an instance's files that were saved in a transaction.
 
-    They are kept in ``instance._state``, since ``refresh_from_db`` sets the fields to plain text.
+    It is connected to all models, because a Django file field can be added to a finished class.
+    The names are kept in ``instance._state``, since ``refresh_from_db`` sets the fields to plain
+    text.
     """
+    kept: dict[str, SavedName] = getattr(instance._state, _NAMES, {})
     names: dict[str, SavedName] = {}
-    for field in fields:
+    for field in sender._meta.concrete_fields:
+        if not isinstance(field, FileField):
+            continue
         value = instance.__dict__.get(field.attname)
-        name = get_remembered_name(instance, field, getattr(value, "name", value))
-        if isinstance(name, SavedName) and name.outcome.is_pending:
-            names[field.attname] = name
-    if names or hasattr(instance._state, _NAMES):
+        name = getattr(value, "name", value)
+        saved: Any = kept.get(field.attname)
+        if saved != name:
+            saved = name
+        if isinstance(saved, SavedName) and saved.outcome.is_pending:
+            names[field.attname] = saved
+    if names or kept:
         setattr(instance._state, _NAMES, names)
-
-
-def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
-    """Return the `SavedName` that is kept for a name of an instance, or else the name itself.
-
-    Args:
-        instance: the instance.
-        field: one of its file fields.
-        name: the name that the field has now.
-    """
-    saved = getattr(instance._state, _NAMES, {}).get(field.attname)
-    return saved if saved is not None and saved == name else name
-
-
-def forget_name(instance: Model, field: Any) -> None:
-    """Delete the kept name of a file whose record was created again."""
-    names = getattr(instance._state, _NAMES, {})
-    others = {attname: name for attname, name in names.items() if attname != field.attname}
-    setattr(instance._state, _NAMES, others)
