@@ -216,12 +216,6 @@ def _get_extensions(file_name: str) -> Iterator[str]:
         yield ""
 
 
-def has_long_part(name: str) -> bool:
-    """Return whether a part of a name has more than `MAX_PART_BYTES`."""
-    encoded = name.encode(errors="surrogatepass")
-    return any(len(part) > MAX_PART_BYTES for part in encoded.split(b"/"))
-
-
 def count_bytes(text: str) -> int:
     """Return the number of bytes of a text in UTF-8."""
     return len(text.encode(errors="surrogatepass"))
