@@ -20,6 +20,7 @@ from proxy_storage.exceptions import ConfigurationError, ContentObjectError, Pro
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name
+from proxy_storage.storages.restoring import restore_record
 
 if TYPE_CHECKING:
     BaseField = FileField
@@ -219,7 +220,7 @@ class ContentObjectFileFieldMixin(BaseField):
 
     def pre_save(self, model_instance: Any, add: bool) -> Any:
         """Save the file before the row; write its record again if a rollback has removed it."""
-        signals.restore_record(model_instance, self)
+        restore_record(model_instance, self)
         return super().pre_save(model_instance, add)
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -40,13 +40,14 @@ INSTANCE_METHODS = frozenset(
     {"save", "save_base", "delete", "open", "_get_file", "assign", "size", "url", "path"}
 )
 
-_is_historical_model_known = False
+# Whether this process has historical models. Otherwise `get_model_of_table` need not be called.
+has_historical_models = False
 
 
 def note_historical_model(sender: type[Model], **kwargs: Any) -> None:
     """Note that this process has historical models. Receiver of ``class_prepared``."""
-    global _is_historical_model_known
-    _is_historical_model_known = _is_historical_model_known or is_historical(sender)
+    global has_historical_models
+    has_historical_models = has_historical_models or is_historical(sender)
 
 
 class_prepared.connect(note_historical_model, dispatch_uid="proxy_storage.historical")
@@ -69,8 +70,6 @@ def get_model_of_table(model: type[_Model]) -> type[_Model]:
     Returns:
         The current model if no migration is running, or if the migration does not include it.
     """
-    if not _is_historical_model_known:
-        return model
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         apps = _get_historical_apps(frame)

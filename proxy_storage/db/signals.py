@@ -35,12 +35,7 @@ from proxy_storage.db import tracking
 from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.storages.restoring import (
-    forget_name,
-    get_remembered_name,
-    remember_names,
-    restore_name,
-)
+from proxy_storage.storages.restoring import restore_record
 from proxy_storage.transactions import after_commit
 
 logger = logging.getLogger("proxy_storage")
@@ -89,14 +84,6 @@ def prepare_save(
             restore_record(instance, field)
 
 
-@receiver(post_save, dispatch_uid=f"{UID}.names")
-def remember_saved_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
-    """Keep the names whose records a rollback can remove, for the next save of the instance."""
-    fields = [field for field in sender._meta.concrete_fields if isinstance(field, FileField)]
-    if fields:
-        remember_names(instance, fields)
-
-
 def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
     """Note the files of the row that the instance has not read.
 
@@ -115,28 +102,6 @@ def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
         path = recent_changes.get_assigned(data, instance)
         if path is not None:
             tracking.remember_previous_path(instance, name, path, change.moved_from)
-
-
-def restore_record(instance: Model, field: Any) -> None:
-    """Write the record of a file again if a rollback has removed it.
-
-    Args:
-        instance: the instance, which gets another path if this one is in use by now.
-        field: one of its file fields.
-    """
-    value: Any = instance.__dict__.get(field.attname)
-    name = get_remembered_name(instance, field, getattr(value, "name", value))
-    restored = restore_name(name)
-    if restored is name:
-        return
-    forget_name(instance, field)
-    if hasattr(value, "name"):
-        value.name = restored
-    else:
-        instance.__dict__[field.attname] = restored
-    if is_tracked(field):
-        # The record does not have a content object: the rollback has removed the row as well.
-        tracking.remember_new_path(instance, field.name, restored)
 
 
 def write_content_objects(
@@ -171,7 +136,7 @@ def write_content_objects(
         return
     # Two fields may have exchanged their files. Both move before one of them is released.
     for save in saves:
-        if save.path and save.change.moved_from is not None and not save.change.is_written:
+        if save.path and save.change.moved_from is not None and not save.is_written:
             save.move(save.path)
     for save in saves:
         save.write()
@@ -194,6 +159,7 @@ class _FieldSave:
         # Django's value for a default of the database is an expression.
         self.path: str | None = (name or None) if isinstance(name, str) else None
         self.change = tracking.get_change(instance, field.name)
+        self.is_written = self.change.is_written
         # Whether the file was saved through the field.
         self.is_new_file = self.path is not None and self.path == self.change.new_path
 
@@ -221,7 +187,7 @@ class _FieldSave:
 
     def write(self) -> None:
         """Write the content object of a new file, and release the previous files."""
-        if self.change.is_written:
+        if self.is_written:
             return
         if not self.created and self.change.is_empty:
             if self.path is not None and recent_changes.is_released(self.path, self.instance):
@@ -319,7 +285,7 @@ class _FieldSave:
         meta_backend = self.meta_backend
         if not recent_changes.pop_released(path, self.data) or not meta_backend.can_hold(*former):
             return
-        values = meta_backend.get_assigned_values(self.data)
+        values, _released = meta_backend.get_content_object_values(self.data)
         try:
             meta_backend.update(path, values, where={**former, "content_type_id": None})
         except MetaBackendObjectDoesNotExist:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage
 from django.core.files.storage import Storage
@@ -51,11 +51,6 @@ logger = logging.getLogger("proxy_storage")
 
 #: the keys that every record has; their values are text that is not empty
 REQUIRED_KEYS = ("path", "proxy_storage_name", "original_storage_path")
-
-
-def is_required_text(value: Any) -> TypeGuard[str]:
-    """Return whether a value is valid for the keys in `REQUIRED_KEYS`."""
-    return is_literal_path(value) and value != ""
 
 
 class MetaBackendObject(dict[str, Any]):
@@ -303,24 +298,23 @@ class MetaBackendBase(ABC):
             return False
         return self._set_content_object(assigned, path, released)
 
-    def get_assigned_values(self, content_object_data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that a record gets with its content object."""
-        return {**content_object_data, **dict.fromkeys(self._get_release_keys())}
+    def get_content_object_values(
+        self, content_object_data: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values that a record gets with its content object, and when it loses it.
 
-    def get_released_values(self, content_object_data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values that a record gets when it loses its content object.
-
-        They include the time and the former content object if records have keys for them.
+        The second ones include the time and the former content object if records have keys for
+        them.
         """
-        values: dict[str, Any] = dict.fromkeys(content_object_data)
-        if self._get_release_keys():
-            values |= {FORMER_KEYS[key]: value for key, value in content_object_data.items()}
-            values[RELEASED_KEY] = timezone.now()
-        return values
-
-    def _get_release_keys(self) -> tuple[str, ...]:
-        keys = (RELEASED_KEY, *FORMER_KEYS.values())
-        return keys if self.can_hold(*keys) else ()
+        assigned = dict(content_object_data)
+        released: dict[str, Any] = dict.fromkeys(content_object_data)
+        release_keys = (RELEASED_KEY, *FORMER_KEYS.values())
+        if self.can_hold(*release_keys):
+            assigned |= dict.fromkeys(release_keys)
+            released[RELEASED_KEY] = timezone.now()
+            for key, value in content_object_data.items():
+                released[FORMER_KEYS[key]] = value
+        return assigned, released
 
     def get_transaction_alias(self) -> str | None:
         """Return the alias of the Django database that has the records, if there is one."""
@@ -446,17 +440,15 @@ class MetaBackendBase(ABC):
         released: Collection[str] | None,
     ) -> bool:
         """Implement `set_content_object`. Override it if the database can do it in one query."""
+        assigned_values, released_values = self.get_content_object_values(content_object_data)
         changed = path is not None and self._update(
-            {"path": path, "content_type_id": None}, self.get_assigned_values(content_object_data)
+            {"path": path, "content_type_id": None}, assigned_values
         )
         if released is None:
             records = self.filter(content_object_data)
             released = [record["path"] for record in records if record["path"] != path]
         for released_path in released:
-            changed |= self._update(
-                {**content_object_data, "path": released_path},
-                self.get_released_values(content_object_data),
-            )
+            changed |= self._update({**content_object_data, "path": released_path}, released_values)
         return changed
 
     def _make_objects(self, data: list[dict[str, Any]]) -> list[MetaBackendObject]:
@@ -470,7 +462,8 @@ class MetaBackendBase(ABC):
     def _check_values(data: Mapping[str, Any], is_complete: bool = False) -> None:
         for key in REQUIRED_KEYS:
             if key in data:
-                problem = None if is_required_text(data[key]) else f"not {data[key]!r}"
+                is_valid = is_literal_path(data[key]) and data[key] != ""
+                problem = None if is_valid else f"not {data[key]!r}"
             else:
                 problem = "and is missing" if is_complete else None
             if problem is not None:

@@ -32,7 +32,6 @@ from proxy_storage.meta_backends.base import (
     REQUIRED_KEYS,
     MetaBackendBase,
     MetaBackendObject,
-    is_required_text,
 )
 from proxy_storage.meta_backends.queries import (
     KINDS,
@@ -58,6 +57,7 @@ from proxy_storage.mongodb import (
     mapped_errors,
     timeout,
 )
+from proxy_storage.paths import is_literal_path
 
 logger = logging.getLogger("proxy_storage")
 
@@ -81,7 +81,9 @@ def read_document(document: dict[str, Any]) -> dict[str, Any] | None:
     Returns:
         ``None`` if the document is not a record.
     """
-    missing = [key for key in REQUIRED_KEYS if not is_required_text(document.get(key))]
+    missing = [
+        key for key in REQUIRED_KEYS if not (is_literal_path(document.get(key)) and document[key])
+    ]
     if missing:
         logger.warning(
             "The document %r with the path %r does not count as a record: %s must be text "
@@ -508,15 +510,14 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         released: Collection[str] | None,
     ) -> bool:
         writes: list[Any] = []
+        assigned_values, released_values = self.get_content_object_values(content_object_data)
         if path is not None:
             new = get_criteria({"path": path, "content_type_id": None})
-            writes.append(
-                UpdateOne(new, _get_changes(self.get_assigned_values(content_object_data)))
-            )
+            writes.append(UpdateOne(new, _get_changes(assigned_values)))
         if released is None or released:
             others = {"$ne": path} if released is None else {"$in": list(released)}
             left = get_well_formed(*get_comparisons(content_object_data), {"path": others})
-            changes = _get_changes(self.get_released_values(content_object_data))
+            changes = _get_changes(released_values)
             # All processes use the clock of the server.
             del changes["$set"][RELEASED_KEY]
             writes.append(UpdateMany(left, {**changes, "$currentDate": {RELEASED_KEY: True}}))

@@ -24,8 +24,10 @@ from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Valu
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant
-from proxy_storage.db import cascades  # noqa: F401  (The import connects its receivers.)
-from proxy_storage.db.historical import get_model_of_table
+from proxy_storage.db import (
+    cascades,  # noqa: F401  (The import connects its receivers.)
+    historical,
+)
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendError,
@@ -138,6 +140,13 @@ class ORMMetaBackend(MetaBackendBase):
             )
         return model
 
+    @property
+    def _table(self) -> type[ProxyStorageModelBase]:
+        """The model that has the columns of the table at this moment."""
+        if historical.has_historical_models:
+            return historical.get_model_of_table(self.model)
+        return self.model
+
     def get_identity(self, record: MetaBackendObject) -> dict[str, Any]:
         """Return the primary key."""
         key = self.model._meta.pk.attname
@@ -164,7 +173,7 @@ class ORMMetaBackend(MetaBackendBase):
         missing = set(keys) - get_column_names(self.model)
         if missing:
             # A field that a later migration removes is accepted as well.
-            missing -= get_column_names(get_model_of_table(self.model))
+            missing -= get_column_names(self._table)
         for key in sorted(missing):
             raise ConfigurationError(
                 f"{self.model._meta.label} has no field {key!r}. Add "
@@ -176,7 +185,7 @@ class ORMMetaBackend(MetaBackendBase):
 
     def can_hold(self, *keys: str) -> bool:
         """Return whether the table has these columns."""
-        return get_column_names(get_model_of_table(self.model)).issuperset(keys)
+        return get_column_names(self._table).issuperset(keys)
 
     def check(self) -> list[checks.CheckMessage]:
         """Return messages about the primary key of the model and its database."""
@@ -211,12 +220,30 @@ class ORMMetaBackend(MetaBackendBase):
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
         alias = self.get_transaction_alias()
-        return get_model_of_table(self.model)._base_manager.using(alias)
+        return self._table._base_manager.using(alias)
+
+    def _get_existing(
+        self, rows: QuerySet[ProxyStorageModelBase], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the values for which the table of the rows has a column.
+
+        In a data migration, columns that later migrations add do not exist.
+
+        Raises:
+            ConfigurationError: the model does not have a field for one of the keys.
+        """
+        missing = values.keys() - get_column_names(rows.model)
+        if missing:
+            self.check_keys(missing)
+        existing = dict(values)
+        for key in missing:
+            del existing[key]
+        return existing
 
     def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
         """Return the rows with these values. A missing column counts as its default."""
         rows = self._rows
-        existing = get_existing(rows.model, criteria)
+        existing = self._get_existing(rows, criteria)
         rows = rows.filter(**existing)
         for key in criteria.keys() - existing.keys():
             field: Any = self.model._meta.get_field(key)
@@ -232,7 +259,6 @@ class ORMMetaBackend(MetaBackendBase):
         return self.get(path)
 
     def _create(self, data: dict[str, Any]) -> dict[str, Any]:
-        self.check_keys(data)
         try:
             row = self._insert(data)
         except MetaBackendObjectAlreadyExists:
@@ -246,7 +272,7 @@ class ORMMetaBackend(MetaBackendBase):
 
     def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
         rows = self._rows
-        existing = get_existing(rows.model, data)
+        existing = self._get_existing(rows, data)
         if len(existing) < len(data):
             self._check_original_storage(data, existing)
         try:
@@ -286,7 +312,6 @@ class ORMMetaBackend(MetaBackendBase):
             return self._rows.filter(path=path).exists()
 
     def _filter(self, criteria: dict[str, Any], path_prefix: str) -> Iterator[dict[str, Any]]:
-        self.check_keys(criteria)
         with self._mapped_errors(path_prefix):
             rows = self._find(criteria).order_by("path")
             if path_prefix:
@@ -304,20 +329,18 @@ class ORMMetaBackend(MetaBackendBase):
             return RowQuery(self._rows).get_rows(condition).count()
 
     def _update(self, criteria: dict[str, Any], update_data: dict[str, Any]) -> bool:
-        self.check_keys([*criteria, *update_data])
         # Only a new path can conflict with another record.
         is_moved = "path" in update_data
         protection = savepoint(self.get_transaction_alias()) if is_moved else nullcontext()
         try:
             with self._mapped_errors(criteria["path"]), protection:
                 rows = self._find(criteria)
-                values = get_existing(rows.model, update_data)
+                values = self._get_existing(rows, update_data)
                 return bool(rows.update(**values) if values else rows.exists())
         except IntegrityError as error:
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
-        self.check_keys(criteria)
         with self._mapped_errors(criteria["path"]):
             return bool(self._find(criteria).delete()[0])
 
@@ -327,11 +350,9 @@ class ORMMetaBackend(MetaBackendBase):
         path: str | None,
         released: Collection[str] | None,
     ) -> bool:
-        self.check_keys(content_object_data)
         rows = self._rows
-        content_object_data = get_existing(rows.model, content_object_data)
-        assigned = self.get_assigned_values(content_object_data)
-        lost = self.get_released_values(content_object_data)
+        content_object_data = self._get_existing(rows, content_object_data)
+        assigned, lost = self.get_content_object_values(content_object_data)
         former = Q(**content_object_data)
         former &= ~Q(path=path) if released is None else Q(path__in=released)
         new = Q(path=path, content_type_id=None)
@@ -394,19 +415,6 @@ def get_column_names(model: type[Model]) -> frozenset[str]:
     """Return the names of the fields of a model that have a column, and of their values."""
     fields = model._meta.concrete_fields
     return frozenset(name for field in fields for name in (field.name, field.attname))
-
-
-def get_existing(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values for which a table has a column.
-
-    In a data migration, columns that later migrations add do not exist.
-
-    Args:
-        model: the model that has the columns of the table.
-        values: the values by key.
-    """
-    names = get_column_names(model)
-    return {key: value for key, value in values.items() if key in names}
 
 
 def _choose(path: str, assigned: dict[str, Any], lost: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from proxy_storage.exceptions import InvalidNameError
 from proxy_storage.original_storages.s3 import is_s3
 from proxy_storage.paths import (
     MAX_KEY_BYTES,
+    MAX_PART_BYTES,
     SHORT_TOKEN_LENGTH,
     clean_path,
-    has_long_part,
     unique_name,
 )
 
@@ -153,13 +153,19 @@ def watch_names(storage: Storage) -> tuple[Storage, list[str]]:
         found = get_available_name(name, max_length=max_length)
         # The name was tried before: another process has created this file and deleted it. Or a
         # part of the name, with its random token, is too long for a file system.
-        if found in tried or has_long_part(found):
+        if found in tried or _has_long_part(found):
             found = unique_name(name, max_length, SHORT_TOKEN_LENGTH)
         tried.append(found)
         return found
 
     vars(copied)["get_available_name"] = get_and_remember  # replaces the method of the class
     return copied, tried
+
+
+def _has_long_part(name: str) -> bool:
+    """Return whether a part of a name has more than `MAX_PART_BYTES`."""
+    encoded = name.encode(errors="surrogatepass")
+    return any(len(part) > MAX_PART_BYTES for part in encoded.split(b"/"))
 
 
 def remove_bytes(storage: Storage, original_storage_path: str, error: BaseException) -> None:

@@ -7,15 +7,16 @@ with Django's own storages, the file must exist then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import Any, Self
 
-from proxy_storage.transactions import Outcome, is_transaction_open
+from django.db.models import FileField, Model
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 
-if TYPE_CHECKING:
-    from django.db.models import Model
-
-    from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.content_objects import is_tracked
+from proxy_storage.db.tracking import remember_new_path
+from proxy_storage.transactions import Outcome
 
 _NAMES = "proxy_storage_names"
 
@@ -50,71 +51,64 @@ class SavedName(str):
         return str.__str__(self)
 
 
-def make_name(path: str, meta_backend: MetaBackendBase, restore: Callable[[], str]) -> str:
-    """Return the name of a file whose record was just created.
+def restore_record(instance: Model, field: Any) -> None:
+    """Create the record of a file again if a rollback has deleted it.
 
     Args:
-        path: the path of the record.
-        meta_backend: the meta backend of the record.
-        restore: creates the record again and returns its path.
-
-    Returns:
-        A `SavedName` if the record is part of an open transaction.
-    """
-    alias = meta_backend.get_transaction_alias()
-    if alias is None or not is_transaction_open(alias):
-        return path
-    return SavedName(path, Outcome(), restore)
-
-
-def restore_name(name: Any) -> Any:
-    """Create the record of a name again if a rollback has deleted it.
-
-    Args:
-        name: the name in a file field.
-
-    Returns:
-        The path of the record. It is another one if a new record has taken the path. If there is
-        nothing to restore, the name itself.
+        instance: the instance, which gets another path if a new record has taken this one.
+        field: one of its file fields.
 
     Raises:
         ProxyFileNotFoundError: the bytes were deleted after the rollback.
         MetaBackendError: the record could not be created.
     """
-    if isinstance(name, SavedName) and name.outcome.is_rolled_back:
-        return name.restore()
-    return name
+    value: Any = instance.__dict__.get(field.attname)
+    kept: dict[str, str] = getattr(instance._state, _NAMES, {})
+    name = _get_saved_name(kept, field, value)
+    if name is None or not name.outcome.is_rolled_back:
+        return
+    restored = name.restore()
+    others = {attname: kept[attname] for attname in kept if attname != field.attname}
+    setattr(instance._state, _NAMES, others)
+    if hasattr(value, "name"):
+        value.name = restored
+    else:
+        instance.__dict__[field.attname] = restored
+    if is_tracked(field):
+        # The record does not have a content object: the rollback has deleted the row as well.
+        remember_new_path(instance, field.name, restored)
 
 
-def remember_names(instance: Model, fields: Iterable[Any]) -> None:
+@receiver(post_save, dispatch_uid="proxy_storage.restoring")
+def remember_names(sender: type[Model], instance: Model, **kwargs: Any) -> None:
     """Keep the names of an instance's files that were saved in a transaction.
 
-    They are kept in ``instance._state``, since ``refresh_from_db`` sets the fields to plain text.
+    It is connected to all models, because a Django file field can be added to a finished class.
+    The names are kept in ``instance._state``, since ``refresh_from_db`` sets the fields to plain
+    text.
     """
-    names: dict[str, SavedName] = {}
-    for field in fields:
-        value = instance.__dict__.get(field.attname)
-        name = get_remembered_name(instance, field, getattr(value, "name", value))
-        if isinstance(name, SavedName) and name.outcome.is_pending:
-            names[field.attname] = name
-    if names or hasattr(instance._state, _NAMES):
+    kept: dict[str, str] = getattr(instance._state, _NAMES, {})
+    names: dict[str, str] = {}
+    for field in sender._meta.concrete_fields:
+        if isinstance(field, FileField):
+            name = _get_saved_name(kept, field, instance.__dict__.get(field.attname))
+            if name is not None and name.outcome.is_pending:
+                names[field.attname] = name
+    if names or kept:
         setattr(instance._state, _NAMES, names)
 
 
-def get_remembered_name(instance: Model, field: Any, name: Any) -> Any:
-    """Return the `SavedName` that is kept for a name of an instance, or else the name itself.
+def _get_saved_name(kept: dict[str, str], field: Any, value: Any) -> SavedName | None:
+    """Return the `SavedName` of a file that was saved in a transaction, if it has one.
+
+    An unpickled name is plain text.
 
     Args:
-        instance: the instance.
+        kept: the kept names of the instance.
         field: one of its file fields.
-        name: the name that the field has now.
+        value: the value of the field.
     """
-    saved = getattr(instance._state, _NAMES, {}).get(field.attname)
-    return saved if saved is not None and saved == name else name
-
-
-def forget_name(instance: Model, field: Any) -> None:
-    """Delete the kept name of a file whose record was created again."""
-    names = getattr(instance._state, _NAMES, {})
-    others = {attname: name for attname, name in names.items() if attname != field.attname}
-    setattr(instance._state, _NAMES, others)
+    name = getattr(value, "name", value)
+    saved = kept.get(field.attname)
+    found = saved if saved == name else name
+    return found if isinstance(found, SavedName) else None

@@ -55,7 +55,8 @@ from proxy_storage.paths import (
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.content import MeasuredFile
 from proxy_storage.storages.lookup import RELATIVE, get_name_to_save, get_path_kind
-from proxy_storage.storages.restoring import make_name
+from proxy_storage.storages.restoring import SavedName
+from proxy_storage.transactions import Outcome, is_transaction_open
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
@@ -461,7 +462,10 @@ class SaveOperation:
                 if self._is_recorded(meta_backend.get, path, original_storage_path):
                     raise AlreadyRecorded(str(error), path=path) from error
                 continue
-            return make_name(path, meta_backend, partial(self._restore, data))
+            alias = meta_backend.get_transaction_alias()
+            if alias is None or not is_transaction_open(alias):
+                return path
+            return SavedName(path, Outcome(), partial(self._restore, data))
         raise AssertionError("unreachable: there is always another path")  # pragma: no cover
 
     def _restore(self, data: Mapping[str, Any]) -> str:
