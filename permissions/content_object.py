@@ -104,7 +104,7 @@ class HasObjectPermission(FilePermission):
     def get_permission_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> PermissionFilter:
-        """Return a filter for each model; without a query, each of its records is checked."""
+        """Return a filter for each model. Without a queryset, each record is checked."""
         if not hasattr(request.user, "has_perm"):
             return DENY_ALL
         found = (
@@ -221,7 +221,7 @@ def _make_filter(
 def _make_filter_of_other_databases(model: type[Model], field: str) -> PermissionFilter:
     """Return a filter for files of instances in databases other than the model's default.
 
-    ``queryset_method`` does not return these, so that ``method`` is called for each of them.
+    ``queryset_method`` does not return these instances. ``method`` is called for each of them.
     """
     default = router.db_for_write(model)
     others = [alias for alias in get_databases(model) if alias != default]

@@ -98,7 +98,7 @@ class FileViewSet(GenericFileViewSet):
     # The path and the storage of the client's request, in a request to `authorize`.
     _client_target: tuple[str, str] | None = None
     # Whether the permissions of this request have been checked.
-    _is_admitted = False
+    _is_checked = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -163,7 +163,7 @@ class FileViewSet(GenericFileViewSet):
         elif self.action == "list":
             _ = request.query_params  # Django parses the query, and may refuse it.
         super().initial(request, *args, **kwargs)
-        self._is_admitted = True
+        self._is_checked = True
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Return the throttles of files, which may differ from those of the API.
@@ -239,7 +239,7 @@ class FileViewSet(GenericFileViewSet):
             self._log_rule_error(error)
             self._deny(request, None)
         if isinstance(records, RecordSet) and records.check is not None:
-            warn_of_rules(tuple(self._find_unfiltered()))
+            log_unfiltered_permissions(tuple(self._find_unfiltered_permissions()))
         page = self.paginate_queryset(records)
         if page is None:
             return Response(self.get_serializer(self._read_all(records), many=True).data)
@@ -252,11 +252,11 @@ class FileViewSet(GenericFileViewSet):
             self._paginator = StepPagination(self.paginator, get_max_decisions())
         return super().paginate_queryset(queryset)
 
-    def _find_unfiltered(self) -> Sequence[str]:
+    def _find_unfiltered_permissions(self) -> Sequence[str]:
         """Return the names of the permissions without a filter.
 
-        If each of them has a filter, return the names of all that depend on records: one of the
-        filters is ``None`` for this request.
+        If all of them have one, one of the filters is ``None`` for this requester. Then return the
+        names of all permissions that depend on records.
         """
         permissions, models = self.get_permissions(), get_content_object_models()
         names = [name for one in permissions for name in find_unfiltered(one, models)]
@@ -309,7 +309,7 @@ class FileViewSet(GenericFileViewSet):
         Raises:
             APIException: the refusal, as the checks after the body would raise it.
         """
-        if self._is_admitted:
+        if self._is_checked:
             return
         drf_request, was_exempt = self.request, getattr(request, "_dont_enforce_csrf_checks", False)
         request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # Django's own
@@ -434,7 +434,7 @@ def _not_found_if_undeliverable(record: MetaBackendObject) -> Iterator[None]:
 
 
 @cache
-def warn_of_rules(names: tuple[str, ...]) -> None:
+def log_unfiltered_permissions(names: tuple[str, ...]) -> None:
     """Log permissions that a list checks for each record, once in a process."""
     logger.warning(
         "A list checks each record, because one of these permissions has no filter for the "

@@ -10,9 +10,10 @@ An instance keeps for each file field
 
 The changes are kept in ``instance._state``, which copies and pickles of the instance have as well.
 
-A save of an unchanged instance makes no query. A stale copy of a row, which writes a former path
-back, is therefore detected by the changes that this process has made lately (`RecentChanges`).
-Stale copies in other processes are not detected.
+A save of an unchanged instance makes no query. A stale copy of an instance still has the path of a
+file that another copy has replaced since, and a save writes this path back into the row. The module
+detects such a save by the recent changes of this process (`RecentChanges`). It does not detect
+stale copies in other processes.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ class TrackingFileDescriptor(FileDescriptor):
         return None
 
     def _is_read_again(self, instance: Any, value: FieldFile) -> bool:
-        """Return whether ``refresh_from_db`` sets the file of another copy of the row."""
+        """Return whether ``refresh_from_db``, which reads a second instance, sets the value."""
         return (
             get_committed_path(value) is not None
             and value.instance is not instance
@@ -232,7 +233,7 @@ class TrackingFileDescriptor(FileDescriptor):
             and value.field == self.field
             and value.instance.pk == instance.pk
             and value.instance._state.db == instance._state.db
-            # The file of a copy that was read earlier is one that the project assigns.
+            # If the other instance was read earlier, the project assigned its file.
             and _get_read_at(value.instance) >= _get_read_at(instance)
         )
 

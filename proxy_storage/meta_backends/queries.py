@@ -241,7 +241,8 @@ def _convert_text(kind: type | None, text: str) -> Any:
 
 def _convert_time(time: datetime) -> datetime | None:
     with suppress(OverflowError, ValueError):
-        # Databases store times in UTC, whose calendar ends earlier or later than that of a zone.
+        # Databases store times in UTC. Near the years 1 and 9999, UTC cannot represent the time of
+        # every time zone.
         (time if timezone.is_aware(time) else timezone.make_aware(time)).astimezone(UTC)
         return localize(time)
     return None

@@ -288,7 +288,7 @@ class OnlyForRequests(BasePermission):
 class TestWarning:
     @pytest.fixture(autouse=True)
     def anew(self):
-        viewsets.warn_of_rules.cache_clear()
+        viewsets.log_unfiltered_permissions.cache_clear()
 
     def warnings(self, caplog, *permissions):
         class View(Files):
