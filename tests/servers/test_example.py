@@ -261,4 +261,4 @@ def test_example_server_that_does_not_exist():
         check=False,
     )
     assert done.returncode != 0
-    assert "can be one of stream, x-accel, x-sendfile, lighttpd" in done.stderr
+    assert "must be one of stream, x-accel, x-sendfile, lighttpd" in done.stderr

@@ -149,7 +149,8 @@ class TestPreconditions:
 
     @pytest.fixture(autouse=True)
     def readers(self, settings):
-        settings.PROXY_STORAGE |= {
+        # With |= the dict would keep the change after the test.
+        settings.PROXY_STORAGE = settings.PROXY_STORAGE | {
             "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"]
         }
 
