@@ -17,7 +17,7 @@ WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
 # Each process starts its own services. A file is run by one process, as its fixtures are costly.
-PYTEST := $(BIN)/pytest -m "not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := $(BIN)/pytest -m "not slow and not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
 # `make check` leaves out what needs a server, and the tests of migrations, which take long.
 FAST := not mongo and not gridfs and not s3 and not migrations and not upgrade
 
@@ -33,11 +33,8 @@ demo: .venv/example $(WEB_SERVER)
 serve: .venv/example $(WEB_SERVER)
 	cd example_project && ../$(BIN)/python -m demo --serve
 
-# Some tests of the second run answer requests in threads of their own process, which must not
-# happen beside the tests of the first run.
 test: .venv/test $(PROGRAMS)
-	$(PYTEST) tests/unit tests/contract tests/documented tests/safety
-	$(PYTEST) tests/servers tests/project
+	$(PYTEST) $(TESTS)
 
 # The tests that measure time run last, when nothing else runs.
 test-all: .venv/tox $(PROGRAMS) $(DATABASES)

@@ -40,6 +40,7 @@ def get_name(storage, path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("storage", STORAGES, indirect=True)
+@pytest.mark.slow
 def test_stem_is_cut_at_a_character_boundary(storage, name):
     paths = [storage.save(name, ContentFile(content)) for content in (b"1", b"2", b"3")]
     assert [read(storage, path) for path in paths] == [b"1", b"2", b"3"]

@@ -200,6 +200,7 @@ class TestUploadAndDelete:
             assert response.status_code == (204 if requester == "link to delete" else 403)
 
     @pytest.mark.parametrize("method", ["put", "patch", "trace"])
+    @pytest.mark.slow
     def test_other_methods_return_405(self, send, data, method, requester):
         for kind in FILES:
             for url in ("/files/", "/files/record/", "/files/link/", "/files/authorize/"):

@@ -53,6 +53,7 @@ def set_wrong_size(content, size):
     return content
 
 
+@pytest.mark.slow
 class TestWrongSize:
     @pytest.mark.parametrize("size", [0, 1, 10**9, -1, None, "many", RaisingSize], ids=str)
     @pytest.mark.parametrize(
@@ -184,6 +185,7 @@ class GivenChunks(ContentFile):
         yield from self.parts
 
 
+@pytest.mark.slow
 class TestInvalidChunks:
     @pytest.mark.parametrize("part", [3, True, 0, None, [104, 105], range(3), 1.5, object()])
     def test_other_values_raise_type_error(self, storage, part):
@@ -205,6 +207,7 @@ class TestInvalidChunks:
         check_is_saved(storage, GivenChunks(*parts), "abdeé".encode())
 
 
+@pytest.mark.slow
 class TestText:
     @pytest.mark.parametrize(
         "make",

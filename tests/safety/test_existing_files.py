@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
     ["orm-disk", "mongo-disk", "orm-overwriting", "orm-memory", "mongo-gridfs"],
     indirect=True,
 )
+@pytest.mark.slow
 class TestMissingFile:
     @EXAMPLES
     @given(

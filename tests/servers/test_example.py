@@ -17,7 +17,12 @@ from demo.client import Client
 AWKWARD = scenario.AWKWARD_NAME
 
 
-@pytest.fixture(scope="module", params=list(WEB_SERVERS))
+SITES = [
+    pytest.param(name, marks=() if name == "x-accel" else pytest.mark.slow) for name in WEB_SERVERS
+]
+
+
+@pytest.fixture(scope="module", params=SITES)
 def site(request, need_program):
     """The running site: its URL, the program that delivers avatars, and its data folder."""
     web_server = WEB_SERVERS[request.param]

@@ -64,6 +64,7 @@ NO_ANSWERS = [None, 1, 0, "yes", "", object(), [False], User, *LAZY]
     ],
 )
 @pytest.mark.parametrize("who", ["owner", "staff"])
+@pytest.mark.slow
 def test_other_results_raise_an_error_under_all_operators(people, permission, who, recwarn):
     with pytest.raises(RuleError):
         evaluate(permission(), ask(people[who]), VIEW, RECORD)

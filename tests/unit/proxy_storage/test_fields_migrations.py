@@ -218,6 +218,7 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
+@pytest.mark.slow
 def test_migrations_are_complete_and_can_be_squashed(project):
     """They are made, changed twice, squashed, and run in a new database."""
     project.make_migration("first")
@@ -247,6 +248,7 @@ def test_migrations_are_complete_and_can_be_squashed(project):
     assert project.run("-c", SAVE_AND_READ).split() == [*names, "of_later"]
 
 
+@pytest.mark.slow
 def test_migration_that_saves_files(project):
     """Historical models and their storages are built from migrations alone."""
     project.make_migration("first")

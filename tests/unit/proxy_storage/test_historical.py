@@ -178,6 +178,7 @@ EVERYTHING = """
 
 @pytest.mark.parametrize("transaction_of", ["migration", "operation", None])
 @pytest.mark.parametrize("is_backwards", [True, False])
+@pytest.mark.slow
 def test_all_operations_on_files_in_a_migration(archive, transaction_of, is_backwards, caplog):
     """Files are deleted after the commit, when no operation is running any more."""
     forward, backward = ("pass", EVERYTHING) if is_backwards else (EVERYTHING, "pass")

@@ -60,6 +60,7 @@ class TestDatabaseErrors:
             ORMMetaBackend("testapp.StoredFile").create({**RECORD, "content_type_id": "no number"})
 
 
+@pytest.mark.slow
 class TestMongoThatDoesNotAnswer:
     def test_all_methods_raise_unavailable(self):
         with MongoClient(port=free_port(), serverSelectionTimeoutMS=50) as client:

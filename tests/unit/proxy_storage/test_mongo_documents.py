@@ -195,6 +195,7 @@ def test_save_chooses_another_path_than_that_of_a_document(name):
 
 
 @pytest.mark.parametrize(("key", "value"), WRONG_VALUES)
+@pytest.mark.slow
 class TestValueOfAWrongType:
     def test_counts_as_no_value(self, backend, lines, key, value):
         insert(**{key: value})
@@ -265,6 +266,7 @@ def test_list_of_a_content_object_leaves_arrays_out(backend):
     assert get_paths(backend.filter(owner)) == ["/good"]
 
 
+@pytest.mark.slow
 class TestLists:
     """Conditions, orders and pages treat the documents as reading does."""
 

@@ -170,6 +170,7 @@ def test_migration_is_reversible(upgraded):
     assert (get_columns(), read_rows()) == (new_columns, new_rows)
 
 
+@pytest.mark.slow
 def test_migration_is_irreversible_with_keys_that_0_1_2_cannot_hold(upgraded):
     upgraded.migrate("0002")
     for key in ("4b1e", "007", "-1", "9" * 30, "٣"):
@@ -251,6 +252,7 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("target", ["0002", "0001"])
+@pytest.mark.slow
 def test_interrupted_at_each_statement(archive, target):
     """MariaDB keeps the changes of the statements before the interruption."""
     write_old_tables(archive)
@@ -324,6 +326,7 @@ def test_operation_can_be_optimized():
     assert operation.migration_name_fragment == "upgrade_storedfile"
 
 
+@pytest.mark.slow
 def test_database_that_commits_each_statement(archive, monkeypatch):
     """A process is killed before the migration is recorded, on a database such as MariaDB."""
     monkeypatch.setattr(connection.features, "can_rollback_ddl", False)

@@ -31,6 +31,7 @@ class CountedChecks:
         return is_odd(record)
 
 
+@pytest.mark.slow
 class TestSequence:
     def test_all_records(self, meta_backends):
         records = RecordSet(meta_backends)

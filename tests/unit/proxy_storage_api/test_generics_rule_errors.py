@@ -91,6 +91,7 @@ def path(admin):
 @pytest.mark.parametrize("permission", RULES + [~rule for rule in RULES])
 @pytest.mark.parametrize(("method", "action"), REQUESTS)
 @pytest.mark.parametrize("hide", [True, False])
+@pytest.mark.slow
 def test_permission_that_cannot_decide_denies(
     permission, method, action, hide, admin, path, change, caplog
 ):

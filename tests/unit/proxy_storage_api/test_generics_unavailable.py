@@ -66,6 +66,7 @@ def no_server(settings):
         "create",
     ],
 )
+@pytest.mark.slow
 def test_request_is_answered_with_503(admin_client, ask):
     response = ask(admin_client)
     assert response.status_code == 503

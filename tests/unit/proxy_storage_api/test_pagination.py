@@ -106,6 +106,7 @@ def bound(change):
 @pytest.mark.parametrize(
     "ordering", ["path", "-path", "size", "-size", "created_at", "-created_at", "mime_type,-size"]
 )
+@pytest.mark.slow
 def test_each_file_is_on_one_page(asked, size, ordering):
     pages = walk(asked, page_size=size, ordering=ordering)
     numbers = [number for page in pages for number in page]
