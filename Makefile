@@ -17,7 +17,9 @@ WEB_SERVER_lighttpd := lighttpd
 WEB_SERVER := $(WEB_SERVER_$(EXAMPLE_SERVER))
 
 # Each process starts its own services. A file is run by one process, as its fixtures are costly.
-PYTEST := $(BIN)/pytest -m "not slow and not long and not quiet" --numprocesses auto --maxprocesses 4 --dist loadfile
+# There is one process more than cores, because tests wait for servers.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() + 1, 4))')
+PYTEST := $(BIN)/pytest -m "not slow and not long and not quiet" --numprocesses $(PROCESSES) --dist loadfile
 # `make check` leaves out what needs a server, and the tests of migrations, which take long.
 FAST := not mongo and not gridfs and not s3 and not migrations and not upgrade
 

@@ -50,6 +50,7 @@ NOON = datetime.datetime(2026, 1, 2, 12, 30, tzinfo=datetime.UTC)
         (DatedDocument, NOON.astimezone(ZoneInfo("Asia/Tokyo")), NOON),
     ],
 )
+@pytest.mark.slow
 class TestKeyAsItWasGiven:
     @pytest.fixture
     def instance(self, model, given, field):

@@ -83,6 +83,7 @@ def compare_refusals(data, monkeypatch, requester, method, url):
 
 
 @pytest.mark.parametrize("requester", REQUESTERS)
+@pytest.mark.slow
 def test_responses_for_forbidden_and_missing_files_are_equal(data, monkeypatch, requester):
     for method, url in REQUESTS:
         compare_refusals(data, monkeypatch, requester, method, url)

@@ -110,6 +110,7 @@ def build(formula):
     )
 
 
+@pytest.mark.slow
 def test_combined_permissions(data):
     @settings(EXAMPLES, max_examples=100)
     @given(formula=FORMULAS, requester=st.sampled_from(sorted(data.requesters)))

@@ -127,6 +127,7 @@ class MixedChunks(ContentFile):
         yield from (b"", DATA[:3], bytearray(DATA[3:6]), memoryview(DATA)[6:9], b"", DATA[9:])
 
 
+@pytest.mark.slow
 class TestReading:
     @pytest.mark.parametrize(
         "kind", [ShortReads, LongReads, CompleteReads, ByteArrayReads, MemoryViewReads]

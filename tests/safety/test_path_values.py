@@ -145,6 +145,7 @@ def is_invalid_path(value):
     return not isinstance(value, str) or "\0" in value or "\ud800" in value or value == "\udc80"
 
 
+@pytest.mark.slow
 class TestPath:
     @EXAMPLES
     @given(value=objects.filter(is_invalid_path))
@@ -193,6 +194,7 @@ class TestFolder:
         assert list(storage.meta_backend.filter(path_prefix=value)) == []
 
 
+@pytest.mark.slow
 class TestCriterion:
     """Values of ``where`` are compared literally."""
 

@@ -31,6 +31,8 @@ from tests.servers.serverconf_fronts import (
 )
 from tests.servers.site.nginx import write_nginx
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"0123456789" * 10
 SECRETS = ("amz", "secret", "signature", "<error>", "accesskey", "127.0.0.1")
 
