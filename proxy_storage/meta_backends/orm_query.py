@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connections, router
 from django.db.models import (
     Case,
@@ -120,7 +120,10 @@ class RowQuery:
         if isinstance(value, QuerySetColumn):
             subquery = get_subquery(value, column, self.connection.alias)
             if subquery is not None:
-                return Q(**{f"{name}__in": subquery})
+                # Django 6.1 writes the negation of an empty queryset as CAST(... AS bool), which
+                # MariaDB rejects.
+                is_empty = _is_surely_empty(subquery, self.connection.alias)
+                return not is_empty and Q(**{f"{name}__in": subquery})
         values = comparison.values
         return bool(values) and Q(**{f"{name}__in": values})
 
@@ -206,6 +209,15 @@ def get_subquery(
     # MariaDB would run the subquery for each record if its text had another collation.
     text = text if collation is None else Collate(text, collation)
     return queryset.values_list(text, flat=True)
+
+
+def _is_surely_empty(queryset: QuerySet[Any, Any], alias: str) -> bool:
+    """Return whether a queryset is empty for any content of the database, such as ``none()``."""
+    try:
+        queryset.query.get_compiler(alias).as_sql()
+    except EmptyResultSet:
+        return True
+    return False
 
 
 def get_target_field(field: Any) -> Field[Any, Any]:

@@ -262,6 +262,19 @@ def test_original_storage_that_the_record_cannot_name(archive):
     assert get_names_on_disk() == []
 
 
+CREATE = """
+    record = {"path": "a.txt", "proxy_storage_name": "archive", "original_storage_path": "a.txt"}
+    ArchiveStorage.meta_backend.create({**record, "size": 3})
+"""
+
+
+def test_record_that_names_no_original_storage(archive):
+    """A value whose column does not exist yet is left out."""
+    write(archive, CREATE)
+    archive.migrate()
+    assert get_proxy_storage("archive").get_meta_backend_obj("a.txt")["size"] is None
+
+
 SET_SCOPE = """
     letter = apps.get_model("archive", "Letter")(title="old")
     path = letter.scan.storage.save("a.txt", ContentFile(b"a"))
