@@ -2,7 +2,7 @@
 # make serve     the same site; it runs until Ctrl-C
 # make test      install what the tests need and test the package on one Python, in a few minutes
 # make test-all  what `make test` leaves out: other versions, databases, long tests, types, docs
-# make check     style, import layers, types and the fast tests, in under a minute
+# make check     style, import layers, types and the fast tests, in about a minute
 #
 # EXAMPLE_SERVER=x-accel puts nginx in front of demo and serve, x-sendfile Apache, lighttpd
 # lighttpd. PYTHON is the interpreter that .venv is made with.
