@@ -304,11 +304,6 @@ def get_drf_request(request: HttpRequest) -> Any:
     return Request(request, authenticators=[known])
 
 
-def get_function(method: Any) -> Any:
-    """Return the function of a bound method; ``None`` for other values."""
-    return getattr(method, "__func__", None)
-
-
 def denies_all(permission: Any) -> bool:
     """Return whether a permission inherits the `has_object_permission` that denies all."""
     method = getattr(permission, "has_object_permission", None)

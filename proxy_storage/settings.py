@@ -144,7 +144,7 @@ class ImportedClasses(Mapping[str, type[Any]]):
         )
 
     # Unhashable, like a dict.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # It has __eq__.
 
     def __repr__(self) -> str:
         return repr(self._paths)

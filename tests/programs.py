@@ -28,7 +28,7 @@ from demo.services import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-# Name of a program: the Debian packages that contain it and what it needs.
+# Name of a program: the Debian packages that contain it and its requirements.
 DEBIAN_PACKAGES = {
     **services.DEBIAN_PACKAGES,
     "chromium": "chromium",

@@ -144,6 +144,7 @@ class ProxyStorageFieldFile(FieldFile):
         return content_objects.belongs_to(record, self._get_data())
 
     def _get_data(self) -> dict[str, Any]:
+        # A system check requires a proxy storage.
         meta_backend: Any = self.field.storage.meta_backend  # type: ignore[attr-defined]
         return content_objects.get_content_object_data(
             self.instance, self.field, meta_backend=meta_backend

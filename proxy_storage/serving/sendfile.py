@@ -74,7 +74,7 @@ class SendfileServer(ServerBase):
         validators = get_validators(meta_backend_obj, file)
         for header, value in {**headers, **validators.headers}.items():
             response[header] = value
-        return response  # type: ignore[no-any-return]
+        return response  # type: ignore[no-any-return]  # It has no types.
 
 
 def is_below_sendfile_root(meta_backend_obj: MetaBackendObject) -> bool:

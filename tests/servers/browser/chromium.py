@@ -87,7 +87,7 @@ class Browser:
         return {cookie["name"] for cookie in self.driver.get_cookies()}
 
     def wait_for(self, condition, message):
-        """Wait until a condition holds; return what it has returned."""
+        """Wait until a condition holds; return its result."""
         wait = WebDriverWait(self.driver, TIMEOUT, poll_frequency=0.02)
         return wait.until(lambda _: condition(), message)
 
