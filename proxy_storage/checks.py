@@ -33,6 +33,7 @@ from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
+from proxy_storage.storages.metadata import METADATA_KEYS
 
 
 @checks.register()
@@ -237,8 +238,11 @@ def _check_records(
     name: str, storage: ProxyStorageBase, checked: set[MetaBackendBase]
 ) -> Iterator[checks.CheckMessage]:
     """Check the meta backend of a storage, unless it was checked for another storage."""
+    keys = storage.get_record_keys()
+    if getattr(storage, "records_metadata", False):
+        keys = (*keys, *METADATA_KEYS)
     try:
-        storage.meta_backend.check_keys(storage.get_record_keys())
+        storage.meta_backend.check_keys(keys)
     except ConfigurationError as error:
         yield checks.Error(
             f"The records of {name!r} cannot store all values that it writes. {error}",

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "proxy_storage",
+    "proxy_storage.records",
     "proxy_storage_api",
     "jobs",
     "tests.testapp",

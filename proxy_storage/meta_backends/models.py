@@ -43,14 +43,16 @@ class ContentObjectFieldMixin(models.Model):
         blank=True,
         db_constraint=False,
         related_name="+",
-        verbose_name=_("owner's model"),
+        verbose_name=_("model of the content object"),
     )
     # Text stores keys of every type, which records have again when they are read. NULL stands for
     # a file without a content object, since a key can be empty text.
     object_id = LiteralCharField(
-        _("owner's key"), max_length=255, null=True, blank=True, db_index=True
+        _("key of the content object"), max_length=255, null=True, blank=True, db_index=True
     )
-    field = LiteralCharField(_("owner's field"), max_length=255, null=True, blank=True)
+    field = LiteralCharField(
+        _("field of the content object"), max_length=255, null=True, blank=True
+    )
     # NULL stands for the default database, also in records that are older than this column.
     content_object_scope = LiteralCharField(
         _("scope of the content object's key"), max_length=255, null=True, blank=True
@@ -83,7 +85,7 @@ class FileMetadataMixin(models.Model):
 
     size = models.BigIntegerField(_("size in bytes"), null=True, blank=True)
     mime_type = models.CharField(
-        _("content type"), max_length=255, blank=True, default="", db_default=""
+        _("MIME type"), max_length=255, blank=True, default="", db_default=""
     )
     checksum = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("saved at"), null=True, blank=True)
@@ -125,12 +127,30 @@ class LinkVersionMixin(models.Model):
     """Field that changes to revoke the signed links to a file."""
 
     link_version = models.CharField(
-        _("version of its links"),
+        _("version of the signed links"),
         max_length=32,
         blank=True,
         default="",
         db_default="",
         editable=False,
+    )
+
+    class Meta:
+        abstract = True
+
+
+class UploaderMixin(models.Model):
+    """Fields for the user who uploaded a file through the endpoint.
+
+    The key of the user is text, as that of a content object. Users of several databases or tenants
+    can have the same key, which the scope distinguishes.
+    """
+
+    uploader_id = LiteralCharField(
+        _("key of the uploader"), max_length=255, null=True, blank=True, db_index=True
+    )
+    uploader_scope = LiteralCharField(
+        _("scope of the uploader's key"), max_length=255, null=True, blank=True
     )
 
     class Meta:

@@ -42,6 +42,7 @@ from proxy_storage.meta_backends.models import (
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
+    UploaderMixin,
 )
 from proxy_storage.meta_backends.orm_query import RowQuery
 from proxy_storage.meta_backends.queries import Condition, Order
@@ -54,6 +55,7 @@ __all__ = [
     "ORMMetaBackend",
     "OriginalStorageNameMixin",
     "ProxyStorageModelBase",
+    "UploaderMixin",
 ]
 
 SCHEMA_ERRORS = (
@@ -64,6 +66,8 @@ SCHEMA_ERRORS = (
 )
 # SQLite has one error code for all errors in a statement.
 SQLITE_SCHEMA_ERROR = re.compile(r"no such (table|column): |table \S+ has no column named ")
+# The label of the app proxy_storage.records, and a dot.
+READY_APP_LABEL = "proxy_storage_records."
 
 
 def is_schema_error(error: BaseException) -> bool:
@@ -132,7 +136,12 @@ class ORMMetaBackend(MetaBackendBase):
         try:
             model = apps.get_model(self._label)
         except (LookupError, ValueError) as error:
-            raise ConfigurationError(f"ORMMetaBackend(model={self._label!r}): {error}") from error
+            hint = ""
+            if self._label.startswith(READY_APP_LABEL):
+                hint = " Add 'proxy_storage.records' to INSTALLED_APPS and run migrate."
+            raise ConfigurationError(
+                f"ORMMetaBackend(model={self._label!r}): {error}{hint}"
+            ) from error
         if not issubclass(model, ProxyStorageModelBase):
             raise ConfigurationError(
                 f"ORMMetaBackend(model={self._label!r}): the model must be a subclass of "

@@ -82,6 +82,8 @@ KINDS: Mapping[str, type] = {
     "former_content_type_id": int,
     "former_field": str,
     "former_content_object_scope": str,
+    "uploader_id": str,
+    "uploader_scope": str,
 }
 _CONVERTERS: Mapping[type | None, Callable[[str], Any]] = {int: int, datetime: parse_datetime}
 

@@ -81,6 +81,10 @@ class ProxyStorageBase(Storage):
     unique_original_names: bool = True
     #: Whether ``delete`` accepts a name without record, as in Django's own storages.
     delete_missing_ok: bool = False
+    #: Whether files of Django's own file fields get a content object.
+    tracks_plain_fields: bool = False
+    #: Whether ``url()`` returns signed links.
+    signs_urls: bool = False
     #: The ``hashlib`` algorithm of the checksum that a save computes, or ``None``.
     checksum_algorithm: str | None = None
 

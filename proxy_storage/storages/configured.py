@@ -7,18 +7,24 @@ from inspect import getattr_static
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.settings import build_backend
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
+from proxy_storage.storages.metadata import OptionalMetadataMixin
+
+#: The label of the ready model of records, in the app ``proxy_storage.records``.
+READY_MODEL = "proxy_storage_records.StoredFile"
+URL_KINDS = ("endpoint", "signed")
 
 
 @deconstructible(path="proxy_storage.storages.ProxyStorage")
-class ProxyStorage(ProxyStorageBase):
+class ProxyStorage(OptionalMetadataMixin):
     """A proxy storage that is configured by options; its name is its alias in ``STORAGES``.
 
     ::
@@ -30,18 +36,13 @@ class ProxyStorage(ProxyStorageBase):
             },
             "default": {
                 "BACKEND": "proxy_storage.storages.ProxyStorage",
-                "OPTIONS": {
-                    "original_storage": "disk",
-                    "meta_backend": {
-                        "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
-                        "OPTIONS": {"model": "letters.StoredFile"},
-                    },
-                },
+                "OPTIONS": {"original_storage": "disk"},
             },
         }
 
     A missing option has the value of the class attribute, so that a subclass can set some of
-    them.
+    them. Without a value there either, the files are stored in ``MEDIA_ROOT``, and the records in
+    the table of the app ``proxy_storage.records``, with the metadata of the files.
 
     Paths are relative unless ``path_prefix`` or ``paths`` is set: ``save`` returns the name that
     it was called with, as Django's own storages do. ``delete`` of a name without record is not
@@ -49,8 +50,9 @@ class ProxyStorage(ProxyStorageBase):
 
     Args:
         original_storage: an alias in ``STORAGES``, a dict with ``BACKEND`` and
-            ``OPTIONS``, or a storage.
-        meta_backend: a dict with ``BACKEND`` and ``OPTIONS``, or a meta backend.
+            ``OPTIONS``, or a storage; by default Django's ``FileSystemStorage()``.
+        meta_backend: a dict with ``BACKEND`` and ``OPTIONS``, or a meta backend; by default the
+            one with the ready model of records.
         path_prefix: the text that paths begin with; see `ProxyStorageBase`.
         original_storages: for subclasses with `MultipleOriginalStoragesMixin` or
             `FallbackProxyStorageMixin`: a dict of names and values as for ``original_storage``,
@@ -58,6 +60,13 @@ class ProxyStorage(ProxyStorageBase):
         paths: ``"relative"``, ``"full"`` or ``"prefixed"``.
         unique_original_names: with relative paths, whether bytes get a name that is never
             used twice; see `ProxyStorageBase`.
+        records_metadata: whether size, MIME type, checksum, time and name are recorded; see
+            `OptionalMetadataMixin`. By default they are recorded in the ready model.
+        plain_fields: whether the files of Django's own file fields on this storage get a content
+            object, as those of ``ProxyStorageFileField`` do; by default they do.
+        url: the URLs that ``url()`` returns: ``"endpoint"`` for the download endpoint, which
+            checks the permissions, or ``"signed"`` for signed links, which open the file for
+            everyone who has the link until it expires.
 
     Raises:
         ConfigurationError: an option is missing or not valid.
@@ -65,6 +74,7 @@ class ProxyStorage(ProxyStorageBase):
 
     paths = lookup.RELATIVE
     delete_missing_ok = True
+    tracks_plain_fields = True
 
     def __init__(
         self,
@@ -74,12 +84,29 @@ class ProxyStorage(ProxyStorageBase):
         original_storages: Mapping[str, str | Mapping[str, Any] | Storage] | None = None,
         paths: str | None = None,
         unique_original_names: bool | None = None,
+        records_metadata: bool | None = None,
+        plain_fields: bool | None = None,
+        url: str | None = None,
     ) -> None:
         if original_storage is not None:
             self.original_storage = self._get_storage("original_storage", original_storage)
+        elif self._is_missing("original_storage") and self._needs_original_storage():
+            self.original_storage = FileSystemStorage()
         if meta_backend is not None:
             where = f"Option 'meta_backend' of {type(self).__qualname__}"
             self.meta_backend = build_backend(where, meta_backend, MetaBackendBase)
+        elif self._is_missing("meta_backend"):
+            self.meta_backend = ORMMetaBackend(model=READY_MODEL)
+            if records_metadata is None:
+                records_metadata = True
+        if records_metadata is not None:
+            self.records_metadata = records_metadata
+        if self.records_metadata and self.checksum_algorithm is None:
+            self.checksum_algorithm = "sha256"
+        if plain_fields is not None:
+            self.tracks_plain_fields = plain_fields
+        if url is not None:
+            self._set_url_kind(url)
         if path_prefix is not None:
             self.path_prefix = path_prefix
         if original_storages is not None:
@@ -91,19 +118,32 @@ class ProxyStorage(ProxyStorageBase):
         lookup.check_path_kind(self)
         self._check_is_complete()
 
-    def _check_is_complete(self) -> None:
-        """Raise `ConfigurationError` for a missing option that is not a class attribute either."""
-        cls = type(self)
-        needed = ["meta_backend"]
-        if isinstance(self, MultipleOriginalStoragesMixin):
-            needed.append("original_storages")
-        elif cls.get_original_storage is ProxyStorageBase.get_original_storage:
-            needed.append("original_storage")
-        missing = [name for name in needed if getattr_static(self, name, None) is None]
-        if missing:
+    def _set_url_kind(self, kind: str) -> None:
+        if kind not in URL_KINDS:
             raise ConfigurationError(
-                f"{cls.__qualname__} needs {' and '.join(map(repr, missing))}. Set it in OPTIONS "
-                "in STORAGES, or as an attribute of the class."
+                f"Option 'url' of {type(self).__qualname__} must be one of "
+                f"{', '.join(map(repr, URL_KINDS))}, not {kind!r}."
+            )
+        self.signs_urls = kind == "signed"
+
+    def _is_missing(self, option: str) -> bool:
+        """Return whether neither the options nor the class have a value."""
+        return getattr_static(self, option, None) is None
+
+    def _needs_original_storage(self) -> bool:
+        cls = type(self)
+        return (
+            not isinstance(self, MultipleOriginalStoragesMixin)
+            and cls.get_original_storage is ProxyStorageBase.get_original_storage
+        )
+
+    def _check_is_complete(self) -> None:
+        """Raise `ConfigurationError` if several original storages are needed but not set."""
+        is_multiple = isinstance(self, MultipleOriginalStoragesMixin)
+        if is_multiple and self._is_missing("original_storages"):
+            raise ConfigurationError(
+                f"{type(self).__qualname__} needs 'original_storages'. Set it in OPTIONS in "
+                "STORAGES, or as an attribute of the class."
             )
 
     def _set_original_storages(self, options: Mapping[str, Any]) -> None:

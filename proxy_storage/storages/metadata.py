@@ -16,10 +16,11 @@ from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
 
 READ_MODES = ("r", "rt", "rb")
+METADATA_KEYS = ("size", "mime_type", "checksum", "created_at")
 
 
-class FileMetadataProxyStorageMixin(ProxyStorageBase):
-    """A proxy storage that records the metadata of files.
+class OptionalMetadataMixin(ProxyStorageBase):
+    """A proxy storage that records the metadata of files if ``records_metadata`` is true.
 
     The keys are ``size``, ``mime_type``, ``checksum`` and ``created_at``, and, if records can
     hold them, ``name`` and ``charset``. ``name`` is the name of the uploaded file, before
@@ -34,12 +35,8 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
     the mixin, they are read from the original storage.
     """
 
-    checksum_algorithm = "sha256"
-
-    @classmethod
-    def get_record_keys(cls) -> tuple[str, ...]:
-        """Return the keys that records need, with those of the metadata."""
-        return (*super().get_record_keys(), "size", "mime_type", "checksum", "created_at")
+    #: Whether the metadata is recorded, and read from the records.
+    records_metadata = False
 
     def get_mime_type(self, name: str, content: File[Any]) -> str:
         """Return the MIME type to record. Override it to detect the type from the content.
@@ -58,14 +55,16 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
     def get_data_for_meta_backend_save(
         self, path: str, original_storage_path: str, original_name: str, content: Any
     ) -> dict[str, Any]:
-        """Return the data of a new record, with the metadata."""
-        measured: MeasuredFile = content
+        """Return the data of a new record, with the metadata if it is recorded."""
         data = super().get_data_for_meta_backend_save(
             path=path,
             original_storage_path=original_storage_path,
             original_name=original_name,
             content=content,
         )
+        if not self.records_metadata:
+            return data
+        measured: MeasuredFile = content
         mime_type = self.get_mime_type(original_name, content)
         is_text = str(mime_type or "").lower().startswith("text/")
         # The table of a project may not have these two columns.
@@ -83,8 +82,8 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         }
 
     def open_record(self, meta_backend_obj: MetaBackendObject, mode: str = "rb") -> File[Any]:
-        """Open the file of a record for reading."""
-        if mode not in READ_MODES:
+        """Open the file of a record; only for reading if its metadata is recorded."""
+        if self.records_metadata and mode not in READ_MODES:
             raise ValueError(
                 f"{meta_backend_obj['path']!r} can only be opened for reading, not as {mode!r}: "
                 "its size and checksum are recorded. Save a new file instead."
@@ -92,8 +91,10 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         return super().open_record(meta_backend_obj, mode)
 
     def size(self, name: str) -> int:
-        """Return the recorded size in bytes."""
-        recorded = self.get_meta_backend_obj(name).get("size")
+        """Return the size in bytes, which is read from the record if it is recorded."""
+        recorded = None
+        if self.records_metadata:
+            recorded = self.get_meta_backend_obj(name).get("size")
         return super().size(name) if recorded is None else int(recorded)
 
     def get_created_time(self, name: str) -> datetime:
@@ -112,11 +113,25 @@ class FileMetadataProxyStorageMixin(ProxyStorageBase):
         return super().get_accessed_time(name) if created is None else created
 
     def _get_recorded_time(self, name: str) -> datetime | None:
+        if not self.records_metadata:
+            return None
         created: datetime | None = self.get_meta_backend_obj(name).get("created_at")
         if created is None or timezone.is_aware(created) == settings.USE_TZ:
             return created
         # The record was created with the other value of USE_TZ.
         return timezone.make_aware(created) if settings.USE_TZ else timezone.make_naive(created)
+
+
+class FileMetadataProxyStorageMixin(OptionalMetadataMixin):
+    """A proxy storage that records the metadata of files; see `OptionalMetadataMixin`."""
+
+    checksum_algorithm = "sha256"
+    records_metadata = True
+
+    @classmethod
+    def get_record_keys(cls) -> tuple[str, ...]:
+        """Return the keys that records need, with those of the metadata."""
+        return (*super().get_record_keys(), *METADATA_KEYS)
 
 
 #: The former name of `FileMetadataProxyStorageMixin`.

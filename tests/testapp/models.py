@@ -12,6 +12,7 @@ from proxy_storage.meta_backends.orm import (
     LinkVersionMixin,
     OriginalStorageNameMixin,
     ProxyStorageModelBase,
+    UploaderMixin,
 )
 from tests.testapp.storages import (
     CaseStorage,
@@ -27,6 +28,7 @@ class StoredFile(
     OriginalStorageNameMixin,
     FileMetadataMixin,
     LinkVersionMixin,
+    UploaderMixin,
     ProxyStorageModelBase,
 ):
     """Records with all optional columns."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ProxyStorageError
-from proxy_storage.management.serverconf import Serverconf
 from proxy_storage.management.subcommand import Subcommand
 
-#: Name -> subcommand
-SUBCOMMANDS: dict[str, Subcommand] = {
-    "serverconf": Serverconf(),
+#: Name -> dotted path of the subcommand. A package may be missing that one of them needs.
+SUBCOMMANDS: dict[str, str] = {
+    "serverconf": "proxy_storage.management.serverconf.Serverconf",
 }
 
 
@@ -24,7 +24,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add a parser for each subcommand."""
         subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-        for name, subcommand in SUBCOMMANDS.items():
+        for name, path in SUBCOMMANDS.items():
+            subcommand = _load(path)
             subcommand.add_arguments(
                 subparsers.add_parser(
                     name, help=subcommand.summary, description=subcommand.description
@@ -34,6 +35,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
         try:
-            SUBCOMMANDS[options["subcommand"]].handle(self, options)
+            _load(SUBCOMMANDS[options["subcommand"]]).handle(self, options)
         except ProxyStorageError as error:
             raise CommandError(str(error)) from error
+
+
+def _load(path: str) -> Subcommand:
+    subcommand: Subcommand = import_string(path)()
+    return subcommand

@@ -132,12 +132,6 @@ def test_contradicting_attributes_are_a_check_error(settings, monkeypatch, attri
 
 
 class TestMissingOptions:
-    def test_error_names_them(self):
-        with pytest.raises(ConfigurationError, match="'meta_backend' and 'original_storage'"):
-            ProxyStorage()
-        with pytest.raises(ConfigurationError, match="needs 'original_storage'"):
-            ProxyStorage(meta_backend=OrmStorage.meta_backend)
-
     def test_attributes_of_the_class_replace_them(self):
         class Complete(ProxyStorage):
             meta_backend = OrmStorage.meta_backend
