@@ -73,6 +73,7 @@ class ImportFiles(Subcommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="Only count the rows; write nothing."
         )
+        parser.add_argument("--no-progress", action="store_true", help="Do not show the progress.")
         parser.add_argument(
             "--report",
             type=Path,
@@ -105,7 +106,7 @@ class ImportFiles(Subcommand):
         line = ProgressLine(command.stderr, get_label(field))
 
         def show(report: Report) -> None:
-            if options["verbosity"] > 0:
+            if options["verbosity"] > 0 and not options["no_progress"]:
                 line.show(report.done, report.total)
 
         try:

@@ -208,10 +208,12 @@ def _read_batches(
     """Yield the rows in batches. A page begins after the last key, so that no cursor stays open."""
     key = file_field.model._meta.pk.attname
     page = rows.order_by(key).values_list(key, file_field.attname)
-    batch = [Row(*values) for values in page[:batch_size]]
-    while batch:
+    following = page
+    while batch := [Row(*values) for values in following[:batch_size]]:
         yield batch
-        batch = [Row(*values) for values in page.filter(pk__gt=batch[-1].key)[:batch_size]]
+        if len(batch) < batch_size:
+            break
+        following = page.filter(pk__gt=batch[-1].key)
 
 
 def get_storage(file_field: FileField) -> ProxyStorageBase:
@@ -432,7 +434,7 @@ class _Importer:
                     "paths = 'relative' on the storage, so that names in rows stay unchanged."
                 )
             own = get_own_path(self.original.storage, name)
-            if leads_out(self.original.storage, f"{own}/"):
+            if leads_out(self.original.storage, f"{own}/x"):  # It follows the links of a folder.
                 raise RowError("A symbolic link leads out of the original storage.")
             return own
         except SuspiciousFileOperation as error:
@@ -467,7 +469,8 @@ class _Importer:
         with _errors_of_a_file(), _StoredFile(original, original_storage_path) as file:
             content = MeasuredFile(file, original_storage_path, algorithm)
             if self.reads_content:
-                content.finish()
+                for _chunk in content.chunks():
+                    pass
             data = self.storage.get_data_for_meta_backend_save(
                 path=path,
                 original_storage_path=original_storage_path,
