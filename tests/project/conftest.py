@@ -35,15 +35,26 @@ def wheel(tmp_path_factory):
     return wheel
 
 
-@pytest.fixture(scope="module")
-def new_environment(tmp_path_factory, wheel):
-    """Environment variables whose ``python`` has only the wheel and Django."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--quiet", wheel)
+def make_environment(folder, *requirements):
+    """Make a virtual environment with some packages; return variables whose ``python`` is there."""
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *requirements)
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE", "VIRTUAL_ENV")
     }
     return {**kept, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def new_environment(tmp_path_factory, wheel):
+    """Environment variables whose ``python`` has only the wheel and Django."""
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv", wheel)
+
+
+@pytest.fixture(scope="session")
+def api_environment(tmp_path_factory, wheel):
+    """The same with the requirements of the endpoint."""
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv", f"{wheel}[api]")
