@@ -21,6 +21,8 @@ from proxy_storage.storages.metadata import OptionalMetadataMixin
 #: The label of the ready model of records, in the app ``proxy_storage.records``.
 READY_MODEL = "proxy_storage_records.StoredFile"
 URL_KINDS = ("endpoint", "signed")
+#: The packages of the extra ``s3``.
+S3_PACKAGES = ("storages", "boto3", "botocore")
 
 
 @deconstructible(path="proxy_storage.storages.ProxyStorage")
@@ -171,4 +173,15 @@ class ProxyStorage(OptionalMetadataMixin):
                 "another storage."
             ) from error
         except (ImproperlyConfigured, KeyError, TypeError) as error:
-            raise ConfigurationError(f"{where} cannot be built: {error}") from error
+            raise ConfigurationError(
+                f"{where} cannot be built: {error}{_get_install_hint(error)}"
+            ) from error
+
+
+def _get_install_hint(error: BaseException | None) -> str:
+    """Return the command that installs the S3 storage if a package of it is missing."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name in S3_PACKAGES:
+            return ' Install it with: pip install "django-proxy-storage[s3]"'
+        error = error.__cause__ or error.__context__
+    return ""

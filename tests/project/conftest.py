@@ -20,16 +20,21 @@ def run(*command, **kwargs):
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """The wheel that ``pip wheel .`` builds from a copy of the files in git."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
+def source(tmp_path_factory):
+    """A folder with a copy of the files in git."""
+    source = tmp_path_factory.mktemp("source")
     files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     for name in filter(None, files.split("\0")):
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
+    return source
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory, source):
+    """The wheel that ``pip wheel .`` builds."""
+    folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", folder, source)
     (wheel,) = folder.glob("*.whl")
     return wheel

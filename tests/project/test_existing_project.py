@@ -1,7 +1,7 @@
 """Six changed lines make the files of an existing project private.
 
-The project is made in an empty folder by Django's commands, with one ``FileField`` and 100 rows. Then
-the lines and the rule that the README names are added, and each row's owner downloads the file.
+The project is made in an empty folder by Django's commands, with one ``FileField`` and 100 rows.
+Then the lines and the rule in the README are added, and each reader downloads the files.
 """
 
 import json
