@@ -7,6 +7,8 @@ Then the lines and the rule in the README are added, and each reader downloads t
 import json
 import re
 import shutil
+import sqlite3
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from difflib import SequenceMatcher
@@ -131,9 +133,35 @@ def imported(project, api_environment):
     return folder, printed, started
 
 
+IMPORT = ["manage.py", "proxystorage", "import", "letters.Letter.scan"]
+
+
 def import_letters(folder, environment):
-    command = ["python", "manage.py", "proxystorage", "import", "letters.Letter.scan"]
-    return run(*command, cwd=folder, env=environment)
+    return run("python", *IMPORT, cwd=folder, env=environment)
+
+
+def start_import(folder, environment):
+    """Start an import in a process of its own."""
+    python = shutil.which("python", path=environment["PATH"])
+    return subprocess.Popen(
+        [python, *IMPORT], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def run_code(folder, environment, code):
+    command = ["python", "manage.py", "shell", "--verbosity", "0", "-c", code]
+    return run(*command, cwd=folder, env=environment).strip()
+
+
+COUNT = "SELECT COUNT(*) FROM proxy_storage_records_storedfile"
+DELETE_RECORDS = """
+from proxy_storage.records.models import StoredFile
+StoredFile.objects.all().delete()
+"""
+COUNT_RECORDS = """
+from proxy_storage.records.models import StoredFile
+print(StoredFile.objects.exclude(content_type=None).exclude(checksum="").count())
+"""
 
 
 def get_headers(session):
@@ -204,9 +232,37 @@ def test_each_reader_lists_own_letters(answers, project):
 def test_names_in_rows_are_unchanged(imported, project, api_environment):
     code = "from letters.models import Letter; import json\n"
     code += "print(json.dumps(list(Letter.objects.order_by('pk').values_list('scan', flat=True))))"
-    command = ["python", "manage.py", "shell", "--verbosity", "0", "-c", code]
-    printed = run(*command, cwd=imported[0], env=api_environment)
+    printed = run_code(imported[0], api_environment, code)
     assert json.loads(printed) == project[2]["names"]
+
+
+@pytest.mark.usefixtures("answers")
+def test_two_imports_at_once_share_the_rows(imported, api_environment):
+    folder = imported[0]
+    run_code(folder, api_environment, DELETE_RECORDS)
+    processes = [start_import(folder, api_environment) for _number in range(2)]
+    printed = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    created = [int(re.search(r"(\d+) created", text)[1]) for text in printed]
+    assert sum(created) == ROWS
+    assert run_code(folder, api_environment, COUNT_RECORDS) == str(ROWS)
+
+
+@pytest.mark.usefixtures("answers")
+def test_killed_import_is_continued(imported, api_environment):
+    folder = imported[0]
+    run_code(folder, api_environment, DELETE_RECORDS)
+    process = start_import(folder, api_environment)
+    database = sqlite3.connect(folder / "db.sqlite3")
+    deadline = time.monotonic() + 60
+    while not (found := database.execute(COUNT).fetchone()[0]) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    database.close()
+    assert found
+    import_letters(folder, api_environment)
+    assert run_code(folder, api_environment, COUNT_RECORDS) == str(ROWS)
 
 
 def test_system_checks_find_no_problems(imported, api_environment):
