@@ -10,6 +10,16 @@ Installed as ``proxy_storage_permissions``::
         permissions = {"avatar": AllowAny, "resume": IsOwner("user") | IsAdminUser}
 """
 
+from proxy_storage.exceptions import ConfigurationError
+
+try:
+    import rest_framework  # noqa: F401  (The modules of this package import it.)
+except ImportError as error:  # pragma: no cover  (tests/project has an environment without it)
+    raise ConfigurationError(
+        "proxy_storage_permissions needs Django REST framework. Install it with: "
+        'pip install "django-proxy-storage[api]"'
+    ) from error
+
 from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .field_permissions import FieldPermissions

@@ -13,16 +13,6 @@ from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
-from drf_spectacular.drainage import isolate_view_method
-from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    OpenApiResponse,
-    extend_schema_serializer,
-)
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -30,6 +20,7 @@ from rest_framework.serializers import CharField
 from rest_framework.settings import api_settings as drf_settings
 from rest_framework.views import exception_handler
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage_api.filters import ORDERINGS, RecordFilter
 from proxy_storage_api.generics import ACTIONS
 from proxy_storage_api.serializers import (
@@ -43,6 +34,23 @@ from proxy_storage_api.serializers import (
     UploadSerializer,
 )
 from proxy_storage_api.settings import api_settings
+
+try:
+    from drf_spectacular.drainage import isolate_view_method
+    from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
+    from drf_spectacular.openapi import AutoSchema
+    from drf_spectacular.types import OpenApiTypes
+    from drf_spectacular.utils import (
+        OpenApiExample,
+        OpenApiParameter,
+        OpenApiResponse,
+        extend_schema_serializer,
+    )
+except ImportError as error:  # pragma: no cover  (tests/project has an environment without it)
+    raise ConfigurationError(
+        "The description in OpenAPI needs drf-spectacular. Install it with: "
+        'pip install "django-proxy-storage[schema]"'
+    ) from error
 
 # Actions with the path of the file in the query, and those of them that accept signed links.
 _BY_QUERY = ("authorize", "destroy", "download", "list", "retrieve")

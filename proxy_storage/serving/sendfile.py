@@ -112,6 +112,6 @@ def get_sendfile() -> Any:
     except ImportError as error:
         raise ConfigurationError(
             "SendfileServer needs django-sendfile2. Install it with: "
-            "pip install 'django-proxy-storage[api]'"
+            'pip install "django-proxy-storage[api]"'
         ) from error
     return sendfile

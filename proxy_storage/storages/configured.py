@@ -12,15 +12,20 @@ from django.utils.deconstruct import deconstructible
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.settings import build_backend
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.metadata import OptionalMetadataMixin
 
-#: The label of the ready model of records, in the app ``proxy_storage.records``.
-READY_MODEL = "proxy_storage_records.StoredFile"
+#: The meta backend of the app ``proxy_storage.records``. Its class is imported when it is built: it
+#: needs Django's models, and the storages can be imported before these are loaded.
+READY_META_BACKEND = {
+    "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
+    "OPTIONS": {"model": "proxy_storage_records.StoredFile"},
+}
 URL_KINDS = ("endpoint", "signed")
+#: The packages of the extra ``s3``.
+S3_PACKAGES = ("storages", "boto3", "botocore")
 
 
 @deconstructible(path="proxy_storage.storages.ProxyStorage")
@@ -92,13 +97,13 @@ class ProxyStorage(OptionalMetadataMixin):
             self.original_storage = self._get_storage("original_storage", original_storage)
         elif self._is_missing("original_storage") and self._needs_original_storage():
             self.original_storage = FileSystemStorage()
+        if meta_backend is None and self._is_missing("meta_backend"):
+            meta_backend = READY_META_BACKEND
+            if records_metadata is None:
+                records_metadata = True
         if meta_backend is not None:
             where = f"Option 'meta_backend' of {type(self).__qualname__}"
             self.meta_backend = build_backend(where, meta_backend, MetaBackendBase)
-        elif self._is_missing("meta_backend"):
-            self.meta_backend = ORMMetaBackend(model=READY_MODEL)
-            if records_metadata is None:
-                records_metadata = True
         if records_metadata is not None:
             self.records_metadata = records_metadata
         if self.records_metadata and self.checksum_algorithm is None:
@@ -171,4 +176,16 @@ class ProxyStorage(OptionalMetadataMixin):
                 "another storage."
             ) from error
         except (ImproperlyConfigured, KeyError, TypeError) as error:
-            raise ConfigurationError(f"{where} cannot be built: {error}") from error
+            raise ConfigurationError(
+                f"{where} cannot be built: {error}{_get_install_hint(error)}"
+            ) from error
+
+
+def _get_install_hint(error: BaseException | None) -> str:
+    """Return the command that installs the S3 storage if a package of it is missing."""
+    while error is not None:
+        module = error.name if isinstance(error, ModuleNotFoundError) else None
+        if module is not None and module.partition(".")[0] in S3_PACKAGES:
+            return ' Install it with: pip install "django-proxy-storage[s3]"'
+        error = error.__cause__ or error.__context__
+    return ""

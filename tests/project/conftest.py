@@ -20,30 +20,46 @@ def run(*command, **kwargs):
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """The wheel that ``pip wheel .`` builds from a copy of the files in git."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
+def source(tmp_path_factory):
+    """A folder with a copy of the files in git."""
+    source = tmp_path_factory.mktemp("source")
     files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     for name in filter(None, files.split("\0")):
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
+    return source
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory, source):
+    """The wheel that ``pip wheel .`` builds."""
+    folder = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", folder, source)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
-@pytest.fixture(scope="module")
-def new_environment(tmp_path_factory, wheel):
-    """Environment variables whose ``python`` has only the wheel and Django."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(folder, with_pip=True)
-    run(folder / "bin" / "pip", "install", "--quiet", wheel)
+def make_environment(folder, *requirements):
+    """Make a virtual environment with some packages; return variables whose ``python`` is there."""
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *requirements)
     kept = {
         name: value
         for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE", "VIRTUAL_ENV")
     }
     return {**kept, "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def new_environment(tmp_path_factory, wheel):
+    """Environment variables whose ``python`` has only the wheel and Django."""
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv", wheel)
+
+
+@pytest.fixture(scope="session")
+def api_environment(tmp_path_factory, wheel):
+    """The same with the requirements of the endpoint."""
+    return make_environment(tmp_path_factory.mktemp("environment") / "venv", f"{wheel}[api]")

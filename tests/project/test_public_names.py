@@ -8,11 +8,12 @@ from django.utils.module_loading import import_string
 
 import proxy_storage
 import proxy_storage_permissions
-from proxy_storage import original_storages, serverconf, serving, storages, testing
+from proxy_storage import operations, original_storages, serverconf, serving, storages, testing
 from tests.project.conftest import ROOT
 
 PACKAGES = [
     proxy_storage,
+    operations,
     original_storages,
     serverconf,
     serving,

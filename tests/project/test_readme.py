@@ -1,4 +1,4 @@
-"""Run the quick starts of the README in an empty folder."""
+"""Run the quick start of the README in an empty folder."""
 
 import os
 import re
@@ -30,37 +30,40 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("empty")
 
 
-STORAGE = "Quick start: a private file storage"
-ENDPOINT = "Quick start: the download endpoint"
+QUICK_START = "Quick start"
 NGINX = "Serve the files through nginx"
 
 
 @pytest.fixture(scope="module")
-def printed(folder, new_environment, wheel, need_program):
-    """Return the output of each quick start. They run one after the other."""
+def printed(folder, api_environment, need_program):
+    """Return the output of the quick start."""
     need_program("curl")
-    storage = paste(STORAGE, folder, new_environment)
-    run("pip", "install", "--quiet", f"{wheel}[api]", env=new_environment)
-    return {STORAGE: storage, ENDPOINT: paste(ENDPOINT, folder, new_environment, free_port())}
+    return paste(QUICK_START, folder, api_environment, free_port())
 
 
-@pytest.mark.parametrize("heading", [STORAGE, ENDPOINT])
-def test_quick_start_prints_the_documented_output(printed, heading):
-    assert printed[heading].endswith(get_block(heading, "text"))
+def test_quick_start_prints_the_documented_output(printed):
+    assert printed.endswith(get_block(QUICK_START, "text"))
 
 
 @pytest.mark.usefixtures("printed")
-def test_system_checks_find_no_problems(folder, new_environment):
-    run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, env=new_environment)
+def test_content_has_the_documented_name(folder):
+    (file,) = (folder / "private" / "scans").iterdir()
+    assert re.fullmatch(r"hello_\w{16}\.txt", file.name)
+    assert file.read_bytes() == b"Dear Anna"
 
 
 @pytest.mark.usefixtures("printed")
-def test_nginx_delivers_the_file(folder, new_environment, need_program, tmp_path):
-    """Follow the section about nginx in the project that the quick starts have created."""
+def test_system_checks_find_no_problems(folder, api_environment):
+    run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, env=api_environment)
+
+
+@pytest.mark.usefixtures("printed")
+def test_nginx_delivers_the_file(folder, api_environment, need_program, tmp_path):
+    """Follow the section about nginx in the project that the quick start has created."""
     need_program("nginx")
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write(f"\n{get_block(NGINX, 'python')}\n")
-    paste(NGINX, folder, new_environment)
+    paste(NGINX, folder, api_environment)
     location = get_block(NGINX, "nginx", 1).replace("/path/to/private/", f"{folder}/private/")
     assert location in (folder / "proxy-storage.conf").read_text()
     site_port, nginx_port = free_port(), free_port()
@@ -77,15 +80,15 @@ def test_nginx_delivers_the_file(folder, new_environment, need_program, tmp_path
     # As root, nginx starts its workers as a user who cannot read the folder.
     directives = "daemon off;" + (" user root root;" if os.geteuid() == 0 else "")
     nginx = [find_web_server("nginx"), "-c", conf, "-e", tmp_path / "log", "-g", directives]
-    python = shutil.which("python", path=new_environment["PATH"])
+    python = shutil.which("python", path=api_environment["PATH"])
     site = [python, "manage.py", "runserver", "--noreload", str(site_port)]
-    env = {**new_environment, "DJANGO_SETTINGS_MODULE": "mysite.settings"}
+    env = {**api_environment, "DJANGO_SETTINGS_MODULE": "mysite.settings"}
     with (
         running(site, lambda: accepts_connections(site_port), tmp_path / "site.log", env, folder),
         running(nginx, lambda: accepts_connections(nginx_port), tmp_path / "nginx.log"),
     ):
-        (letter,) = (folder / "private").iterdir()
-        url = "/files/?" + urlencode({"path": "hello.txt"})
+        (letter,) = (folder / "private" / "scans").iterdir()
+        url = "/files/?" + urlencode({"path": "scans/hello.txt"})
         client = Client(f"http://127.0.0.1:{nginx_port}")
         assert client.request(url).status == 403
         credentials = b64encode(b"anna:secret").decode()
@@ -95,7 +98,7 @@ def test_nginx_delivers_the_file(folder, new_environment, need_program, tmp_path
         assert "sandbox" in answer.headers["content-security-policy"]
         # nginx sends this header for files, the site does not.
         assert answer.headers["accept-ranges"] == "bytes"
-        assert client.request(f"/internal/letters/{letter.name}").status == 404
+        assert client.request(f"/internal/files/scans/{letter.name}").status == 404
 
 
 def test_linked_files_exist():

@@ -12,6 +12,7 @@ from proxy_storage.management.subcommand import Subcommand
 
 #: Name -> dotted path of the subcommand. A package may be missing that one of them needs.
 SUBCOMMANDS: dict[str, str] = {
+    "import": "proxy_storage.management.import_files.ImportFiles",
     "serverconf": "proxy_storage.management.serverconf.Serverconf",
 }
 

@@ -153,7 +153,7 @@ class TestErrors:
 
     def test_missing_package(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "django_sendfile", None)
-        with pytest.raises(ConfigurationError, match=r"pip install 'django-proxy-storage\[api\]'"):
+        with pytest.raises(ConfigurationError, match=r'pip install "django-proxy-storage\[api\]"'):
             serve(GET, save())
 
 
