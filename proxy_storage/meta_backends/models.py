@@ -44,7 +44,8 @@ class ProxyStorageModelBase(models.Model):
         try:
             return registry.get_proxy_storage(self.proxy_storage_name).get_display_path(record)
         except ImproperlyConfigured:
-            return posixpath.basename(self.path) if self.path.startswith("/") else self.path
+            path = str(self.path)
+            return posixpath.basename(path) if path.startswith("/") else path
 
 
 class ContentObjectFieldMixin(models.Model):

@@ -42,9 +42,12 @@ from proxy_storage.records.filters import (
     MimeTypeFilter,
     ProxyStorageFilter,
 )
+from proxy_storage.storages.configured import READY_MODEL
 from proxy_storage.storages.lookup import get_full_roots, get_roots
 
 if TYPE_CHECKING:
+    from proxy_storage.storages.base import ProxyStorageBase
+
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
@@ -63,8 +66,10 @@ class RecordChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the rows of the page, and their content objects."""
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        self.model_admin.prepare_rows(request, self.result_list)
+        rows = list(self.result_list)
+        model_admin: Any = self.model_admin
+        model_admin.prepare_rows(request, rows)
+        self.result_list: Any = rows
 
 
 class RecordAdmin(ModelAdmin):
@@ -136,25 +141,29 @@ class RecordAdmin(ModelAdmin):
 
     # Columns and fields
 
+    def _get_columns(self) -> frozenset[str]:
+        model: Any = self.model
+        return get_column_names(model)
+
     def _get_existing(self, names: Iterable[Any]) -> list[Any]:
         """Return the names for which the model has the column."""
-        columns = get_column_names(self.model)
+        columns = self._get_columns()
         needed = self.needed_columns
         return [name for name in names if name not in needed or needed[name] in columns]
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns of the list that the model has."""
         return self._get_existing(super().get_list_display(request))
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_filter(self, request: HttpRequest) -> Any:
         """Return the filters for which the model has the column."""
         return self._get_existing(super().get_list_filter(request))
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields of the page of one record that the model has."""
         return self._get_existing(super().get_fields(request, obj))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return all fields, since values of records cannot be changed."""
         return [*super().get_readonly_fields(request, obj), *self.get_fields(request, obj)]
 
@@ -178,7 +187,7 @@ class RecordAdmin(ModelAdmin):
         """
         records = ORMMetaBackend(model=self.model).get_records(rows)
         labels: dict[Any, str] = {None: ""}
-        if "content_type" in get_column_names(self.model):
+        if "content_type" in self._get_columns():
             fetch_content_objects(records)
             labels |= _get_labels({row.content_type_id for row in rows} - {None})
         for row, record in zip(rows, records, strict=True):
@@ -252,12 +261,12 @@ class RecordAdmin(ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        columns = get_column_names(self.model)
+        columns = self._get_columns()
         condition = Q(path=term)
         # The beginning of an absolute path is a folder of the server.
         if not term.startswith("/"):
             condition |= Q(path__startswith=term)
-            for root in _get_all_roots():
+            for root in _get_all_roots(self.model):
                 condition |= Q(path__startswith=f"{root}{term}")
         if "name" in columns:
             condition |= Q(name__icontains=term)
@@ -292,13 +301,13 @@ class RecordAdmin(ModelAdmin):
         """
         urls = super().get_urls()
         for url in urls:
-            for alias in connections:
+            for alias in connections.settings:
                 transaction.non_atomic_requests(using=alias)(url.callback)
         return urls
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the actions. The one that deletes files shows which could not be deleted."""
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = super().get_actions(request)
         if "delete_selected" in actions:
             _function, name, description = actions["delete_selected"]
             actions[name] = (_delete_selected_files, name, description)
@@ -332,7 +341,7 @@ class RecordAdmin(ModelAdmin):
         if not (isinstance(response, HttpResponseRedirect) and self.has_view_permission(request)):
             return response
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
-        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        filters: Any = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
         url = add_preserved_filters(filters, reverse(name, current_app=self.admin_site.name))
         return HttpResponseRedirect(url)
 
@@ -348,6 +357,7 @@ class RecordAdmin(ModelAdmin):
         """
         failures: dict[str, list[str]] = defaultdict(list)
         deleted = 0
+        log_deletions: Any = self.log_deletions  # The stubs require a queryset.
         for row in rows:
             shown_path = row.get_display_path()
             reason = get_obstacle(row)
@@ -362,7 +372,7 @@ class RecordAdmin(ModelAdmin):
                     ) % {"error": type(error).__name__}
             if reason is None:
                 deleted += 1
-                self.log_deletions(request, [row])
+                log_deletions(request, [row])
             else:
                 failures[str(reason)].append(shown_path)
         for reason, shown_paths in failures.items():
@@ -425,10 +435,10 @@ def get_obstacle(row: Any) -> Any:
             "PROXY_STORAGE['PROXY_STORAGE_CLASSES'] or STORAGES."
         ) % {"name": name}
     try:
-        meta_backend = registry.get_proxy_storage(name).meta_backend
+        storage = registry.get_proxy_storage(name)
     except ImproperlyConfigured:
         return None  # The deletion raises the error, and it is logged.
-    if isinstance(meta_backend, ORMMetaBackend) and meta_backend.model is type(row):
+    if _has_records_in(storage, type(row)):
         return None
     return _(
         "The proxy storage “%(name)s” has its records in another meta backend. Set its meta "
@@ -478,18 +488,23 @@ def _get_url(row: Any, request: HttpRequest) -> str | None:
         return None
 
 
-def _get_all_roots() -> set[str]:
-    """Return the texts that precede a relative name in the paths of all registered storages."""
+def _get_all_roots(model: type[Model]) -> set[str]:
+    """Return the texts that precede a relative name in the paths of a model's records."""
     roots: set[str] = set()
     for name in registry.get_proxy_storage_names():
-        try:
+        with suppress(ImproperlyConfigured):
             storage = registry.get_proxy_storage(name)
-        except ImproperlyConfigured:
-            continue
-        roots |= {*get_roots(storage), *get_full_roots(storage)}
+            if _has_records_in(storage, model):
+                roots |= {*get_roots(storage), *get_full_roots(storage)}
     return roots - {""}
+
+
+def _has_records_in(storage: ProxyStorageBase, model: type[Model]) -> bool:
+    """Return whether the records of a proxy storage are rows of a model."""
+    meta_backend = storage.meta_backend
+    return isinstance(meta_backend, ORMMetaBackend) and meta_backend.model is model
 
 
 # A project can import `RecordAdmin` without this app.
 if apps.is_installed("proxy_storage.records"):
-    admin.site.register(apps.get_model("proxy_storage_records.StoredFile"), RecordAdmin)
+    admin.site.register(apps.get_model(READY_MODEL), RecordAdmin)
