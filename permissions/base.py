@@ -347,15 +347,7 @@ def may_read(
     Raises:
         ConfigurationError: a permission class cannot be imported, or does not fit its model.
     """
-    from django.contrib.auth.models import AnonymousUser
-
-    # A copy of a DRF request would share Django's request, and change its user.
-    original = HttpRequest() if request is None else getattr(request, "_request", request)
-    django_request: Any = copy.copy(original)
-    django_request.method = django_request.method or "GET"
-    if user is not getattr(django_request, "user", None):
-        django_request.auth = None
-    django_request.user = AnonymousUser() if user is None else user
+    django_request = make_reading_request(user, request)
     classes = permission_classes or get_reading_classes()
     try:
         return all(evaluate(cls(), django_request, None, record) is True for cls in classes)
@@ -370,3 +362,24 @@ def may_read(
         if not is_refusal(error):
             raise
         return False
+
+
+def make_reading_request(
+    user: AbstractBaseUser | AnonymousUser | None, request: Request | HttpRequest | None = None
+) -> Any:
+    """Return a request of Django by which a user reads a file.
+
+    Args:
+        user: the user; ``None`` for an anonymous user.
+        request: the request to copy; by default an empty ``GET`` request.
+    """
+    from django.contrib.auth.models import AnonymousUser
+
+    # A copy of a DRF request would share Django's request, and change its user.
+    original = HttpRequest() if request is None else getattr(request, "_request", request)
+    django_request: Any = copy.copy(original)
+    django_request.method = django_request.method or "GET"
+    if user is not getattr(django_request, "user", None):
+        django_request.auth = None
+    django_request.user = AnonymousUser() if user is None else user
+    return django_request

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from proxy_storage import registry
 from proxy_storage.db.collation import LiteralCharField
 from proxy_storage.paths import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 
@@ -28,7 +32,20 @@ class ProxyStorageModelBase(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return str(self.path)
+        """Return the path without the folders of the server, since pages show this text."""
+        return self.get_display_path()
+
+    def get_display_path(self) -> str:
+        """Return the path without the folders of the server, for pages and messages.
+
+        Of an absolute path this is the last part if the proxy storage is not in the settings.
+        """
+        record = {"path": self.path, "original_storage_path": self.original_storage_path}
+        try:
+            return registry.get_proxy_storage(self.proxy_storage_name).get_display_path(record)
+        except ImproperlyConfigured:
+            path = str(self.path)
+            return posixpath.basename(path) if path.startswith("/") else path
 
 
 class ContentObjectFieldMixin(models.Model):

@@ -161,6 +161,11 @@ class ORMMetaBackend(MetaBackendBase):
         key = self.model._meta.pk.attname
         return {key: record[key]}
 
+    def get_records(self, rows: Iterable[ProxyStorageModelBase]) -> list[MetaBackendObject]:
+        """Return the records of rows that were read with the model; no query."""
+        names = [field.attname for field in self.model._meta.concrete_fields]
+        return self._make_objects([{name: getattr(row, name) for name in names} for row in rows])
+
     def get_blank_values(self) -> dict[str, Any]:
         """Return the columns of the model, with their defaults."""
         return {field.attname: field.get_default() for field in self.model._meta.concrete_fields}

@@ -140,6 +140,17 @@ class ProxyStorageBase(Storage):
             return clean_path(f"{self.path_prefix}/{original_storage_path}")
         return get_full_path(original_storage, original_storage_path)
 
+    def get_display_path(self, meta_backend_obj: Mapping[str, Any]) -> str:
+        """Return the path of a record without the folders of the server, for pages and messages.
+
+        A full path contains the folder of the original storage. The text is not a name of the
+        file in this storage: several files can have the same.
+
+        Args:
+            meta_backend_obj: the record.
+        """
+        return lookup.get_display_path(self, meta_backend_obj)
+
     def __getattr__(self, name: str) -> Any:
         """Return a data attribute of the original storage, such as ``location``.
 

@@ -174,6 +174,37 @@ def get_roots(storage: ProxyStorageBase) -> list[str]:
     return sorted((root for root in roots if root is not None), key=len, reverse=True)
 
 
+def get_display_path(storage: ProxyStorageBase, record: Mapping[str, Any]) -> str:
+    """Return the path of a record without the folders of the server.
+
+    A record may be older than the present kind of the paths, or than the present folder. So an
+    absolute path of another form is shortened to its last part.
+    """
+    path: str = record["path"]
+    if not path.startswith("/"):
+        return path
+    full_roots = get_full_roots(storage)
+    for root in full_roots:
+        if root != "/" and path.startswith(root):
+            return path.removeprefix(root)
+    if get_path_kind(storage) == PREFIXED and path.startswith(get_roots(storage)[0]):
+        return path
+    if "/" in full_roots and path == clean_path(record["original_storage_path"]):
+        return path.removeprefix("/")
+    return posixpath.basename(path)
+
+
+def get_full_roots(storage: ProxyStorageBase) -> list[str]:
+    """Return the texts that full paths begin with, the longest first.
+
+    For an original storage without local files, this is a slash.
+    """
+    roots = {
+        get_full_path(one.storage, "x").removesuffix("x") for one in get_all_originals(storage)
+    }
+    return sorted(roots, key=len, reverse=True)
+
+
 def get_plain_name(name: Any) -> str | None:
     """Return a valid relative name in its normal form; ``None`` for any other value."""
     try:

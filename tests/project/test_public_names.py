@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 import proxy_storage
 import proxy_storage_permissions
+import proxy_storage_permissions.testing
 from proxy_storage import operations, original_storages, serverconf, serving, storages, testing
 from tests.project.conftest import ROOT
 
@@ -20,6 +21,7 @@ PACKAGES = [
     storages,
     testing,
     proxy_storage_permissions,
+    proxy_storage_permissions.testing,
 ]
 TEXT = "\n".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
 MODULES = re.findall(r"^\.\. automodule:: (\S+)$", TEXT, re.MULTILINE)
