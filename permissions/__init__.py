@@ -16,6 +16,8 @@ from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
+from .path_prefix import HasPathPrefix
+from .uploader import IsUploader, get_uploader_data
 
 __all__ = [
     "CanReadFile",
@@ -24,8 +26,10 @@ __all__ = [
     "FilePermission",
     "HasModelPermission",
     "HasObjectPermission",
+    "HasPathPrefix",
     "HasValidSignature",
     "IsOwner",
+    "IsUploader",
     "Readable",
     "SignedLink",
     "content_object_in",
@@ -33,6 +37,7 @@ __all__ = [
     "evaluate",
     "get_readable",
     "get_signed_url",
+    "get_uploader_data",
     "may_read",
     "owned_by",
     "revoke_links",

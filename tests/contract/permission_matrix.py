@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
@@ -18,8 +19,11 @@ from proxy_storage_permissions import (
     FilePermission,
     HasModelPermission,
     HasObjectPermission,
+    HasPathPrefix,
     HasValidSignature,
     IsOwner,
+    IsUploader,
+    get_uploader_data,
 )
 from tests.testapp.models import (
     Document,
@@ -35,6 +39,8 @@ BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
+#: the folder of the storage "orm_disk", with which the paths of its records begin
+ROOT = str(settings.TEST_FILES_ROOT)
 USERS = {
     "stranger": {},
     "owner": {},
@@ -50,13 +56,14 @@ USERS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file, and the expected values of its content object."""
+    """A file, and the expected values of its content object and its uploader."""
 
     path: str
     model: type | None = None
     field: str | None = None
     user: str | None = None
     exists: bool = False
+    uploader: str | None = None
 
 
 class IsMongoFile(FilePermission):
@@ -160,6 +167,24 @@ PERMISSIONS = {
             )
         ),
     ),
+    "uploader": (
+        IsUploader,
+        lambda requester, file: file.uploader is not None and file.uploader == requester,
+    ),
+    "folder": (
+        HasPathPrefix("editor"),
+        lambda requester, file: (
+            file.path in (f"{ROOT}/editor/owner.png", f"{ROOT}/editor/a/stranger.png")
+        ),
+    ),
+    "folder in full": (
+        HasPathPrefix("/gone/", storage="orm_disk"),
+        lambda requester, file: file.path.startswith("/gone/"),
+    ),
+    "folder of another storage": (
+        HasPathPrefix("editor", storage="mongo_disk"),
+        lambda requester, file: False,
+    ),
     "with filter": (IsOrmFile, lambda requester, file: file.field == "orm_file"),
     "without filter": (IsMongoFile, lambda requester, file: file.field == "mongo_file"),
     "allow any": (AllowAny, lambda requester, file: True),
@@ -238,6 +263,13 @@ class PermissionData:
                 content_type_id=ContentType.objects.get_for_model(model).pk,
             )
         self._write(File("/unbound"))
+        for folder, name in (
+            ("editor", "owner"),
+            ("editor/a", "stranger"),
+            ("editor-secret", "owner"),
+            ("other/editor", "inactive"),
+        ):
+            self._write(File(f"{ROOT}/{folder}/{name}.png", uploader=name))
         stale = ContentType.objects.create(app_label="gone", model="gone")
         for number in (stale.pk, 9999):
             file = File(f"/strange/{number}", None, "orm_file")
@@ -256,6 +288,8 @@ class PermissionData:
         (self.files if files is None else files).append(file)
         if file.model is not None:
             values["content_type_id"] = ContentType.objects.get_for_model(file.model).pk
+        if file.uploader is not None:
+            values |= get_uploader_data(self.users[file.uploader], self.backend)
         if not isinstance(values.get("object_id"), int | str | None):
             values["object_id"] = str(values["object_id"])
         self.backend.create(
