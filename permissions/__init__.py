@@ -17,10 +17,12 @@ from .filters import Readable, content_object_in, get_readable, owned_by
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
 from .path_prefix import HasPathPrefix
+from .source import CanReadSource, get_easy_thumbnails_source
 from .uploader import IsUploader, get_uploader_data
 
 __all__ = [
     "CanReadFile",
+    "CanReadSource",
     "DenyAll",
     "FieldPermissions",
     "FilePermission",
@@ -35,6 +37,7 @@ __all__ = [
     "content_object_in",
     "decide",
     "evaluate",
+    "get_easy_thumbnails_source",
     "get_readable",
     "get_signed_url",
     "get_uploader_data",

@@ -1,5 +1,6 @@
 """Users, files, and the expected result of each permission for each user and file."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, Is
 
 from proxy_storage_permissions import (
     CanReadFile,
+    CanReadSource,
     DenyAll,
     FieldPermissions,
     FilePermission,
@@ -41,6 +43,8 @@ BACKENDS = [
 ]
 #: the folder of the storage "orm_disk", with which the paths of its records begin
 ROOT = str(settings.TEST_FILES_ROOT)
+#: a file that is derived from a file of an instance of "owner"
+THUMBNAIL = "/Document/owner/orm_file.small"
 USERS = {
     "stranger": {},
     "owner": {},
@@ -185,6 +189,10 @@ PERMISSIONS = {
         HasPathPrefix("editor", storage="mongo_disk"),
         lambda requester, file: False,
     ),
+    "source": (
+        CanReadSource(re.compile(r"(?P<source>.+)\.small"), IsOwner),
+        lambda requester, file: file.path == THUMBNAIL and requester == "owner",
+    ),
     "with filter": (IsOrmFile, lambda requester, file: file.field == "orm_file"),
     "without filter": (IsMongoFile, lambda requester, file: file.field == "mongo_file"),
     "allow any": (AllowAny, lambda requester, file: True),
@@ -262,7 +270,8 @@ class PermissionData:
                 File(f"/half/{model._meta.model_name}", None, "orm_file"),
                 content_type_id=ContentType.objects.get_for_model(model).pk,
             )
-        self._write(File("/unbound"))
+        for path in ("/unbound", THUMBNAIL, "/unbound/no_source.small"):
+            self._write(File(path))
         for folder, name in (
             ("editor", "owner"),
             ("editor/a", "stranger"),
