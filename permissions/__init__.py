@@ -14,6 +14,7 @@ from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
+from .link_lists import get_signed_urls
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
 from .path_prefix import HasPathPrefix
@@ -40,6 +41,7 @@ __all__ = [
     "get_easy_thumbnails_source",
     "get_readable",
     "get_signed_url",
+    "get_signed_urls",
     "get_uploader_data",
     "may_read",
     "owned_by",

@@ -128,10 +128,15 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return get_download_name(record)
 
     def get_url(self, record: MetaBackendObject) -> str | None:
-        """Return the absolute URL of the file; ``None`` if its storage is not registered."""
+        """Return the absolute URL of the file; ``None`` if its storage is not registered.
+
+        It is never a signed link, which would open the file for other users as well. Clients get
+        one from the action ``link``.
+        """
         if record["proxy_storage_name"] not in get_proxy_storage_names():
             return None
-        url = record.get_proxy_storage().url(record["path"])
+        storage, path = record.get_proxy_storage(), record["path"]
+        url = storage.get_unsigned_url(path) if storage.signs_urls else storage.url(path)
         request = self.context.get("request")
         return str(url if request is None else request.build_absolute_uri(url))
 

@@ -23,7 +23,7 @@ pytestmark = [
 NO_UPLOADER = {"uploader_id": None, "uploader_scope": None}
 
 
-class Device(Team):
+class UploadingDevice(Team):
     is_authenticated = True
 
     class Meta:
@@ -112,7 +112,7 @@ def test_other_objects_for_the_same_user(people, backend, make_requester):
 
 def test_requester_of_another_model_is_not_a_user(people, backend):
     user = people["owner"]
-    device = Device.objects.create(pk=user.pk)
+    device = UploadingDevice.objects.create(pk=user.pk)
     assert get_uploader_data(device, backend) == NO_UPLOADER
     assert not is_allowed(IsUploader, device, upload(backend, user))
     assert not is_allowed(IsUploader, user, upload(backend, device, "b"))
