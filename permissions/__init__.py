@@ -24,25 +24,35 @@ from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
 from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
+from .link_lists import get_signed_urls
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
 from .ownership import IsOwner
+from .path_prefix import HasPathPrefix
+from .source import CanReadSource, get_easy_thumbnails_source
+from .uploader import IsUploader, get_uploader_data
 
 __all__ = [
     "CanReadFile",
+    "CanReadSource",
     "DenyAll",
     "FieldPermissions",
     "FilePermission",
     "HasModelPermission",
     "HasObjectPermission",
+    "HasPathPrefix",
     "HasValidSignature",
     "IsOwner",
+    "IsUploader",
     "Readable",
     "SignedLink",
     "content_object_in",
     "decide",
     "evaluate",
+    "get_easy_thumbnails_source",
     "get_readable",
     "get_signed_url",
+    "get_signed_urls",
+    "get_uploader_data",
     "may_read",
     "owned_by",
     "revoke_links",

@@ -37,7 +37,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 
 from .base import FilePermission
 from .ownership import is_logged_in, is_user
-from .settings import get_link_key, get_link_max_age, get_link_rounding
+from .settings import get_base_url, get_link_key, get_link_max_age, get_link_rounding
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -62,7 +62,7 @@ class SignedLink:
     """A signed link.
 
     Attributes:
-        url: the URL; absolute if a request was passed.
+        url: the URL; absolute if a request or ``absolute`` was passed.
         expires_at: the time from which the link is not valid any more, in UTC.
     """
 
@@ -78,6 +78,7 @@ def get_signed_url(
     as_attachment: bool = False,
     method: str = "GET",
     user: AbstractBaseUser | AnonymousUser | None = None,
+    absolute: bool = False,
 ) -> SignedLink:
     """Return a link that gives access to a file for a limited time.
 
@@ -93,9 +94,12 @@ def get_signed_url(
         user: the only user for whom the link is valid, with any authentication; by default it is
             valid for all. It may be an instance of another model than the user model, if
             requests are authenticated as such an instance.
+        absolute: whether the URL is absolute without a request as well, for e-mail and for tasks.
+            It begins with ``BASE_URL``.
 
     Raises:
-        ConfigurationError: the project does not have an endpoint, or a setting of links is wrong.
+        ConfigurationError: the project does not have an endpoint, or a setting of links is wrong
+            or missing.
         ValueError: the method is unknown, the lifetime too long, or the user has no key.
     """
     url = get_file_url(record["path"], record["proxy_storage_name"], request)
@@ -120,6 +124,8 @@ def get_signed_url(
     url = f"{url}&{urlencode(parameters)}"
     if request is not None:
         url = request.build_absolute_uri(url)
+    elif absolute:
+        url = _require_base_url() + url
     return SignedLink(url=url, expires_at=datetime.fromtimestamp(expires, UTC))
 
 
@@ -204,6 +210,16 @@ def revoke_links(record: MetaBackendObject) -> None:
     version = {LINK_VERSION: uuid4().hex}
     meta_backend.update(record["path"], version, where=meta_backend.get_identity(record))
     record.update(version)
+
+
+def _require_base_url() -> str:
+    base_url = get_base_url()
+    if base_url is None:
+        raise ConfigurationError(
+            "An absolute link needs a request or a host. Pass the request, or set "
+            "PROXY_STORAGE['BASE_URL'] to a URL such as 'https://example.com'."
+        )
+    return base_url
 
 
 def _check_max_age(max_age: int | None) -> int:

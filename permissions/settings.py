@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.module_loading import import_string
 
@@ -27,6 +28,9 @@ DEFAULTS: dict[str, Any] = {
     # shortly after each other are equal and browsers can use their cache. A link expires earlier
     # by less than this, and by less than a tenth of its lifetime. 0: no rounding.
     "LINK_ROUNDING": 300,
+    # str or None. The scheme and host of absolute links that are made without a request, such as
+    # "https://example.com".
+    "BASE_URL": None,
 }
 
 link_settings = ProxyStorageSettings(DEFAULTS)
@@ -92,6 +96,25 @@ def get_link_rounding() -> int:
         ConfigurationError: the setting is not an int, or less than 0.
     """
     return _get_seconds("LINK_ROUNDING", 0)
+
+
+def get_base_url() -> str | None:
+    """Return the beginning of absolute links that are made without a request, without a slash.
+
+    Raises:
+        ConfigurationError: the setting is not a URL of a scheme and a host only.
+    """
+    url: Any = link_settings.BASE_URL
+    if url is None:
+        return None
+    parts = urlsplit(url) if isinstance(url, str) and url.isascii() else urlsplit("")
+    is_valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+    if not is_valid or f"{parts.scheme}://{parts.netloc}" != str(url).removesuffix("/"):
+        raise ConfigurationError(
+            f"{SETTING}['BASE_URL'] must be a scheme and a host, such as 'https://example.com', "
+            f"not {url!r}."
+        )
+    return str(url).removesuffix("/")
 
 
 def _get_seconds(key: str, least: int) -> int:

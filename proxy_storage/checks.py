@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant_function
-from proxy_storage.endpoint import load_url_kwargs
+from proxy_storage.endpoint import API_APP, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.original_storages.inspect import (
@@ -209,6 +210,7 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
             yield _get_storage_error(error)
             continue
         yield from _check_records(name, storage, checked)
+        yield from _check_signing(name, storage)
         for original_name, (where, original) in originals.items():
             yield from _check_public(where, original)
             yield from _check_names(name, storage, where, original)
@@ -263,6 +265,15 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
             hint="Move them to a location that no web server serves, or silence this check if all "
             "users may read all of them.",
             id="proxy_storage.W002",
+        )
+
+
+def _check_signing(name: str, storage: ProxyStorageBase) -> Iterator[checks.CheckMessage]:
+    if storage.signs_urls and not apps.is_installed(API_APP):
+        yield checks.Error(
+            f"The proxy storage {name!r} returns signed links, which {API_APP!r} makes.",
+            hint="Add it to INSTALLED_APPS, or remove url='signed' from the storage.",
+            id="proxy_storage.E040",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.apps import apps
@@ -15,6 +15,9 @@ from django.urls import NoReverseMatch, ResolverMatch, reverse
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_meta_backends
 from proxy_storage.settings import SETTING, import_setting, proxy_storage_settings
+
+if TYPE_CHECKING:
+    from proxy_storage.meta_backends.base import MetaBackendObject
 
 API_APP = "proxy_storage_api"
 API_URL_NAME = "proxy_storage_api:files"
@@ -81,6 +84,28 @@ def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str
         query["storage"] = proxy_storage_name
     # A path that is not valid text is not the path of any record.
     return f"{endpoint}?{urlencode(query, errors='replace')}"
+
+
+def sign_file_url(record: MetaBackendObject) -> str:
+    """Return a signed link to a file, for a storage with ``signs_urls``.
+
+    The app of the API signs it, because this package does not import the permissions.
+
+    Args:
+        record: the file's record.
+
+    Raises:
+        ConfigurationError: the app is not installed.
+    """
+    try:
+        config: Any = apps.get_app_config(API_APP)
+    except LookupError as error:
+        raise ConfigurationError(
+            f"The proxy storage {record['proxy_storage_name']!r} returns signed links, which "
+            f"{API_APP!r} makes. Add it to INSTALLED_APPS, or remove url='signed' from the storage."
+        ) from error
+    url: str = config.sign_file_url(record)
+    return url
 
 
 def _get_endpoint_url(url_name: str, request: Any) -> str:

@@ -1,6 +1,13 @@
 """The Django app of the API; it has no models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig, apps
+
+if TYPE_CHECKING:
+    from proxy_storage.meta_backends.base import MetaBackendObject
 
 
 class ProxyStorageAPIConfig(AppConfig):
@@ -18,3 +25,15 @@ class ProxyStorageAPIConfig(AppConfig):
 
         if apps.is_installed("drf_spectacular"):
             from proxy_storage_api import schema  # noqa: F401  (register on import)
+
+    def sign_file_url(self, record: MetaBackendObject) -> str:
+        """Return a signed link to a file, for a proxy storage with ``signs_urls``.
+
+        Override it in a subclass for other options of `get_signed_url`.
+
+        Args:
+            record: the file's record.
+        """
+        from proxy_storage_permissions import get_signed_url  # It needs the models of Django.
+
+        return get_signed_url(record).url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,9 +26,11 @@ from proxy_storage_api.settings import (
     get_permission_classes,
     get_throttle_classes,
 )
+from proxy_storage_permissions import HasValidSignature
 from proxy_storage_permissions.filters import find_unfiltered, get_rule_name, get_single_rules
 from proxy_storage_permissions.settings import (
     READING,
+    get_base_url,
     get_link_key,
     get_link_max_age,
     get_link_rounding,
@@ -113,6 +116,11 @@ _SETTINGS: tuple[tuple[str, Callable[[], object], str], ...] = (
         "Set it to a list of names of proxy storages.",
     ),
     ("proxy_storage_api.E013", partial(_get_classes, "UPLOAD_PERMISSION_CLASSES"), _CLASSES_HINT),
+    (
+        "proxy_storage_api.E040",
+        get_base_url,
+        "Set it to the scheme and host of the site, without a path.",
+    ),
     ("proxy_storage_api.E014", partial(_get_classes, "DELETE_PERMISSION_CLASSES"), _CLASSES_HINT),
 )
 
@@ -159,6 +167,41 @@ def check_rules(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 ]
             found |= {message.msg: message for message in messages}
     return list(found.values())
+
+
+@checks.register()
+def check_signed_urls(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find storages whose ``url()`` returns signed links although no permission accepts them."""
+    if not _are_readable() or _is_link_accepted():
+        return []
+    return [
+        checks.Warning(
+            f"The proxy storage {name!r} returns signed links, but no permission class accepts "
+            "them, so they do not open the files.",
+            hint="Combine HasValidSignature of proxy_storage_permissions with the permission "
+            "classes by '|', or remove url='signed' from the storage.",
+            id="proxy_storage_api.W040",
+        )
+        for name in registry.get_proxy_storage_names()
+        if _signs_urls(name)
+    ]
+
+
+def _signs_urls(name: str) -> bool:
+    try:
+        return registry.get_proxy_storage(name).signs_urls
+    except ConfigurationError:
+        return False  # Reported by a check of proxy_storage.
+
+
+def _is_link_accepted() -> bool:
+    """Return whether a permission class for reading files accepts signed links."""
+    for _, key, classes in _find_rules():
+        for cls in classes if key == READING else ():
+            with suppress(ConfigurationError, TypeError):  # Reported by check_rules.
+                if any(isinstance(rule, HasValidSignature) for rule in _get_single(cls())):
+                    return True
+    return False
 
 
 @checks.register()

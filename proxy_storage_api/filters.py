@@ -21,7 +21,7 @@ from proxy_storage_api.serializers import DISPOSITION_PARAMETER, RecordFilterSer
 from proxy_storage_permissions.links import BOUND_PARAMETERS, SIGNATURE_PARAMETER
 
 #: the values of the parameter ``ordering``; ``-`` before a value reverses the order
-ORDERINGS = ("path", "size", "mime_type", "created_at")
+ORDERINGS = ("path", "name", "size", "mime_type", "created_at")
 # The limits of a search. Each term is compared with two values of every record. Databases limit the
 # depth of a condition and the length of a pattern: SQLite to 1,000 and 50,000.
 MAX_SEARCH_TERMS = 20

@@ -10,7 +10,7 @@ from django.utils.timezone import is_aware
 from rest_framework import serializers
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.paths import MAX_PATH_LENGTH
+from proxy_storage.paths import MAX_NAME_LENGTH, MAX_PATH_LENGTH
 from proxy_storage.registry import get_proxy_storage_names
 from proxy_storage.serving.headers import get_download_name
 from proxy_storage_api.settings import api_settings
@@ -128,10 +128,15 @@ class RecordSerializer(serializers.Serializer[MetaBackendObject]):
         return get_download_name(record)
 
     def get_url(self, record: MetaBackendObject) -> str | None:
-        """Return the absolute URL of the file; ``None`` if its storage is not registered."""
+        """Return the absolute URL of the file; ``None`` if its storage is not registered.
+
+        It is never a signed link, which would open the file for other users as well. Clients get
+        one from the action ``link``.
+        """
         if record["proxy_storage_name"] not in get_proxy_storage_names():
             return None
-        url = record.get_proxy_storage().url(record["path"])
+        storage, path = record.get_proxy_storage(), record["path"]
+        url = storage.get_unsigned_url(path) if storage.signs_urls else storage.url(path)
         request = self.context.get("request")
         return str(url if request is None else request.build_absolute_uri(url))
 
@@ -226,7 +231,15 @@ class RecordFilterSerializer(serializers.Serializer[Any]):
         required=False, help_text="Primary key of the content object."
     )
     field = serializers.CharField(required=False, help_text="Field of the content object.")
-    name = serializers.CharField(required=False, trim_whitespace=False)
+    name = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="Name of the uploaded file."
+    )
+    name__icontains = serializers.CharField(
+        required=False,
+        trim_whitespace=False,
+        max_length=MAX_NAME_LENGTH,
+        help_text="A part of the name of the uploaded file, in upper or lower case.",
+    )
     mime_type = serializers.CharField(required=False)
     path__startswith = serializers.CharField(required=False, trim_whitespace=False)
     size__gte = serializers.IntegerField(required=False, min_value=0, max_value=_MAX_SIZE)

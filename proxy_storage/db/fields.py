@@ -16,7 +16,14 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 from proxy_storage import content_objects
 from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
-from proxy_storage.exceptions import ConfigurationError, ContentObjectError, ProxyFileNotFoundError
+from proxy_storage.db.own_files import get_own_records
+from proxy_storage.endpoint import sign_file_url
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    ContentObjectError,
+    MetaBackendUnavailable,
+    ProxyFileNotFoundError,
+)
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name
@@ -89,6 +96,22 @@ class ProxyStorageFieldFile(FieldFile):
         if storage.opens_records:
             return storage.open_record(record, mode)
         return storage.open(str(self.name), mode)
+
+    @property
+    def url(self) -> str:
+        """The URL of the file.
+
+        If the storage returns signed links (``signs_urls``), a file of another instance has the
+        URL without signature: a path that was assigned as text opens no file of another row.
+        """
+        storage: Any = self.storage
+        if not (self and getattr(storage, "signs_urls", False)):
+            return str(super().url)
+        with suppress(MetaBackendUnavailable):  # As in url() of the storage.
+            (record,) = get_own_records([self])
+            if record is not None:
+                return sign_file_url(record)
+        return str(storage.get_unsigned_url(self.name))
 
     def delete(self, save: bool = True) -> None:
         """Delete the file and clear the field, as Django does.

@@ -14,8 +14,8 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
 from proxy_storage import registry
-from proxy_storage.endpoint import get_file_url
-from proxy_storage.exceptions import ProxyFileNotFoundError
+from proxy_storage.endpoint import get_file_url, sign_file_url
+from proxy_storage.exceptions import MetaBackendUnavailable, ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.original_storages.inspect import NamedStorage, get_full_path
 from proxy_storage.paths import clean_path, get_text, is_literal_path, normalize_name
@@ -83,7 +83,7 @@ class ProxyStorageBase(Storage):
     delete_missing_ok: bool = False
     #: Whether files of Django's own file fields get a content object.
     tracks_plain_fields: bool = False
-    #: Whether ``url()`` returns signed links.
+    #: Whether ``url()`` returns signed links, which open a file for everyone who has the link.
     signs_urls: bool = False
     #: The ``hashlib`` algorithm of the checksum that a save computes, or ``None``.
     checksum_algorithm: str | None = None
@@ -408,6 +408,22 @@ class ProxyStorageBase(Storage):
         return original.path(path)
 
     def url(self, name: str | None) -> str:
+        """Return the URL of a file; a signed link if `signs_urls` is true.
+
+        A signed link needs one query, for the record. No permission is checked: the caller decides
+        whether to give access to the file. A file without record has the URL that it has without
+        signature.
+
+        Raises:
+            ConfigurationError: the link cannot be signed, or the endpoint has no URL.
+        """
+        if name and self.signs_urls:
+            # The endpoint answers 404 without a record, and pages do not fail if it cannot be read.
+            with suppress(ProxyFileNotFoundError, MetaBackendUnavailable):
+                return sign_file_url(self.get_meta_backend_obj(name))
+        return self.get_unsigned_url(name)
+
+    def get_unsigned_url(self, name: str | None) -> str:
         """Return the URL of the download endpoint for a file, or else the original storage's URL.
 
         With an endpoint (see the setting ``FILE_URL_NAME``), no record is read. Without one, a

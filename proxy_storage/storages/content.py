@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -409,6 +411,11 @@ class MeasuredFile(AnyFile):
                 pass
 
 
+# Zero width joiner, which joins several emoji to one.
+_JOINER = "\u200d"
+# The characters of Unicode that embed, isolate or override the direction of text.
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
 # The content that is being saved, and the name that was passed to the field for it.
 _named: ContextVar[tuple[Any, str] | None] = ContextVar("named", default=None)
 
@@ -437,7 +444,8 @@ def get_uploaded_name(content: Any, name: str) -> str:
 
     Returns:
         The last part of the name, at most `MAX_NAME_LENGTH` characters, without control
-        characters.
+        characters, and without characters that reverse the direction of text: with them,
+        ``cod.exe`` can look like ``exe.doc``.
     """
     named = _named.get()
     is_named = named is not None and named[0] is content
@@ -445,11 +453,30 @@ def get_uploaded_name(content: Any, name: str) -> str:
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     # No database can hold a lone surrogate.
     name = strip_control_characters(name).encode(errors="ignore").decode()
+    name = _DIRECTIONS.sub("", name)
     if len(name) <= MAX_NAME_LENGTH:
         return name
     stem, dot, extension = name.rpartition(".")
     ending = dot + extension if stem and len(extension) < MAX_EXTENSION_BYTES else ""
-    return name[: MAX_NAME_LENGTH - len(ending)] + ending
+    return _cut_characters(name, MAX_NAME_LENGTH - len(ending)) + ending
+
+
+def _cut_characters(text: str, length: int) -> str:
+    """Truncate a text to at most this many code points, after a whole visible character.
+
+    A character may have several: a letter and its accents, or an emoji and its variations. A text
+    that has no boundary is cut after exactly this many.
+    """
+    cut = length
+    while cut and (_is_continuation(text[cut]) or text[cut - 1] == _JOINER):
+        cut -= 1
+    return text[: cut or length]
+
+
+def _is_continuation(character: str) -> bool:
+    """Return whether a code point belongs to the character before it."""
+    is_mark = unicodedata.category(character).startswith("M")
+    return is_mark or character == _JOINER or "\U0001f3fb" <= character <= "\U0001f3ff"
 
 
 def get_own_name(content: Any) -> str | None:

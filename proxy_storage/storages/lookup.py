@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from django.core.exceptions import (
     SynchronousOnlyOperation,
 )
 from django.core.files.storage import Storage
+from django.db.models import Q
 from django.utils.functional import LazyObject
 
 from proxy_storage import registry
@@ -264,6 +265,33 @@ def find_record(storage: ProxyStorageBase, name: Any) -> MetaBackendObject | Non
                 if found is not None:
                     return found
     return None
+
+
+def find_records(
+    files: Iterable[tuple[ProxyStorageBase, str]],
+) -> list[MetaBackendObject | None]:
+    """Return the records of many files; one query for each meta backend.
+
+    Args:
+        files: the proxy storage and the name of each file. The name is the path of a record or a
+            relative name; the path of the bytes on the local disk is not looked up.
+
+    Returns:
+        The records in the same order; ``None`` for a file without record.
+    """
+    wanted = []
+    paths: dict[MetaBackendBase, dict[str, None]] = {}
+    for storage, name in files:
+        own_name = registry.get_proxy_storage_name(storage)
+        names = (name, *_get_other_paths(storage, name))
+        paths.setdefault(storage.meta_backend, {}).update(dict.fromkeys(names))
+        wanted.append([(storage.meta_backend, path, own_name) for path in names])
+    found = {
+        (meta_backend, record["path"], record["proxy_storage_name"]): record
+        for meta_backend, all_names in paths.items()
+        for record in meta_backend.select(Q(path__in=list(all_names)))
+    }
+    return [next((found[key] for key in keys if key in found), None) for keys in wanted]
 
 
 def _get_other_paths(storage: ProxyStorageBase, name: Any) -> Iterator[str]:

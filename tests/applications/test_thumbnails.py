@@ -10,8 +10,10 @@ from sorl.thumbnail import delete as delete_sorl
 from sorl.thumbnail import get_thumbnail
 from sorl.thumbnail.models import KVStore
 
+from proxy_storage_permissions import CanReadSource, get_easy_thumbnails_source, may_read
 from tests.applications.files import make_image
 from tests.applications.models import Picture, VersatilePicture
+from tests.applications.permissions import OwnPictures
 
 
 def make_picture(owner):
@@ -100,6 +102,22 @@ def test_a_thumbnail_has_no_content_object_and_is_for_staff(
     for user in (owner, stranger):
         client.force_login(user)
         assert client.get(url).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("basedir", "subdir", "prefix"), [("", "", ""), ("thumbs", "", ""), ("a/b", "made", "t_")]
+)
+def test_the_picture_of_an_easy_thumbnail_is_found(
+    owner, stranger, settings, basedir, subdir, prefix
+):
+    settings.THUMBNAIL_BASEDIR, settings.THUMBNAIL_SUBDIR = basedir, subdir
+    settings.THUMBNAIL_PREFIX = prefix
+    picture = make_picture(owner)
+    record = default_storage.get_meta_backend_obj(use_easy_thumbnails(picture))
+    assert get_easy_thumbnails_source(record) == picture.image.name
+    rules = [CanReadSource(get_easy_thumbnails_source, OwnPictures)]
+    assert may_read(owner, record, permission_classes=rules)
+    assert not may_read(stranger, record, permission_classes=rules)
 
 
 def test_easy_thumbnails_deletes_thumbnails(owner, media):

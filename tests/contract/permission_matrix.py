@@ -1,9 +1,11 @@
 """Users, files, and the expected result of each permission for each user and file."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
@@ -13,13 +15,17 @@ from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, Is
 
 from proxy_storage_permissions import (
     CanReadFile,
+    CanReadSource,
     DenyAll,
     FieldPermissions,
     FilePermission,
     HasModelPermission,
     HasObjectPermission,
+    HasPathPrefix,
     HasValidSignature,
     IsOwner,
+    IsUploader,
+    get_uploader_data,
 )
 from tests.testapp.models import (
     Document,
@@ -35,6 +41,10 @@ BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
+#: the folder of the storage "orm_disk", with which the paths of its records begin
+ROOT = str(settings.TEST_FILES_ROOT)
+#: a file that is derived from a file of an instance of "owner"
+THUMBNAIL = "/Document/owner/orm_file.small"
 USERS = {
     "stranger": {},
     "owner": {},
@@ -50,13 +60,14 @@ USERS = {
 
 @dataclass(frozen=True)
 class File:
-    """A file, and the expected values of its content object."""
+    """A file, and the expected values of its content object and its uploader."""
 
     path: str
     model: type | None = None
     field: str | None = None
     user: str | None = None
     exists: bool = False
+    uploader: str | None = None
 
 
 class IsMongoFile(FilePermission):
@@ -160,6 +171,28 @@ PERMISSIONS = {
             )
         ),
     ),
+    "uploader": (
+        IsUploader,
+        lambda requester, file: file.uploader is not None and file.uploader == requester,
+    ),
+    "folder": (
+        HasPathPrefix("editor"),
+        lambda requester, file: (
+            file.path in (f"{ROOT}/editor/owner.png", f"{ROOT}/editor/a/stranger.png")
+        ),
+    ),
+    "folder in full": (
+        HasPathPrefix("/gone/", storage="orm_disk"),
+        lambda requester, file: file.path.startswith("/gone/"),
+    ),
+    "folder of another storage": (
+        HasPathPrefix("editor", storage="mongo_disk"),
+        lambda requester, file: False,
+    ),
+    "source": (
+        CanReadSource(re.compile(r"(?P<source>.+)\.small"), IsOwner),
+        lambda requester, file: file.path == THUMBNAIL and requester == "owner",
+    ),
     "with filter": (IsOrmFile, lambda requester, file: file.field == "orm_file"),
     "without filter": (IsMongoFile, lambda requester, file: file.field == "mongo_file"),
     "allow any": (AllowAny, lambda requester, file: True),
@@ -237,7 +270,15 @@ class PermissionData:
                 File(f"/half/{model._meta.model_name}", None, "orm_file"),
                 content_type_id=ContentType.objects.get_for_model(model).pk,
             )
-        self._write(File("/unbound"))
+        for path in ("/unbound", THUMBNAIL, "/unbound/no_source.small"):
+            self._write(File(path))
+        for folder, name in (
+            ("editor", "owner"),
+            ("editor/a", "stranger"),
+            ("editor-secret", "owner"),
+            ("other/editor", "inactive"),
+        ):
+            self._write(File(f"{ROOT}/{folder}/{name}.png", uploader=name))
         stale = ContentType.objects.create(app_label="gone", model="gone")
         for number in (stale.pk, 9999):
             file = File(f"/strange/{number}", None, "orm_file")
@@ -256,6 +297,8 @@ class PermissionData:
         (self.files if files is None else files).append(file)
         if file.model is not None:
             values["content_type_id"] = ContentType.objects.get_for_model(file.model).pk
+        if file.uploader is not None:
+            values |= get_uploader_data(self.users[file.uploader], self.backend)
         if not isinstance(values.get("object_id"), int | str | None):
             values["object_id"] = str(values["object_id"])
         self.backend.create(

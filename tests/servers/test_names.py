@@ -62,6 +62,19 @@ def test_name_is_refused_or_arrives(front, site, name):
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "uploaded_name", ["Annual report.txt", 'a"; filename="evil.html', "日本語 é😀.txt", "%41"]
+)
+def test_name_of_the_uploaded_file_arrives(front, site, uploaded_name, method):
+    """The path, and the name of the bytes, do not have it."""
+    storage = STORAGES[front.name][0]
+    with site.saved(storage, "5f0c.txt", b"x", uploaded_name=uploaded_name) as path:
+        for headers in ({}, {"Range": "bytes=0-0"}):
+            answer = front.ask(get_url(path), headers, method=method)
+            assert get_saved_name(answer.headers["Content-Disposition"]) == uploaded_name
+
+
 @pytest.mark.long
 def test_name_arrives_by_django_sendfile2(site, name, need_program):
     need_program("nginx")

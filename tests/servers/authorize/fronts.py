@@ -71,9 +71,9 @@ class AskedSite:
         """Log a user in; return the cookie of the new session."""
         return self._post(f"/log-in/{who}/").headers["Set-Cookie"].partition(";")[0]
 
-    def save(self, name, content, *readers):
+    def save(self, name, content, *readers, **options):
         """Save a file that only these users may read; return its URL at the web servers."""
-        headers = {"X-Options": json.dumps({"name": name})}
+        headers = {"X-Options": json.dumps({"name": name, **options})}
         path = json.loads(self._post("/save/avatars/", content, headers).body)["path"]
         assert path == f"/avatars/{name}"
         self.set_readers(path, *readers)

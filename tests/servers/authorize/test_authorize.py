@@ -40,6 +40,10 @@ def front(request, site, need_program):
         yield front
 
 
+#: Names of uploaded files, which the URL does not show.
+UPLOADED_NAMES = ["Annual report.pdf", 'a"; filename="evil.html', "日本語 é😀.pdf"]
+
+
 class TestReader:
     def test_gets_the_file(self, front, url):
         check_whole(front.ask(url, "messi"))
@@ -99,6 +103,14 @@ class TestReader:
         answer = front.ask(site.save(own_name, CONTENT, "messi"), "messi")
         check_whole(answer)
         assert get_saved_name(answer.headers["Content-Disposition"]) == own_name.split("/")[-1]
+
+    @pytest.mark.parametrize("name", UPLOADED_NAMES)
+    def test_gets_the_name_of_the_uploaded_file(self, front, site, name):
+        own_name = f"{front.name}-5f0c{UPLOADED_NAMES.index(name)}.pdf"
+        url = site.save(own_name, CONTENT, "messi", uploaded_name=name)
+        answer = front.ask(url, "messi")
+        assert answer.status == 200
+        assert get_saved_name(answer.headers["Content-Disposition"]) == name
 
     @pytest.mark.parametrize("ending", ["html", "svg", "js", "css", "txt.gz"])
     def test_web_server_does_not_choose_the_type(self, front, site, ending):

@@ -83,8 +83,9 @@ class Site:
         """Save a file under exactly this name; return its path.
 
         Args:
-            options: ``original_storage_path``, the name of an existing object, and
-                ``is_old``, which dates the file back.
+            options: ``original_storage_path``, the name of an existing object;
+                ``is_old``, which dates the file back; and ``uploaded_name``, the name that the
+                record gets.
 
         Raises:
             ValueError: the site refused the file; it has the site's message.

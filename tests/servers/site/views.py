@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from proxy_storage.exceptions import ProxyFileNotFoundError, ProxyStorageError
 from proxy_storage.serving import serve
+from proxy_storage.storages.content import uploaded_as
 from tests.servers.site.models import StoredFile
 
 OLD = datetime(2024, 2, 29, 12, 30, 15, tzinfo=UTC)
@@ -41,8 +42,11 @@ def save(request, storage):
     options = json.loads(request.headers["X-Options"])
     existing = options.get("original_storage_path")
     content = None if existing is not None else ContentFile(request.body)
+    name = options.get("name")
+    uploaded_name = options.get("uploaded_name", name)
     try:
-        path = storages[storage].save(options.get("name"), content, original_storage_path=existing)
+        with uploaded_as(content, uploaded_name):
+            path = storages[storage].save(name, content, original_storage_path=existing)
     except (OSError, ProxyStorageError, SuspiciousOperation) as error:
         return JsonResponse({"error": f"{type(error).__name__}: {error}"}, status=400)
     if options.get("is_old"):

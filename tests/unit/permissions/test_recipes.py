@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory, force_authenticate
 
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import get_signed_url
+from proxy_storage_permissions import get_signed_url, get_uploader_data
 from tests.testapp.models import Document, Team
 
 pytestmark = [
@@ -29,6 +29,14 @@ READERS = {
     4: ({"member"}, set()),
     5: ({"owner", "staff"}, EVERYBODY),
     6: (EVERYBODY - {"nobody", "owner"}, set()),
+    7: ({"owner"}, EVERYBODY),
+    8: ({"owner", "staff"}, EVERYBODY),
+}
+# Recipe -> the users who may read a file in the folder of the editor, and one of another folder.
+# "member" has uploaded both.
+READERS_WITHOUT_INSTANCE = {
+    7: (EVERYBODY - {"nobody"}, set()),
+    8: ({"member", "staff"}, {"member", "staff"}),
 }
 
 
@@ -72,6 +80,24 @@ def document(people):
 @pytest.mark.parametrize("number", READERS)
 def test_recipe_allows_the_described_users(people, document, monkeypatch, number):
     permission = get_recipe(number, monkeypatch)
+    for field, expected in zip(("orm_file", "mongo_file"), READERS[number], strict=True):
+        assert get_readers(permission, people, getattr(document, field).name) == expected
+
+
+@pytest.mark.parametrize("number", READERS_WITHOUT_INSTANCE)
+def test_files_that_belong_to_no_instance(people, monkeypatch, number):
+    permission = get_recipe(number, monkeypatch)
+    storage = Document._meta.get_field("orm_file").storage
+    expectations = READERS_WITHOUT_INSTANCE[number]
+    for name, expected in zip(("editor/a.txt", "editor-b/a.txt"), expectations, strict=True):
+        path = storage.save(name, ContentFile(b"x"))
+        data = get_uploader_data(people["member"], storage.meta_backend)
+        storage.meta_backend.update(path, data)
+        assert get_readers(permission, people, path) == expected
+
+
+def get_readers(permission, people, path):
+    """Return the users who can download a file. Their lists have it as well."""
     view = FileViewSet.as_view({"get": "list"}, permission_classes=[permission])
 
     def ask(who, **query):
@@ -79,16 +105,14 @@ def test_recipe_allows_the_described_users(people, document, monkeypatch, number
         force_authenticate(request, people[who] if who != "nobody" else None)
         return view(request)
 
-    for field, expected in zip(("orm_file", "mongo_file"), READERS[number], strict=True):
-        path = getattr(document, field).name
-        readers = set()
-        for who in people:
-            response = ask(who, path=path)
-            response.close()
-            if response.status_code == 200:
-                readers.add(who)
-        assert readers == expected
-        assert {who for who in people if path in list_paths(ask(who))} == expected
+    readers = set()
+    for who in people:
+        response = ask(who, path=path)
+        response.close()
+        if response.status_code == 200:
+            readers.add(who)
+    assert {who for who in people if path in list_paths(ask(who))} == readers
+    return readers
 
 
 def list_paths(response):

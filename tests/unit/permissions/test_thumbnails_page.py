@@ -28,10 +28,16 @@ def page(monkeypatch):
     monkeypatch.setitem(sys.modules, "gallery.models", models)
     namespace = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        if "import" in code:
+        if "import " in code:
             code = code.replace('"image"', '"orm_file"')
             exec(compile(code, str(PAGE), "exec"), namespace)
     return namespace
+
+
+@pytest.fixture(autouse=True)
+def basedir(settings):
+    """The setting of easy-thumbnails on the page."""
+    settings.THUMBNAIL_BASEDIR = "thumbs"
 
 
 @pytest.fixture
@@ -65,6 +71,12 @@ def test_thumbnail_has_the_permission_of_its_picture(page, people, storage, pict
     thumbnail = save(storage, "thumbs/pics/cat.png.100x100_q85_crop.png")
     assert allowed(rule, people, picture) == {"owner"}
     assert allowed(rule, people, thumbnail) == {"owner"}
+
+
+def test_thumbnail_by_a_regular_expression(page, people, storage, picture):
+    thumbnail = save(storage, "thumbs/pics/cat.png.100x100_q85.png")
+    assert allowed(page["SizedFiles"], people, thumbnail) == {"owner"}
+    assert allowed(page["SizedFiles"], people, picture) == set()
 
 
 def test_list_checks_each_record(page, people, storage, picture):

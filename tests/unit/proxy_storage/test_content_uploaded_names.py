@@ -1,11 +1,13 @@
 """The name of the uploaded file, which downloads have."""
 
 import pytest
+from django.contrib import admin
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.forms import modelform_factory
 from django.test import RequestFactory
+from rest_framework import serializers
 
 from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.registry import get_proxy_storage
@@ -14,6 +16,11 @@ from proxy_storage.storages.content import get_uploaded_name, uploaded_as
 from tests.testapp.models import RelativeDocument
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
+
+
+#: Emoji of several code points
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+THUMB = "\U0001f44d\U0001f3fd"
 
 
 def upload(name, content=b"x"):
@@ -37,6 +44,16 @@ class TestName:
             (ContentFile(b""), "a." + "b" * 300, "a." + "b" * 253),
             (ContentFile(b""), "." + "b" * 300, "." + "b" * 254),
             (ContentFile(b""), "b" * 300, "b" * 255),
+            # Text that is displayed in another direction than it is written
+            (upload("invoice\u202efdp.exe"), "x", "invoicefdp.exe"),
+            (upload("\u2066a\u2069\u202a.txt"), "x", "a.txt"),
+            (upload("קורות חיים\u200f.txt"), "x", "קורות חיים\u200f.txt"),
+            # Names that end in the middle of a visible character
+            (ContentFile(b""), "a" * 250 + "e\u0301" * 9 + ".txt", "a" * 250 + ".txt"),
+            (ContentFile(b""), "a" * 249 + FAMILY * 9 + ".txt", "a" * 249 + ".txt"),
+            (ContentFile(b""), "a" * 246 + FAMILY * 9 + ".txt", "a" * 246 + FAMILY + ".txt"),
+            (ContentFile(b""), "a" * 250 + "\U0001f44d\U0001f3fd" * 9, "a" * 250 + THUMB * 2),
+            (ContentFile(b""), "\u0301" * 300, "\u0301" * 255),
         ],
     )
     def test_is_the_last_part_of_the_uploaded_name(self, content, name, expected):
@@ -142,6 +159,29 @@ class TestField:
         document = form.save()
         assert getattr(document, self.name).name == f"letters/{code}"
         assert self.get_recorded(document) == "Cover letter (2).pdf"
+
+    @pytest.mark.django_db
+    def test_file_of_a_rest_serializer(self):
+        class Meta:
+            model = RelativeDocument
+            fields = (self.name, "code")
+
+        cls = type("Documents", (serializers.ModelSerializer,), {"Meta": Meta})
+        data = {self.name: upload("Cover letter (2).pdf"), "code": RelativeDocument().code}
+        serializer = cls(data=data)
+        serializer.is_valid(raise_exception=True)
+        assert self.get_recorded(serializer.save()) == "Cover letter (2).pdf"
+
+    @pytest.mark.django_db
+    def test_file_of_the_admin(self, rf, admin_user):
+        model_admin = admin.ModelAdmin(RelativeDocument, admin.AdminSite())
+        code = str(RelativeDocument().code)
+        request = rf.post("/")
+        request.user = admin_user
+        form_class = model_admin.get_form(request, fields=[self.name, "code"])
+        form = form_class({"code": code}, {self.name: upload("Cover letter (2).pdf")})
+        model_admin.save_model(request, model_admin.save_form(request, form, False), form, False)
+        assert self.get_recorded(RelativeDocument.objects.get()) == "Cover letter (2).pdf"
 
     @pytest.mark.django_db
     @pytest.mark.parametrize(

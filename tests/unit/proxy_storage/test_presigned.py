@@ -16,6 +16,7 @@ from proxy_storage.original_storages.s3 import S3Source
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import get_server, serve
 from tests.contract.temporary_storages import configure_proxy_storage
+from tests.servers.site.checks import get_saved_name
 
 pytestmark = pytest.mark.usefixtures("s3_endpoint", "empty_storages")
 
@@ -62,6 +63,15 @@ class TestRedirectServer:
                 r"filename\*=utf-8''100%2541%20%C3%A9%2B%E6%97%A5\w*\.txt",
                 answer.headers["Content-Disposition"],
             )
+
+    @pytest.mark.parametrize("name", ["A report.txt", 'a"; x="é.html', "日本.txt", "%41+b.txt"])
+    def test_name_of_the_uploaded_file(self, name):
+        """The key of the object, and the path, do not have it."""
+        record = save()
+        record.meta_backend.update(record["path"], {"name": name})
+        record = record.meta_backend.get(record["path"])
+        with urlopen(serve_request(record)["Location"]) as answer:
+            assert get_saved_name(answer.headers["Content-Disposition"]) == name
 
     def test_range(self):
         request = Request(serve_request(save())["Location"], headers={"Range": "bytes=2-4"})

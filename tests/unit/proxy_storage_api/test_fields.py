@@ -3,13 +3,16 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import QuerySet
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
+from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions import links
 from tests.contract.content_objects import save_file
@@ -103,6 +106,131 @@ class TestLink:
     def test_longer_lifetime_than_the_setting_is_an_error(self, document, field):
         with pytest.raises(ValueError, match="max_age"):
             get_link(document, field, max_age=3601)
+
+
+class DocumentSerializer(serializers.ModelSerializer):
+    link = SignedFileField(source="orm_file")
+    other = SignedFileField(source="mongo_file")
+
+    class Meta:
+        model = Document
+        fields = ("link", "other")
+
+
+class UserSerializer(serializers.ModelSerializer):
+    documents = DocumentSerializer(source="document_set", many=True)
+
+    class Meta:
+        model = User
+        fields = ("documents",)
+
+
+class NestedSerializer(serializers.Serializer):
+    """The instance itself is the value of the nested serializer."""
+
+    document = DocumentSerializer(source="*")
+    missing = DocumentSerializer(source="no_such_attribute", required=False)
+
+
+@pytest.fixture
+def selects(monkeypatch):
+    """The meta backends that have selected records, one item for each query."""
+    found = []
+    for name in ("orm_disk", "mongo_gridfs"):
+        backend = get_proxy_storage(name).meta_backend
+        select = backend.select
+
+        def count(*args, backend=backend, select=select, **kwargs):
+            found.append(backend)
+            return select(*args, **kwargs)
+
+        monkeypatch.setattr(backend, "select", count)
+    return found
+
+
+def make_documents(number, **values):
+    documents = []
+    for count in range(number):
+        document = Document(**values)
+        save_file(document, "orm_file", f"{count}.txt")
+        save_file(document, "mongo_file", f"{count}.txt")
+        documents.append(document)
+    return documents
+
+
+class TestList:
+    def test_list_needs_one_query_for_each_meta_backend(self, selects, django_assert_num_queries):
+        made = make_documents(50)
+        get_link(made[0], "orm_file")  # caches the content types
+        pages = [
+            Document.objects.order_by("pk"),
+            list(Document.objects.order_by("pk")),
+            tuple(Document.objects.order_by("pk")),
+        ]
+        for page in pages:
+            selects.clear()
+            queries = 2 if isinstance(page, QuerySet) else 1
+            with django_assert_num_queries(queries):
+                shown = DocumentSerializer(page, many=True).data
+            assert len(selects) == len(set(selects)) == 2
+            for document, links_of_document in zip(made, shown, strict=True):
+                assert opens(links_of_document["link"], get_record(document, "orm_file"))
+                assert opens(links_of_document["other"], get_record(document, "mongo_file"))
+
+    def test_list_has_the_links_of_single_instances(self, field):
+        documents = make_documents(3)
+        documents[1] = Document.objects.create(**{field: getattr(documents[0], field).name})
+        documents.append(Document.objects.create())
+        getattr(documents[2], field).storage.delete(getattr(documents[2], field).name)
+        name = "link" if field == "orm_file" else "other"
+        shown = [each[name] for each in DocumentSerializer(documents, many=True).data]
+        assert shown == [get_link(document, field) for document in documents]
+        assert [link is None for link in shown] == [False, True, True, True]
+
+    def test_nested_lists_that_are_prefetched(self, selects):
+        users = [User.objects.create(username=name) for name in ("a", "b")]
+        for user in users:
+            make_documents(3, user=user)
+        found = User.objects.prefetch_related("document_set").order_by("pk")
+        shown = UserSerializer(found, many=True).data
+        assert [len([one["link"] for one in user["documents"]]) for user in shown] == [3, 3]
+        assert len(selects) == 2
+        selects.clear()
+        assert UserSerializer(User.objects.order_by("pk"), many=True).data == shown
+        assert len(selects) == 12
+
+    def test_nested_serializer(self, selects):
+        documents = make_documents(3)
+        shown = NestedSerializer(documents, many=True).data
+        assert None not in [one["document"]["link"] for one in shown]
+        assert len(selects) == 2
+
+    def test_same_instance_twice(self, selects):
+        (document,) = make_documents(1)
+        first, second = DocumentSerializer([document, document], many=True).data
+        assert first == second
+        assert first["link"] is not None
+        assert len(selects) == 2
+
+    def test_manager_and_iterator_are_read_one_by_one(self, selects):
+        make_documents(2)
+        for instances in (Document.objects, Document.objects.iterator()):
+            selects.clear()
+            assert len(DocumentSerializer(instances, many=True).data) == 2
+            assert len(selects) == 4
+
+    def test_records_are_not_kept(self, field):
+        (document,) = make_documents(1)
+        serializer = DocumentSerializer(document)
+        name = "link" if field == "orm_file" else "other"
+        assert serializer.to_representation(document)[name] is not None
+        getattr(document, field).storage.delete(getattr(document, field).name)
+        assert serializer.to_representation(document)[name] is None
+
+    def test_files_that_are_not_saved_are_left_out(self, selects):
+        (document,) = make_documents(1)
+        shown = DocumentSerializer([document, {"orm_file": "a.txt", "mongo_file": ""}], many=True)
+        assert [one["link"] is None for one in shown.data] == [False, True]
 
 
 class TestNoLink:

@@ -85,6 +85,21 @@ def test_search_filter_of_drf():
     assert ask(View, search="a\0b").status_code == 400
 
 
+def test_search_filter_of_drf_by_the_name_of_the_uploaded_file(paths):
+    class View(Open):
+        filter_backends = [RecordFilter, SearchFilter, OrderingFilter]
+        search_fields = ["name"]
+        ordering_fields = ["name"]
+
+    backend = get_proxy_storage("orm-disk").meta_backend
+    for record in backend.filter(path_prefix=""):
+        name = "Annual report.pdf" if record["path"].endswith("June.txt") else ""
+        backend.update(record["path"], {"name": name})
+    assert names(ask(View, search="annual")) == ["June.txt"]
+    assert names(ask(View, search="june")) == []
+    assert names(ask(View, ordering="-name"))[0] == "June.txt"
+
+
 def test_both_search_filters():
     """The parameter is that of DRF's, where it is among the filters."""
 

@@ -117,6 +117,27 @@ class TestFilters:
         assert len(numbers(ask())) == 13
         assert numbers(ask({"storage": name})) == list(range(12))
 
+    def test_by_name(self, storage, records):
+        names = {4: "Annual Report.pdf", 5: "report_2.PDF", 6: "a%b.pdf"}
+        for number, name in names.items():
+            storage.meta_backend.update(records[number], {"name": name})
+        for value, expected in {
+            "report": [4, 5],
+            "REPORT_": [5],
+            ".pdf": [4, 5, 6],
+            "%": [6],
+            "_": [5],
+            ".*": [],
+            "l R": [4],
+            "02": [],
+        }.items():
+            assert numbers(ask({"name__icontains": value})) == expected, value
+        assert numbers(ask({"name": "Annual Report.pdf"})) == [4]
+        assert numbers(ask({"name": "annual report.pdf"})) == []
+        response = ask({"name__icontains": "x" * 256})
+        assert response.status_code == 400
+        assert list(response.data) == ["name__icontains"]
+
     def test_by_prefix_of_the_path(self, records):
         folder = records[0].removesuffix("00.txt")
         assert numbers(ask({"path__startswith": f"{folder}0"})) == list(range(10))
@@ -226,6 +247,15 @@ class TestOrder:
     )
     def test_records_without_a_value_come_first_or_last(self, storage, ordering, expected):
         assert numbers(ask({"ordering": ordering})) == expected
+
+    def test_by_name(self, storage, records):
+        """Records without a name come first, in the order of their paths."""
+        for number, name in {3: "b.txt", 4: "a.txt", 5: "C.txt"}.items():
+            storage.meta_backend.update(records[number], {"name": name})
+        nameless = [0, 1, 2, *range(6, 12)]
+        assert numbers(ask({"ordering": "name"})) == [*nameless, 5, 4, 3]
+        assert numbers(ask({"ordering": "-name"})) == [3, 4, 5, *reversed(nameless)]
+        assert numbers(ask({"ordering": "-name,path"})) == [3, 4, 5, *nameless]
 
     def test_records_of_several_meta_backends(self, storage):
         other = "mongo_disk" if storage is get_proxy_storage("orm-disk") else "orm_disk"
