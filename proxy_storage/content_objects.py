@@ -219,7 +219,7 @@ def get_content_object_data(
 
     model = field.model
     if using is None:
-        using = _get_row_database(instance, model)
+        using = get_row_database(instance, model)
     key = normalize_key(model, getattr(instance, model._meta.pk.attname))
     return {
         "content_type_id": ContentType.objects.get_for_model(model).pk,
@@ -230,7 +230,7 @@ def get_content_object_data(
     }
 
 
-def _get_row_database(instance: Model, model: type[Model]) -> str:
+def get_row_database(instance: Model, model: type[Model]) -> str:
     """Return the database of the row of an instance.
 
     The row of an instance that was read from a replica is in the database that routers write to.
