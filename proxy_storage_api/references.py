@@ -129,11 +129,12 @@ class FileReferenceField(serializers.CharField):
         "max_length": "The path of the upload is longer than {max_length} characters.",
     }
 
-    def __init__(self, *, model_field: Any = None, use_url: bool | None = None, **kwargs: Any):
+    def __init__(
+        self, *, model_field: Any = None, use_url: bool | None = None, **kwargs: Any
+    ) -> None:
         self._model_field = model_field
-        self._file_field = serializers.FileField(
-            **({} if use_url is None else {"use_url": use_url})
-        )
+        options: dict[str, Any] = {} if use_url is None else {"use_url": use_url}
+        self._file_field = serializers.FileField(**options)
         kwargs.setdefault("help_text", "Path of an uploaded file.")
         super().__init__(trim_whitespace=False, **kwargs)
 
@@ -191,7 +192,8 @@ class FileReferenceField(serializers.CharField):
             self.fail("not_uploaded")
         self._validate_file(record)
         meta_backend = self.model_field.storage.meta_backend
-        where = {key: record.get(key) for key in (*UPLOADER_KEYS, RELEASED_KEY)}
+        keys = (*UPLOADER_KEYS, FORMER_KEYS["content_type_id"])
+        where = {key: record.get(key) for key in keys}
         messages = {self.field_name: [self.error_messages["not_uploaded"]]}
         make_error = partial(ValidationError, messages, code="not_uploaded")
         return UploadPath(path, Upload({**meta_backend.get_identity(record), **where}, make_error))
@@ -207,7 +209,10 @@ class FileReferenceField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         if data.startswith(("http://", "https://")):
-            data = parse_qs(urlsplit(data).query).get("path", [""])[-1]
+            try:
+                data = parse_qs(urlsplit(data).query).get("path", [""])[-1]
+            except ValueError:  # It is not a valid URL.
+                self.fail("invalid")
         return data
 
     def _is_current(self, path: str) -> bool:
