@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import router
-from django.db.models import Model
+from django.db.models import Model, Q
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from proxy_storage.content_objects import get_row_database, get_scope, normalize_key
-from proxy_storage.meta_backends.base import MetaBackendBase
-from proxy_storage.meta_backends.queries import is_storable
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.queries import BackendValue, Condition, is_storable
 
+from .base import FilePermission
 from .links import get_key
 from .ownership import is_user
 
@@ -47,3 +51,42 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
     has_row = isinstance(user, Model)
     using = get_row_database(user, model) if has_row else router.db_for_write(model)
     return {ID_KEY: text, SCOPE_KEY: get_scope(model, using, meta_backend)}
+
+
+class IsUploader(FilePermission):
+    """Allow the user who uploaded the file through the endpoint.
+
+    This also allows files without a content object, such as those that an editor has uploaded. The
+    uploader can read a file even if it belongs to an instance of another user by now. Combine it
+    with other permissions if that is not wanted.
+
+    A file whose record does not name an uploader is denied. Users of another database or another
+    tenant do not have access, even if their keys are equal.
+    """
+
+    def has_object_permission(
+        self, request: Request, view: APIView, obj: MetaBackendObject
+    ) -> bool:
+        """Compare the keys of the user and of the uploader, without a query."""
+        data = get_uploader_data(request.user, obj.meta_backend)
+        return data[ID_KEY] is not None and all(obj.get(key) == data[key] for key in UPLOADER_KEYS)
+
+    def get_filter(
+        self, request: Request, view: APIView, models: Collection[type[Model]]
+    ) -> Condition:
+        """Select the files that the user has uploaded."""
+        if not is_user(request.user):
+            return False
+        return Q(**{f"{ID_KEY}__in": _Uploader(request.user)})
+
+
+class _Uploader(BackendValue):
+    """A user as the value of a condition: the scope depends on the tenant of the records."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+
+    def get_condition(self, meta_backend: MetaBackendBase | None) -> Q | bool:
+        """Return the condition on the records of a meta backend."""
+        data = get_uploader_data(self.user, meta_backend)
+        return data[ID_KEY] is not None and Q(**data)

@@ -205,6 +205,24 @@ class RelativeDocument(models.Model):
     )
 
 
+class LimitedDocument(models.Model):
+    """Files of a few types, and of a small size."""
+
+    title = models.CharField(max_length=50, blank=True)
+    orm_file = ProxyStorageFileField(
+        storage=OrmDiskStorage(),
+        blank=True,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=1024,
+    )
+    mongo_file = ProxyStorageFileField(
+        storage=MongoGridFSStorage(),
+        blank=True,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=1024,
+    )
+
+
 class Picture(models.Model):
     """Required images. The size of one of them is stored in the row."""
 
