@@ -10,7 +10,12 @@ from rest_framework.viewsets import ModelViewSet
 from proxy_storage_api.references import FileReferenceField
 from tests.testapp.models import Document
 
-STORAGES = {"orm_file": "orm_disk", "mongo_file": "mongo_gridfs"}
+STORAGES = {
+    "orm_file": "orm_disk",
+    "mongo_file": "mongo_gridfs",
+    "orm_image": "orm_disk",
+    "mongo_image": "mongo_disk",
+}
 ACTIONS = {"get": "retrieve", "post": "create", "put": "update", "patch": "partial_update"}
 
 
