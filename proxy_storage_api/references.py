@@ -85,7 +85,7 @@ class RecordedFile(AnyFile):
         return int(size)
 
     @property
-    def closed(self) -> bool:
+    def closed(self) -> bool:  # type: ignore[override]  # Django's class has this property, too.
         """Whether the file is not open."""
         return "file" not in vars(self) or self.file.closed
 
@@ -194,7 +194,7 @@ class FileReferenceField(serializers.CharField):
         meta_backend = self.model_field.storage.meta_backend
         keys = (*UPLOADER_KEYS, FORMER_KEYS["content_type_id"])
         where = {key: record.get(key) for key in keys}
-        messages = {self.field_name: [self.error_messages["not_uploaded"]]}
+        messages = {str(self.field_name): [str(self.error_messages["not_uploaded"])]}
         make_error = partial(ValidationError, messages, code="not_uploaded")
         return UploadPath(path, Upload({**meta_backend.get_identity(record), **where}, make_error))
 
@@ -210,10 +210,10 @@ class FileReferenceField(serializers.CharField):
             self.fail("invalid")
         if data.startswith(("http://", "https://")):
             try:
-                data = parse_qs(urlsplit(data).query).get("path", [""])[-1]
+                return parse_qs(urlsplit(data).query).get("path", [""])[-1]
             except ValueError:  # It is not a valid URL.
                 self.fail("invalid")
-        return data
+        return str(data)
 
     def _is_current(self, path: str) -> bool:
         """Return whether a path is that of the instance's own file; one query if so."""
@@ -260,7 +260,8 @@ class FileReferenceField(serializers.CharField):
         joined_at = _make_aware(getattr(request.user, "date_joined", None))
         if joined_at is not None and created_at < joined_at - CLOCK_TOLERANCE:
             return False
-        return datetime.now(UTC) < created_at + timedelta(seconds=get_attach_max_age())
+        age: timedelta = datetime.now(UTC) - created_at
+        return age.total_seconds() < get_attach_max_age()
 
     def _validate_file(self, record: MetaBackendObject) -> None:
         """Apply the validators of the form field and of the model's field to a file."""

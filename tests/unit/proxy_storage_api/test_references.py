@@ -323,6 +323,18 @@ def test_reference_in_an_openapi_document_is_text(settings):
     }
 
 
+def test_upload_to_records_without_a_time(messi, field, monkeypatch):
+    meta_backend = Document._meta.get_field(field).storage.meta_backend
+    can_hold = type(meta_backend).can_hold
+    monkeypatch.setattr(
+        type(meta_backend),
+        "can_hold",
+        lambda self, *keys: "created_at" not in keys and can_hold(self, *keys),
+    )
+    record = meta_backend.get(upload(messi, field)["path"])
+    assert (record["uploader_id"], record.get("created_at")) == (str(messi.pk), None)
+
+
 @pytest.mark.django_db(databases=["default", "other"])
 def test_upload_to_a_storage_that_cannot_record_the_uploader(messi, change, client):
     change(UPLOAD_STORAGES=["elsewhere"])
