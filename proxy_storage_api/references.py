@@ -71,7 +71,7 @@ class RecordedFile(AnyFile):
         self.mime_type: str = record.get("mime_type") or guess_mime_type(record["path"])
 
     @cached_property
-    def file(self) -> Any:
+    def file(self) -> Any:  # type: ignore[override]  # An attribute that can be set, in Django.
         """The open file."""
         return self.record.get_proxy_storage().open_record(self.record)
 
@@ -85,7 +85,7 @@ class RecordedFile(AnyFile):
         return int(size)
 
     @property
-    def closed(self) -> bool:  # type: ignore[override]  # Django's class has this property, too.
+    def closed(self) -> bool:
         """Whether the file is not open."""
         return "file" not in vars(self) or self.file.closed
 

@@ -223,6 +223,21 @@ class LimitedDocument(models.Model):
     )
 
 
+def get_resumes():
+    return storages["orm-relative-metadata"]
+
+
+class Application(models.Model):
+    """The model of the page about uploads."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    resume = ProxyStorageFileField(
+        storage=get_resumes,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=5 * 2**20,
+    )
+
+
 class Picture(models.Model):
     """Required images. The size of one of them is stored in the row."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django import urls
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.base import ContentFile
@@ -260,6 +261,29 @@ class TestConfiguration:
 
         path = upload(messi, field)["path"]
         assert "needs the request" in self.get_error(Form(data={"file": path}))
+
+
+tenant = "one"
+
+
+def get_tenant(model, using):
+    return tenant if model is get_user_model() else ""
+
+
+def test_user_of_another_tenant_with_the_same_key(messi, field, change, monkeypatch):
+    change(GET_TENANT=f"{__name__}.get_tenant")
+    path = upload(messi, field)["path"]
+    monkeypatch.setattr(f"{__name__}.tenant", "two")
+    assert get_errors(Document, field, messi, path) == ["not_uploaded"]
+    monkeypatch.setattr(f"{__name__}.tenant", "one")
+    assert serialize(Document, field, messi, path).is_valid()
+
+
+def test_user_of_another_database_with_the_same_key(messi, field, change):
+    change(CONTENT_OBJECT_DATABASES=["other"])
+    path = upload(messi, field)["path"]
+    messi._state.db = "other"
+    assert get_errors(Document, field, messi, path) == ["not_uploaded"]
 
 
 def test_users_that_are_not_logged_in(field):
