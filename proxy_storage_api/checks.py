@@ -22,6 +22,7 @@ from proxy_storage.settings import SETTING, ProxyStorageSettings
 from proxy_storage_api.generics import PERMISSIONS, READ_PERMISSIONS, GenericFileViewSet
 from proxy_storage_api.settings import (
     api_settings,
+    get_attach_max_age,
     get_max_decisions,
     get_permission_classes,
     get_throttle_classes,
@@ -122,6 +123,7 @@ _SETTINGS: tuple[tuple[str, Callable[[], object], str], ...] = (
         "Set it to the scheme and host of the site, without a path.",
     ),
     ("proxy_storage_api.E014", partial(_get_classes, "DELETE_PERMISSION_CLASSES"), _CLASSES_HINT),
+    ("proxy_storage_api.E015", get_attach_max_age, _POSITIVE_HINT),
 )
 
 

@@ -17,6 +17,8 @@ DEFAULTS: dict[str, Any] = {
     "UPLOAD_STORAGES": [],
     # The largest size of an uploaded file, in bytes.
     "UPLOAD_MAX_SIZE": 10 * 1024 * 1024,
+    # The time after an upload in which its uploader can attach it to an instance, in seconds.
+    "UPLOAD_ATTACH_MAX_AGE": 24 * 60 * 60,
     # Throttle classes of downloads and of `authorize`. None: those of the other requests.
     "DOWNLOAD_THROTTLE_CLASSES": None,
     # Whether the response for a forbidden file is the one for a missing file.
@@ -67,9 +69,22 @@ def get_max_decisions() -> int:
     Raises:
         ConfigurationError: the value is not an integer greater than 0.
     """
-    number: Any = api_settings.LIST_MAX_DECISIONS
+    return _get_positive("LIST_MAX_DECISIONS")
+
+
+def get_attach_max_age() -> int:
+    """Return the time in which an upload can be attached, in seconds.
+
+    Raises:
+        ConfigurationError: the value is not an integer greater than 0.
+    """
+    return _get_positive("UPLOAD_ATTACH_MAX_AGE")
+
+
+def _get_positive(key: str) -> int:
+    number: Any = getattr(api_settings, key)
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise ConfigurationError(
-            f"{SETTING}['LIST_MAX_DECISIONS'] must be an integer greater than 0, not {number!r}."
+            f"{SETTING}[{key!r}] must be an integer greater than 0, not {number!r}."
         )
     return number

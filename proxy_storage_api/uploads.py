@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 
 from proxy_storage.exceptions import ContentError, InvalidNameError
-from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.original_storages.inspect import leads_out
 from proxy_storage.paths import fit_name, normalize_name, validate_name
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.base import ProxyStorageBase
-from proxy_storage.storages.content import uploaded_as
+from proxy_storage.storages.content import recorded_with, uploaded_as
 from proxy_storage_api.exceptions import FileTooLarge, LengthRequired
 from proxy_storage_api.serializers import UploadSerializer
 from proxy_storage_api.settings import api_settings
+from proxy_storage_permissions.uploader import UPLOADER_KEYS, get_uploader_data
 
 if TYPE_CHECKING:
     from proxy_storage_api.viewsets import FileViewSet
@@ -150,7 +152,8 @@ def save_upload(request: Request, context: Mapping[str, Any]) -> MetaBackendObje
     storage = get_proxy_storage(given["storage"])
     try:
         _check_folder(storage, name)
-        with uploaded_as(file, name):
+        values = _get_values(request, storage.meta_backend)
+        with uploaded_as(file, name), recorded_with(file, values):
             path = storage.save(name, file)
     except InvalidNameError as error:
         is_file = isinstance(error.__cause__, FileExistsError | NotADirectoryError)
@@ -159,6 +162,20 @@ def save_upload(request: Request, context: Mapping[str, Any]) -> MetaBackendObje
     except ContentError as error:
         raise ValidationError({"file": ["This file cannot be read."]}) from error
     return storage.get_meta_backend_obj(path)
+
+
+def _get_values(request: Request, meta_backend: MetaBackendBase) -> dict[str, Any]:
+    """Return the values of a record that make its file an upload of the requester.
+
+    The time is written even if the proxy storage does not record metadata, since it limits the time
+    in which the upload can be attached.
+    """
+    if not meta_backend.can_hold(*UPLOADER_KEYS):
+        return {}
+    values: dict[str, Any] = get_uploader_data(request.user, meta_backend)
+    if meta_backend.can_hold("created_at"):
+        values["created_at"] = timezone.now()
+    return values
 
 
 def _get_fields(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from proxy_storage import content_objects
 from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
 from proxy_storage.db.own_files import get_own_records
+from proxy_storage.db.validators import FileSizeValidator, FileTypeValidator
 from proxy_storage.endpoint import sign_file_url
 from proxy_storage.exceptions import (
     ConfigurationError,
@@ -221,10 +223,28 @@ class ProxyStorageFieldFile(FieldFile):
 class ContentObjectFileFieldMixin(BaseField):
     """The common part of `ProxyStorageFileField` and `ProxyStorageImageField`."""
 
-    def __init__(self, *args: Any, delete_with_content_object: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        delete_with_content_object: bool = False,
+        allowed_types: Sequence[str] | None = None,
+        max_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.delete_with_content_object = delete_with_content_object
+        self.allowed_types, self.max_size = allowed_types, max_size
+        self._file_validators: list[Any] = []
+        if allowed_types is not None:
+            self._file_validators.append(FileTypeValidator(allowed_types))
+        if max_size is not None:
+            self._file_validators.append(FileSizeValidator(max_size))
         kwargs.setdefault("max_length", 255)
         super().__init__(*args, **kwargs)
+
+    @cached_property
+    def validators(self) -> list[Any]:
+        """Django's validators of the field, and those of ``allowed_types`` and ``max_size``."""
+        return [*super().validators, *self._file_validators]
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         """Include ``max_length`` always, because Django's default is another one."""
@@ -232,6 +252,10 @@ class ContentObjectFileFieldMixin(BaseField):
         kwargs["max_length"] = self.max_length
         if self.delete_with_content_object:
             kwargs["delete_with_content_object"] = True
+        if self.allowed_types is not None:
+            kwargs["allowed_types"] = list(self.allowed_types)
+        if self.max_size is not None:
+            kwargs["max_size"] = self.max_size
         return name, path, list(args), kwargs
 
     # The stubs of Field and FileField differ.
@@ -318,6 +342,9 @@ class ProxyStorageFileField(ContentObjectFileFieldMixin, FileField):
         delete_with_content_object: whether a file is deleted when its row is deleted, after the
             commit. Otherwise the file is kept and released. The files of a row that the database
             deletes by itself (``DB_CASCADE``, ``TRUNCATE``) are kept in any case.
+        allowed_types: the MIME types of files that forms and serializers accept, such as
+            ``"application/pdf"`` and ``"image/*"``; see `FileTypeValidator`.
+        max_size: the largest size in bytes of files that forms and serializers accept.
     """
 
     attr_class = ProxyStorageFieldFile

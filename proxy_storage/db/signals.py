@@ -32,11 +32,12 @@ from proxy_storage.content_objects import (
     is_tracked,
 )
 from proxy_storage.db import tracking
+from proxy_storage.db.attaching import Upload, UploadPath, attach, attach_after_commit
 from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.storages.restoring import restore_record
-from proxy_storage.transactions import after_commit
+from proxy_storage.transactions import after_commit, get_open_transactions
 
 logger = logging.getLogger("proxy_storage")
 
@@ -78,10 +79,27 @@ def prepare_save(
     for field in sender._meta.concrete_fields:
         if not isinstance(field, FileField):
             continue
+        is_saved = not raw and (update_fields is None or field.name in update_fields)
         if is_tracked(field):
             _note_unknown_files(instance, field, using)
-        elif not raw and (update_fields is None or field.name in update_fields):
+            if is_saved:
+                _note_upload(instance, field)
+        elif is_saved:
             restore_record(instance, field)
+
+
+def _note_upload(instance: Model, field: Any) -> None:
+    """Note an upload that the save attaches. The field keeps its path as plain text."""
+    value: Any = instance.__dict__.get(field.attname)
+    path = getattr(value, "name", value)
+    if not isinstance(path, UploadPath):
+        return
+    plain_path = str(path)
+    if hasattr(value, "name"):
+        value.name = plain_path
+    else:
+        instance.__dict__[field.attname] = plain_path
+    tracking.remember_new_path(instance, field.name, plain_path, upload=path.upload)
 
 
 def _note_unknown_files(instance: Model, field: Any, using: str | None) -> None:
@@ -254,8 +272,11 @@ class _FieldSave:
         if path is None and released is not None and not released:
             return
         data = self.data
+        upload = None if path is None else self.change.upload
 
         def write() -> None:
+            if path is not None and upload is not None:
+                self._attach(path, upload)
             others = released
             if others is None:
                 # A new row does not have stale copies.
@@ -264,6 +285,8 @@ class _FieldSave:
             # A new file gets a content object only if it does not have one: it may have been
             # deleted, and another file may have its path by now.
             is_assigned = self.meta_backend.set_content_object(data, path, released)
+            if upload is not None:
+                is_assigned = True
             if path is not None and not is_assigned:
                 logger.warning("%r was deleted or assigned before its row was saved", path)
             recent_changes.add(data, path if is_assigned else None, others)
@@ -277,7 +300,33 @@ class _FieldSave:
                 path,
                 self.using,
             )
-        _run(write, self.meta_backend, self.using)
+        if path is None or upload is None or self._is_written_at_once():
+            _run(write, self.meta_backend, self.using)
+        else:
+            attach_after_commit(self.meta_backend, path, upload, data, write)
+
+    def _is_written_at_once(self) -> bool:
+        """Return whether the records are changed now, not after a commit."""
+        alias = self.meta_backend.get_transaction_alias()
+        return alias == self.using or not get_open_transactions()
+
+    def _attach(self, path: str, upload: Upload) -> None:
+        """Attach an upload; if another row has got it, remove its path from this row.
+
+        The row may have been committed already, since Django opens no transaction for a save.
+        """
+        try:
+            attach(self.meta_backend, path, upload, self.data)
+        except MetaBackendError:
+            raise  # It is not known which row has the upload.
+        except Exception:
+            previous = self.change.previous_paths or ()
+            name = next(iter(previous)) if len(previous) == 1 else ""
+            field = self.field
+            rows = field.model._base_manager.using(self.using)
+            rows = rows.filter(pk=self.instance.pk, **{field.attname: path})
+            rows.update(**{field.attname: name or (None if field.null else "")})
+            raise
 
     def _reassign(self, path: str) -> None:
         """Assign a released file to the row that names it again, as a stale copy of it does."""

@@ -22,12 +22,15 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFileDescriptor
 
 from proxy_storage.transactions import Outcome, get_open_transactions
+
+if TYPE_CHECKING:
+    from proxy_storage.db.attaching import Upload
 
 # Attributes of ``instance._state``. The first is followed by the name of a field.
 _CHANGE = "proxy_storage_change_of_"
@@ -47,6 +50,7 @@ class FileChange(NamedTuple):
         moved_from: the name of the field of the same row that the file came from, if any.
         is_new_row: whether the row was created without a file. A former row of its key may have
             left files, which are released together with the first file of this row.
+        upload: the conditions of the new file if it is an upload that is attached.
         outcome: the outcome of the transaction in which the records were changed; ``None`` as
             long as they have not been changed.
     """
@@ -56,6 +60,7 @@ class FileChange(NamedTuple):
     is_replaced: bool = False
     moved_from: str | None = None
     is_new_row: bool = False
+    upload: Upload | None = None
     outcome: Outcome | None = None
 
     @property
@@ -111,20 +116,25 @@ def forget(instance: Model, name: str, is_new_row: bool = False) -> None:
 
 
 def remember_new_path(
-    instance: Model, name: str, path: str | None, previous_path: str | None = None
+    instance: Model,
+    name: str,
+    path: str | None,
+    previous_path: str | None = None,
+    upload: Upload | None = None,
 ) -> None:
-    """Note that a file was saved through a field.
+    """Note that a file was saved through a field, or that an upload is to be attached.
 
     Args:
         instance: the instance.
         name: the name of the field.
         path: the path of the file.
         previous_path: the path that the field had before, if it is known.
+        upload: the conditions of an upload.
     """
     change = get_change(instance, name)
     if previous_path is not None and not instance._state.adding:
         change = change.with_previous_path(previous_path)
-    set_change(instance, name, change._replace(new_path=path, outcome=None))
+    set_change(instance, name, change._replace(new_path=path, upload=upload, outcome=None))
 
 
 def remember_previous_path(

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property
@@ -284,7 +284,7 @@ class MeasuredFile(AnyFile):
             raise ContentError(
                 f"The content of {name!r} must be a file object, not {type(content).__name__}."
             )
-        self._original_content = content
+        self.original_content = content
         self._wanted_name = name
         self._content = content if hasattr(content, "chunks") else File(content, name)
         self._seekable = True
@@ -326,7 +326,7 @@ class MeasuredFile(AnyFile):
     @cached_property
     def uploaded_name(self) -> str:
         """The name of the uploaded file, or else the wanted name; see `get_uploaded_name`."""
-        return get_uploaded_name(self._original_content, self._wanted_name)
+        return get_uploaded_name(self.original_content, self._wanted_name)
 
     def discard(self) -> None:
         """Delete temporary copies of the content. It cannot be read any more."""
@@ -477,6 +477,39 @@ def _is_continuation(character: str) -> bool:
     """Return whether a code point belongs to the character before it."""
     is_mark = unicodedata.category(character).startswith("M")
     return is_mark or character == _JOINER or "\U0001f3fb" <= character <= "\U0001f3ff"
+
+
+# The content that is being saved, and further values of its record.
+_recorded: ContextVar[tuple[Any, Mapping[str, Any]] | None] = ContextVar("recorded", default=None)
+
+
+@contextmanager
+def recorded_with(content: Any, values: Mapping[str, Any]) -> Iterator[None]:
+    """Write these values into the record of a file that is saved inside the block.
+
+    The record is created with them, so that it never exists without them.
+
+    Args:
+        content: the file. Other files that are saved inside the block do not get the values.
+        values: the values by key. The meta backend must be able to hold the keys.
+    """
+    token = _recorded.set((content, values))
+    try:
+        yield
+    finally:
+        _recorded.reset(token)
+
+
+def get_recorded_values(content: Any) -> Mapping[str, Any]:
+    """Return the values of `recorded_with` for a content.
+
+    Args:
+        content: the file that was passed to ``save``, or its `MeasuredFile`.
+    """
+    if isinstance(content, MeasuredFile):
+        content = content.original_content
+    recorded = _recorded.get()
+    return recorded[1] if recorded is not None and recorded[0] is content else {}
 
 
 def get_own_name(content: Any) -> str | None:

@@ -53,7 +53,7 @@ from proxy_storage.paths import (
     validate_original_storage_path,
 )
 from proxy_storage.registry import get_proxy_storage_name
-from proxy_storage.storages.content import MeasuredFile
+from proxy_storage.storages.content import MeasuredFile, get_recorded_values
 from proxy_storage.storages.lookup import RELATIVE, get_name_to_save, get_path_kind
 from proxy_storage.storages.restoring import SavedName
 from proxy_storage.transactions import Outcome, is_transaction_open
@@ -428,6 +428,7 @@ class SaveOperation:
             original_name=self.name,
             content=content,
         )
+        data = {**data, **get_recorded_values(content)}
         if self.original.name is not None:
             data["original_storage_name"] = self.original.name
         return data

@@ -205,6 +205,39 @@ class RelativeDocument(models.Model):
     )
 
 
+class LimitedDocument(models.Model):
+    """Files of a few types, and of a small size."""
+
+    title = models.CharField(max_length=50, blank=True)
+    orm_file = ProxyStorageFileField(
+        storage=OrmDiskStorage(),
+        blank=True,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=1024,
+    )
+    mongo_file = ProxyStorageFileField(
+        storage=MongoGridFSStorage(),
+        blank=True,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=1024,
+    )
+
+
+def get_resumes():
+    return storages["orm-relative-metadata"]
+
+
+class Application(models.Model):
+    """The model of the page about uploads."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    resume = ProxyStorageFileField(
+        storage=get_resumes,
+        allowed_types=["application/pdf", "image/*"],
+        max_size=5 * 2**20,
+    )
+
+
 class Picture(models.Model):
     """Required images. The size of one of them is stored in the row."""
 

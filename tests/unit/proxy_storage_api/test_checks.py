@@ -21,6 +21,7 @@ INVALID = {
     "UPLOAD_STORAGES": ("E012", ["orm_disk", None, ["orm_disk", "nothing"], [5]]),
     "UPLOAD_PERMISSION_CLASSES": ("E013", NO_CLASSES),
     "DELETE_PERMISSION_CLASSES": ("E014", NO_CLASSES),
+    "UPLOAD_ATTACH_MAX_AGE": ("E015", ["1 day", True, 0, None]),
 }
 CASES = [(key, number, value) for key, (number, values) in INVALID.items() for value in values]
 

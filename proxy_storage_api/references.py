@@ -1,0 +1,288 @@
+"""A serializer field that attaches an upload to the instance that is saved.
+
+::
+
+    class ApplicationSerializer(serializers.ModelSerializer):
+        resume = FileReferenceField()
+
+        class Meta:
+            model = Application
+            fields = ["resume"]
+
+A client uploads the file by ``POST files/``, and sends the ``path`` of the answer as the value of
+the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.files.base import File
+from django.db.models.fields.files import FieldFile
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.fields import get_error_detail
+
+from proxy_storage.content_objects import (
+    FORMER_KEYS,
+    RELEASED_KEY,
+    belongs_to,
+    get_content_object_data,
+    has_content_object,
+    is_tracked,
+)
+from proxy_storage.db.attaching import Upload, UploadPath
+from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.mime_types import guess_mime_type
+from proxy_storage.registry import get_proxy_storage_name
+from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage_api.settings import get_attach_max_age
+from proxy_storage_permissions.uploader import UPLOADER_KEYS, get_uploader_data
+
+if TYPE_CHECKING:
+    AnyFile = File[Any]
+else:
+    AnyFile = File
+
+#: The keys that the records of uploads need so that these can be attached.
+KEYS = (*UPLOADER_KEYS, "created_at", RELEASED_KEY, *FORMER_KEYS.values())
+# The largest difference between the clocks of the machines that create users and records.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
+
+class RecordedFile(AnyFile):
+    """The file of a record, which is opened when its content is read.
+
+    Args:
+        record: the record.
+    """
+
+    def __init__(self, record: MetaBackendObject) -> None:
+        self.record = record
+        self.name = record["path"]
+        self.mime_type: str = record.get("mime_type") or guess_mime_type(record["path"])
+
+    @cached_property
+    def file(self) -> Any:  # type: ignore[override]  # An attribute that can be set, in Django.
+        """The open file."""
+        return self.record.get_proxy_storage().open_record(self.record)
+
+    @cached_property
+    def size(self) -> int:
+        """The size in bytes: the recorded one, or else that in the original storage."""
+        size = self.record.get("size")
+        if size is None:
+            original = self.record.get_original_storage()
+            size = original.size(self.record["original_storage_path"])
+        return int(size)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is not open."""
+        return "file" not in vars(self) or self.file.closed
+
+    def close(self) -> None:
+        """Close the file if it is open."""
+        if not self.closed:
+            self.file.close()
+
+
+class FileReferenceField(serializers.CharField):
+    """A file of a model that the requester has uploaded before; it is attached on save.
+
+    The input is the ``path`` that ``POST files/`` has returned, or the whole answer, or its
+    ``url``. The file must be in the storage of the model's field, must have been uploaded by the
+    requester in the last ``UPLOAD_ATTACH_MAX_AGE`` seconds, and must never have had a content
+    object. Otherwise the input is refused with 400, with the same error for all of these reasons.
+    The validators of the model's field are applied, such as ``allowed_types`` and ``max_size``.
+
+    The save of the instance makes it the content object of the file. If another request attaches
+    the upload first, the save raises the same error. The row does not name the file then. Use a
+    transaction, such as ``ATOMIC_REQUESTS``, so that the other fields of the row are not saved
+    either.
+
+    The current file of the instance is a valid input as well, and is kept. With ``allow_null`` or
+    ``allow_blank`` the field can be cleared.
+
+    The value in responses is the URL of the file, as that of DRF's ``FileField``.
+
+    Args:
+        model_field: the file field, if it is not the field ``source`` of the serializer's model.
+        **kwargs: the arguments of ``CharField``, and ``use_url`` of ``FileField``.
+
+    Raises:
+        ConfigurationError: on use, if the field is not a `ProxyStorageFileField`, if its records
+            cannot hold the uploader, or if the context has no request.
+    """
+
+    default_error_messages = {
+        "invalid": "Send the path of an upload.",
+        "not_uploaded": "You have no upload with this path.",
+        "max_length": "The path of the upload is longer than {max_length} characters.",
+    }
+
+    def __init__(
+        self, *, model_field: Any = None, use_url: bool | None = None, **kwargs: Any
+    ) -> None:
+        self._model_field = model_field
+        options: dict[str, Any] = {} if use_url is None else {"use_url": use_url}
+        self._file_field = serializers.FileField(**options)
+        kwargs.setdefault("help_text", "Path of an uploaded file.")
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        """Connect the field to its serializer, whose context has the request."""
+        super().bind(field_name, parent)
+        self._file_field.bind(field_name, parent)
+
+    @cached_property
+    def model_field(self) -> Any:
+        """The file field of the model.
+
+        Raises:
+            ConfigurationError: it is not found, or is not a field of this package.
+        """
+        field = self._model_field
+        model = getattr(getattr(self.parent, "Meta", None), "model", None)
+        if field is None and model is not None:
+            try:
+                field = model._meta.get_field(self.source)
+            except FieldDoesNotExist:
+                field = None
+        if field is None:
+            raise ConfigurationError(
+                f"FileReferenceField {self.field_name!r} does not belong to a field of a model. "
+                "Pass model_field, or use it in a ModelSerializer with the name of the field."
+            )
+        storage: Any = getattr(field, "storage", None)
+        if not is_tracked(field) or not isinstance(storage, ProxyStorageBase):
+            raise ConfigurationError(
+                f"FileReferenceField needs a ProxyStorageFileField, and {field} is a "
+                f"{type(field).__name__}. Change the model field, or use DRF's FileField here."
+            )
+        missing = [key for key in KEYS if not storage.meta_backend.can_hold(key)]
+        if missing:
+            raise ConfigurationError(
+                f"Uploads cannot be attached to {field}: its records cannot hold "
+                f"{', '.join(missing)}. Add UploaderMixin and FileMetadataMixin to the bases of "
+                "the model of the records, and make a migration."
+            )
+        return field
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the path of the upload, which the save of an instance attaches.
+
+        Raises:
+            ValidationError: the path is not that of an upload of the requester, or the file is not
+                allowed in this field.
+        """
+        path = self._get_path(data)
+        if self._is_current(path):
+            return path
+        record = self._find_upload(path)
+        if record is None:
+            self.fail("not_uploaded")
+        self._validate_file(record)
+        meta_backend = self.model_field.storage.meta_backend
+        keys = (*UPLOADER_KEYS, FORMER_KEYS["content_type_id"])
+        where = {key: record.get(key) for key in keys}
+        messages = {str(self.field_name): [str(self.error_messages["not_uploaded"])]}
+        make_error = partial(ValidationError, messages, code="not_uploaded")
+        return UploadPath(path, Upload({**meta_backend.get_identity(record), **where}, make_error))
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the URL of the file, or its name if ``use_url`` is false."""
+        return self._file_field.to_representation(value)
+
+    def _get_path(self, data: Any) -> str:
+        """Return the path in an input: a path, a URL, or the answer to an upload."""
+        if isinstance(data, Mapping):
+            data = data.get("path")
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if data.startswith(("http://", "https://")):
+            try:
+                return parse_qs(urlsplit(data).query).get("path", [""])[-1]
+            except ValueError:  # It is not a valid URL.
+                self.fail("invalid")
+        return str(data)
+
+    def _is_current(self, path: str) -> bool:
+        """Return whether a path is that of the instance's own file; one query if so."""
+        instance = getattr(self.parent, "instance", None)
+        file = getattr(instance, self.model_field.attname, None)
+        if not isinstance(file, FieldFile) or file.name != path or not path:
+            return False
+        meta_backend = self.model_field.storage.meta_backend
+        try:
+            record = meta_backend.get(path)
+        except MetaBackendObjectDoesNotExist:
+            return False
+        data = get_content_object_data(file.instance, self.model_field, meta_backend=meta_backend)
+        return belongs_to(record, data)
+
+    def _find_upload(self, path: str) -> MetaBackendObject | None:
+        """Return the record of an upload that the requester may attach; one query."""
+        storage = self.model_field.storage
+        try:
+            record: MetaBackendObject = storage.meta_backend.get(path)
+        except MetaBackendObjectDoesNotExist:
+            return None
+        is_free = not has_content_object(record) and not any(
+            record.get(key) is not None for key in (RELEASED_KEY, *FORMER_KEYS.values())
+        )
+        is_of_storage = record["proxy_storage_name"] == get_proxy_storage_name(storage)
+        return record if is_free and is_of_storage and self._is_own(record) else None
+
+    def _is_own(self, record: MetaBackendObject) -> bool:
+        """Return whether the requester has uploaded a file, and not too long ago."""
+        request = self.context.get("request")
+        if request is None:
+            raise ConfigurationError(
+                f"FileReferenceField {self.field_name!r} needs the request. Pass "
+                "context={'request': request} to the serializer."
+            )
+        uploader = get_uploader_data(request.user, record.meta_backend)
+        created_at = _make_aware(record.get("created_at"))
+        if uploader["uploader_id"] is None or created_at is None:
+            return False
+        if any(record.get(key) != uploader[key] for key in UPLOADER_KEYS):
+            return False
+        # A deleted user's key may be used again.
+        joined_at = _make_aware(getattr(request.user, "date_joined", None))
+        if joined_at is not None and created_at < joined_at - CLOCK_TOLERANCE:
+            return False
+        age: timedelta = datetime.now(UTC) - created_at
+        return age.total_seconds() < get_attach_max_age()
+
+    def _validate_file(self, record: MetaBackendObject) -> None:
+        """Apply the validators of the form field and of the model's field to a file."""
+        max_length = self.model_field.max_length
+        if max_length is not None and len(record["path"]) > max_length:
+            self.fail("max_length", max_length=max_length)
+        with RecordedFile(record) as file:
+            try:
+                # The form field of an image reads the image.
+                self.model_field.formfield(max_length=None).clean(file)
+                if not file.closed:
+                    file.seek(0)
+                self.model_field.run_validators(file)
+            except DjangoValidationError as error:
+                raise ValidationError(get_error_detail(error)) from error
+            except FileNotFoundError:
+                self.fail("not_uploaded")
+
+
+def _make_aware(moment: Any) -> Any:
+    """Return a time with a time zone, for comparison; ``None`` for no time."""
+    if moment is None or timezone.is_aware(moment):
+        return moment
+    return timezone.make_aware(moment)
