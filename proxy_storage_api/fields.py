@@ -7,8 +7,7 @@ from typing import Any
 from django.db.models.fields.files import FieldFile
 from rest_framework import serializers
 
-from proxy_storage.content_objects import belongs_to, get_content_object_data
-from proxy_storage.db.fields import ContentObjectFileFieldMixin
+from proxy_storage.content_objects import belongs_to, get_content_object_data, is_tracked
 from proxy_storage.exceptions import ConfigurationError, ProxyFileNotFoundError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage_permissions.links import get_signed_url
@@ -61,10 +60,11 @@ class SignedFileField(serializers.FileField):
 def _get_own_record(file: FieldFile) -> MetaBackendObject | None:
     """Return the record of a file if it belongs to the file's instance and field."""
     field: Any = file.field
-    if not isinstance(field, ContentObjectFileFieldMixin):
+    if not is_tracked(field):
         raise ConfigurationError(
-            f"SignedFileField needs a ProxyStorageFileField, and {field} is a "
-            f"{type(field).__name__}. Change the model field, or use DRF's FileField here."
+            f"SignedFileField needs a field whose files have a content object. {field} is a "
+            f"{type(field).__name__} on a storage that does not track such fields. Use a "
+            "ProxyStorageFileField in the model, or DRF's FileField here."
         )
     if file.instance.pk is None:
         return None
