@@ -17,7 +17,7 @@ class ProxyStorageConfig(AppConfig):
         from proxy_storage import checks  # noqa: F401  (registers on import)
         from proxy_storage.db import operations, plain_changes, signals  # noqa: F401  (as above)
 
-        plain_changes.install()
+        plain_changes.install(signals.connect)
         signals.connect_all()
         if apps.is_installed("django.contrib.contenttypes"):
             from proxy_storage.db import cascades

@@ -8,16 +8,17 @@ See `proxy_storage.db.plain_fields` for these fields. Their changes are detected
   (``Model.refresh_from_db`` is wrapped as well), and after each save. Before a save it is compared
   with the path of the field.
 
+Models that get a file field later are connected by a wrapper of ``FileField.contribute_to_class``.
 The changes are kept by `proxy_storage.db.tracking`, as those of the other fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 
 from proxy_storage.db import tracking
@@ -33,10 +34,25 @@ _refresh_of_django = Model.refresh_from_db
 
 
 @cache
-def install() -> None:
-    """Wrap the two methods of Django. Further calls do nothing."""
+def install(connect: Callable[[type[Model]], object]) -> None:
+    """Wrap methods of Django. Further calls do nothing.
+
+    Args:
+        connect: connects the signal receivers to a model. It is called for each model that gets a
+            file field after the apps were loaded.
+    """
     FieldFile.save = _save  # type: ignore[method-assign]
     Model.refresh_from_db = _refresh_from_db  # type: ignore[method-assign]
+    contribute_to_class = FileField.contribute_to_class
+
+    @wraps(contribute_to_class)
+    def _contribute_to_class(
+        self: FileField, cls: type[Model], name: str, *args: Any, **kwargs: Any
+    ) -> None:
+        contribute_to_class(self, cls, name, *args, **kwargs)
+        connect(cls)
+
+    FileField.contribute_to_class = _contribute_to_class  # type: ignore[method-assign]
 
 
 @wraps(_save_of_django)

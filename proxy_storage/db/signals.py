@@ -189,8 +189,6 @@ class _FieldSave:
         self.path: str | None = (name or None) if isinstance(name, str) else None
         self.change = tracking.get_change(instance, field.name)
         self.is_written = self.change.is_written
-        # The field of another package can choose another storage for some files.
-        self._is_in_storage = not isinstance(value, FieldFile) or is_in_storage_of_field(value)
         # Whether the file was saved through the field.
         self.is_new_file = self.path is not None and self.path == self.change.new_path
 
@@ -252,13 +250,19 @@ class _FieldSave:
             tracking.forget(self.instance, self.field.name)
 
     def _is_assigned_as_text(self) -> bool:
-        if self.change.moved_from is not None or not self._is_in_storage:
+        if self.change.moved_from is not None or self._is_in_other_storage():
             return False
         if self.created:
             return self.path not in (self.field.get_default(), self.field.db_default)
         # The row may have had this path already if the previous ones are not known.
         is_unknown = plain_fields.is_plain(self.field) and self.change.previous_paths is None
         return self.change.is_replaced and not is_unknown
+
+    def _is_in_other_storage(self) -> bool:
+        """Return whether the field of another package has chosen a storage for the file."""
+        value = self.instance.__dict__[self.field.attname]
+        is_file = isinstance(value, FieldFile) and plain_fields.is_plain(self.field)
+        return is_file and not is_in_storage_of_field(value)
 
     def _get_released(self) -> frozenset[str] | None:
         """Return the paths that lose this content object; ``None`` for all but the new one."""
