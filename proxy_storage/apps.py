@@ -15,10 +15,10 @@ class ProxyStorageConfig(AppConfig):
         This is done here because all fields and relations have been added to the models.
         """
         from proxy_storage import checks  # noqa: F401  (registers on import)
-        from proxy_storage.db import operations, signals  # noqa: F401  (registers checks)
+        from proxy_storage.db import operations, plain_changes, signals  # noqa: F401  (as above)
 
-        for model in apps.get_models(include_auto_created=True):
-            signals.connect(model)
+        plain_changes.install(signals.connect)
+        signals.connect_all()
         if apps.is_installed("django.contrib.contenttypes"):
             from proxy_storage.db import cascades
 

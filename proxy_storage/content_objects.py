@@ -36,10 +36,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.backends.utils import format_number
-from django.db.models import DecimalField, Field, Model, Q
+from django.db.models import DecimalField, Field, FileField, Model, Q
 from django.utils import timezone
 
-from proxy_storage.db.tracking import TrackingFileDescriptor
+from proxy_storage.db import plain_fields
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.queries import BackendValue, is_storable
 from proxy_storage.settings import SETTING, cached, import_setting, proxy_storage_settings
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 SCOPE_KEY = "content_object_scope"
-CONTENT_OBJECT_KEYS = ("content_type_id", "object_id", "field")
+CONTENT_OBJECT_KEYS = plain_fields.CONTENT_OBJECT_KEYS
 #: The keys of a released record that name its former content object, by the keys for a current one
 FORMER_KEYS = {
     "content_type_id": "former_content_type_id",
@@ -425,19 +425,22 @@ def get_file_fields(model: type[Model]) -> tuple[Any, ...]:
     # Django makes another list when a field is added to the class.
     known_fields, file_fields = getattr(model._meta, _FIELDS, (None, ()))
     if known_fields is not fields:
-        file_fields = tuple(field for field in fields if is_tracked(field))
+        file_fields = tuple(field for field in fields if isinstance(field, FileField))
         setattr(model._meta, _FIELDS, (fields, file_fields))
-    return file_fields
+    return tuple(filter(is_tracked, file_fields))
 
 
 def is_tracked(field: Any) -> bool:
-    """Return whether the files of a field have a content object."""
-    descriptor = getattr(field, "descriptor_class", None)
-    return isinstance(descriptor, type) and issubclass(descriptor, TrackingFileDescriptor)
+    """Return whether the files of a field have a content object.
+
+    These are the fields of this package, and other file fields on a proxy storage with
+    ``tracks_plain_fields``. The storage of such a field is built if necessary.
+    """
+    return plain_fields.has_descriptor(field) or plain_fields.is_tracked_plain_field(field)
 
 
 def get_content_object_models() -> tuple[type[Model], ...]:
-    """Return the models that can be content objects: those that declare a field of this package.
+    """Return the models that can be content objects: those that declare a tracked file field.
 
     A model that inherits the field from another table and a proxy model are not included, because
     their content objects are of the model that declares the field.
@@ -447,7 +450,7 @@ def get_content_object_models() -> tuple[type[Model], ...]:
 
 
 def forget_content_object_models() -> None:
-    """Clear the cache of `get_content_object_models`, after a field was added to a model."""
+    """Clear the cache of `get_content_object_models`, after a field or a storage was changed."""
     _get_content_object_models.cache_clear()
 
 

@@ -89,6 +89,15 @@ def _get_alias_class(alias: str) -> type[ProxyStorageBase] | None:
     return _import_proxy_storage(get_proxy_storage_aliases()[alias])
 
 
+@cached
+def is_proxy_storage_alias(alias: str) -> bool:
+    """Return whether the class of an alias in ``STORAGES`` is a proxy storage.
+
+    The class is imported, but the storage is not built.
+    """
+    return _import_proxy_storage(settings.STORAGES.get(alias)) is not None
+
+
 def get_proxy_storage_names() -> tuple[str, ...]:
     """Return the names of all proxy storages."""
     return (*get_proxy_storage_classes(), *get_proxy_storage_aliases())
@@ -100,7 +109,7 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     Raises:
         ConfigurationError: the proxy storage is not registered.
     """
-    cls = type(proxy_storage)
+    cls = proxy_storage.__class__  # Not type(), for a storage in a lazy object.
     arguments = getattr(proxy_storage, "_constructor_args", None)  # Set by deconstructible.
     for name, registered in get_proxy_storage_classes().items():
         if cls is registered:

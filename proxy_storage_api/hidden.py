@@ -17,8 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connections, router
 from django.db.models import DateField, DateTimeField, UUIDField
 
-from proxy_storage.content_objects import get_content_object_models, get_scope
-from proxy_storage.db.fields import ContentObjectFileFieldMixin
+from proxy_storage.content_objects import get_content_object_models, get_scope, is_tracked
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage_name
@@ -77,7 +76,7 @@ def get_missing_records(path: str) -> Iterator[MetaBackendObject]:
     """
     for model in get_content_object_models():
         for field in model._meta.local_fields:
-            if isinstance(field, ContentObjectFileFieldMixin):
+            if is_tracked(field):
                 yield _make_record(path, model, field)
 
 

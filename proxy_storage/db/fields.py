@@ -187,37 +187,63 @@ class ProxyStorageFieldFile(FieldFile):
             ContentObjectError: the file does not exist, or it belongs to another instance, or the
                 instance has not been saved.
         """
-        if self.instance.pk is None:
-            raise ContentObjectError(
-                f"{self.instance!r} has not been saved, so {self.name!r} cannot be assigned to "
-                f"{self.field}. Save the instance first.",
-                path=self.name,
-            )
-        data = self._get_data()
-        storage: Any = self.field.storage
-        try:
-            record = storage.get_meta_backend_obj(self.name)
-        except FileNotFoundError as error:
-            raise ContentObjectError(
-                f"{self.name!r} cannot be assigned to {self.field}: the file does not exist. Save "
-                "it through the storage first.",
-                path=self.name,
-            ) from error
-        set_content_object = storage.meta_backend.set_content_object
-        set_content_object(data, record["path"])
-        if not content_objects.belongs_to(storage.get_meta_backend_obj(self.name), data):
-            raise ContentObjectError(
-                f"{self.name!r} cannot be assigned to {self.field}: it belongs to another content "
-                "object. Release it there first.",
-                path=self.name,
-            )
-        # The other files are released only if this one has been assigned.
-        set_content_object(data, record["path"], None)
+        assign(self)
 
     # As for save().
     assign.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
     #: The former name of `assign`
     claim = assign
+
+
+def assign(file: FieldFile) -> None:
+    """Make a saved instance the content object of a file whose path was assigned as text.
+
+    See `ProxyStorageFieldFile.assign`. This function also accepts the files of other fields, if
+    their proxy storage has ``tracks_plain_fields``.
+
+    Args:
+        file: the value of the field of an instance, such as ``document.file``.
+
+    Raises:
+        ContentObjectError: as for the method, or the files of the field do not have a content
+            object.
+    """
+    instance, field, name = file.instance, file.field, file.name
+    if not content_objects.is_tracked(field):
+        raise ContentObjectError(
+            f"{name!r} cannot be assigned to {field}: the files of this field do not have a "
+            "content object. Use a ProxyStorageFileField, or a proxy storage with "
+            "tracks_plain_fields = True.",
+            path=name,
+        )
+    if instance.pk is None:
+        raise ContentObjectError(
+            f"{instance!r} has not been saved, so {name!r} cannot be assigned to {field}. Save the "
+            "instance first.",
+            path=name,
+        )
+    storage: Any = field.storage
+    data = content_objects.get_content_object_data(
+        instance, field, meta_backend=storage.meta_backend
+    )
+    try:
+        record = storage.get_meta_backend_obj(name)
+    except FileNotFoundError as error:
+        raise ContentObjectError(
+            f"{name!r} cannot be assigned to {field}: the file does not exist. Save it through "
+            "the storage first.",
+            path=name,
+        ) from error
+    set_content_object = storage.meta_backend.set_content_object
+    set_content_object(data, record["path"])
+    if not content_objects.belongs_to(storage.get_meta_backend_obj(name), data):
+        raise ContentObjectError(
+            f"{name!r} cannot be assigned to {field}: it belongs to another content object. "
+            "Release it there first.",
+            path=name,
+        )
+    # The other files are released only if this one has been assigned.
+    set_content_object(data, record["path"], None)
 
 
 class ContentObjectFileFieldMixin(BaseField):

@@ -33,8 +33,9 @@ def get_own_records(files: Iterable[FieldFile]) -> list[MetaBackendObject | None
         field: Any = file.field
         if file and not is_tracked(field):
             raise ConfigurationError(
-                f"Signed links need a ProxyStorageFileField, and {field} is a "
-                f"{type(field).__name__}. Change the model field, or use its url."
+                f"Signed links need a field whose files have a content object. {field} is a "
+                f"{type(field).__name__} on a storage that does not track such fields. Use a "
+                "ProxyStorageFileField, or the url of the file."
             )
     pairs: Iterable[tuple[Any, str]] = ((file.storage, str(file.name)) for file in saved)
     records = dict(zip(map(id, saved), find_records(pairs), strict=True))

@@ -17,9 +17,12 @@ from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
+from django.apps import apps
+from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import FileField, Model
-from django.db.models.signals import class_prepared, post_delete, post_save, pre_save
+from django.db.models.fields.files import FieldFile
+from django.db.models.signals import class_prepared, post_delete, post_init, post_save, pre_save
 from django.dispatch import receiver
 
 from proxy_storage.content_objects import (
@@ -31,11 +34,13 @@ from proxy_storage.content_objects import (
     get_file_fields,
     is_tracked,
 )
-from proxy_storage.db import tracking
+from proxy_storage.db import plain_changes, plain_fields, tracking
 from proxy_storage.db.attaching import Upload, UploadPath, attach, attach_after_commit
+from proxy_storage.db.plain_fields import has_descriptor, is_in_storage_of_field, may_be_tracked
 from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.settings import SETTING
 from proxy_storage.storages.restoring import restore_record
 from proxy_storage.transactions import after_commit, get_open_transactions
 
@@ -54,12 +59,31 @@ def connect(sender: type[Model], **kwargs: Any) -> None:
         return
     # Django's own list of a model's fields can lack fields that were added to a parent later.
     bases = [base for base in sender.__mro__ if hasattr(base, "_meta")]
-    if any(is_tracked(field) for base in bases for field in base._meta.local_fields):
+    fields = [field for base in bases for field in base._meta.local_fields]
+    # While models are loaded, the class of a storage must not be imported.
+    has_plain_fields = apps.models_ready and any(map(may_be_tracked, fields))
+    if has_plain_fields:
+        post_init.connect(plain_changes.note_row, sender=sender, dispatch_uid=UID)
+    if has_plain_fields or any(map(has_descriptor, fields)):
         forget_content_object_models()
         post_save.connect(write_content_objects, sender=sender, dispatch_uid=UID)
         post_delete.connect(release_content_object, sender=sender, dispatch_uid=UID)
     for subclass in sender.__subclasses__():
         connect(subclass)
+
+
+def connect_all() -> None:
+    """Connect the receivers to all installed models with file fields."""
+    for model in apps.get_models(include_auto_created=True):
+        connect(model)
+
+
+@receiver(setting_changed, dispatch_uid=UID)
+def connect_again(setting: str, **kwargs: Any) -> None:
+    """Connect the receivers to models whose storage has been changed, in tests."""
+    if setting in (SETTING, "STORAGES"):
+        forget_content_object_models()
+        connect_all()
 
 
 @receiver(pre_save, dispatch_uid=UID)
@@ -79,13 +103,16 @@ def prepare_save(
     for field in sender._meta.concrete_fields:
         if not isinstance(field, FileField):
             continue
-        is_saved = not raw and (update_fields is None or field.name in update_fields)
-        if is_tracked(field):
-            _note_unknown_files(instance, field, using)
-            if is_saved:
-                _note_upload(instance, field)
-        elif is_saved:
+        is_plain = plain_fields.is_plain(field)
+        is_written = update_fields is None or field.name in update_fields
+        if is_plain and is_written and not raw:
             restore_record(instance, field)
+        if is_tracked(field):
+            if is_plain and is_written:
+                plain_changes.note_change(instance, field)
+            _note_unknown_files(instance, field, using)
+            if is_written and not raw:
+                _note_upload(instance, field)
 
 
 def _note_upload(instance: Model, field: Any) -> None:
@@ -144,6 +171,7 @@ def write_content_objects(
         if (update_fields is None or field.name in update_fields)
         and field.attname in instance.__dict__
     ]
+    plain_changes.note_saved(instance, [save.field for save in saves])
     if raw:
         for save in saves:
             if created:
@@ -214,7 +242,7 @@ class _FieldSave:
         if self.path and not self.is_new_file and self._is_assigned_as_text():
             logger.warning(
                 "%r was assigned to %s as text, which does not change the content object of the "
-                "file. Call assign() of the field file to change it.",
+                "file. Call proxy_storage.db.fields.assign() with the field file to change it.",
                 self.path,
                 self.field,
             )
@@ -239,11 +267,19 @@ class _FieldSave:
             tracking.forget(self.instance, self.field.name)
 
     def _is_assigned_as_text(self) -> bool:
-        if self.change.moved_from is not None:
+        if self.change.moved_from is not None or self._is_in_other_storage():
             return False
         if self.created:
             return self.path not in (self.field.get_default(), self.field.db_default)
-        return self.change.is_replaced
+        # The row may have had this path already if the previous ones are not known.
+        is_unknown = plain_fields.is_plain(self.field) and self.change.previous_paths is None
+        return self.change.is_replaced and not is_unknown
+
+    def _is_in_other_storage(self) -> bool:
+        """Return whether the field of another package has chosen a storage for the file."""
+        value = self.instance.__dict__[self.field.attname]
+        is_file = isinstance(value, FieldFile) and plain_fields.is_plain(self.field)
+        return is_file and not is_in_storage_of_field(value)
 
     def _get_released(self) -> frozenset[str] | None:
         """Return the paths that lose this content object; ``None`` for all but the new one."""
@@ -355,7 +391,8 @@ def release_content_object(sender: type[Model], instance: Model, using: str, **k
             continue
         meta_backend: MetaBackendBase = field.storage.meta_backend
         data = get_content_object_data(instance, field, using, meta_backend)
-        records = _find_records(data, meta_backend) if field.delete_with_content_object else []
+        is_deleted = getattr(field, "delete_with_content_object", False)
+        records = _find_records(data, meta_backend) if is_deleted else []
         _run(partial(meta_backend.set_content_object, data, None, None), meta_backend, using)
         for record in records:
             after_commit(partial(_delete_file, record))

@@ -8,6 +8,9 @@ An instance keeps for each file field
 - the outcome of the transaction in which the records were changed: after a rollback the next save
   changes them again.
 
+For a field without a descriptor of this package, it also keeps the path in the row: see
+`proxy_storage.db.plain_changes`.
+
 The changes are kept in ``instance._state``, which copies and pickles of the instance have as well.
 
 A save of an unchanged instance makes no query. A stale copy of an instance still has the path of a
@@ -32,8 +35,9 @@ from proxy_storage.transactions import Outcome, get_open_transactions
 if TYPE_CHECKING:
     from proxy_storage.db.attaching import Upload
 
-# Attributes of ``instance._state``. The first is followed by the name of a field.
+# Attributes of ``instance._state``. The first two are followed by the name of a field.
 _CHANGE = "proxy_storage_change_of_"
+_ROW_PATH = "proxy_storage_row_path_of_"
 _READ_AT = "proxy_storage_read_at"
 
 # The number of paths of each kind that `RecentChanges` keeps, about 5 MiB in all.
@@ -184,6 +188,50 @@ def remember_written(instance: Model, name: str, is_new_row: bool = False) -> No
     set_change(instance, name, written)
 
 
+def remember_read(instance: Model, name: str, path: str | None) -> None:
+    """Note that a path was read from the row again; forget the change of the field.
+
+    Args:
+        instance: the instance.
+        name: the name of the field.
+        path: the path.
+    """
+    set_read_now(instance)
+    change = get_change(instance, name)
+    # A rollback that is still to come can remove the record of a saved file.
+    if not change.is_written or change.new_path != path:
+        forget(instance, name)
+
+
+def set_read_now(instance: Model) -> None:
+    """Note that the files of an instance have been read after the recent changes."""
+    setattr(instance._state, _READ_AT, recent_changes.number)
+
+
+def get_row_path(instance: Model, name: str) -> str | None:
+    """Return the path that the row of an instance has in a field; ``None`` if it is unknown."""
+    path: str | None = vars(instance._state).get(_ROW_PATH + name)
+    return path
+
+
+def set_row_path(instance: Model, name: str, path: str | None) -> None:
+    """Note the path that the row of an instance has in a field; ``None`` for an unknown path."""
+    setattr(instance._state, _ROW_PATH + name, path)
+
+
+def get_source(instance: Model, field: Any, value: Any) -> str | None:
+    """Return the name of the other field of the same instance that a value comes from.
+
+    Args:
+        instance: the instance.
+        field: the file field that has the value.
+        value: the value.
+    """
+    if isinstance(value, FieldFile) and value.instance is instance:
+        return value.field.name if value.field != field else None
+    return None
+
+
 def get_committed_path(value: Any) -> str | None:
     """Return the path that the value of a file field stands for; ``""`` for no file.
 
@@ -212,26 +260,16 @@ class TrackingFileDescriptor(FileDescriptor):
         """Set the value, and remember the path of the previous one."""
         name, attributes = self.field.name, instance.__dict__
         if isinstance(value, FieldFile) and self._is_read_again(instance, value):
-            setattr(instance._state, _READ_AT, recent_changes.number)
-            change = get_change(instance, name)
-            # A rollback that is still to come can remove the record of a saved file.
-            if not change.is_written or change.new_path != value.name:
-                forget(instance, name)
+            remember_read(instance, name, value.name)
         elif self.field.attname not in attributes:
-            setattr(instance._state, _READ_AT, recent_changes.number)
+            set_read_now(instance)
             if not instance._state.adding:
                 remember_previous_path(instance, name, None)
         elif not instance._state.adding:
             old, new = get_committed_path(attributes[self.field.attname]), get_committed_path(value)
             if old is not None and old != new:
-                remember_previous_path(instance, name, old, self._get_source(instance, value))
+                remember_previous_path(instance, name, old, get_source(instance, self.field, value))
         super().__set__(instance, value)
-
-    def _get_source(self, instance: Any, value: Any) -> str | None:
-        """Return the name of the other field of the same instance that a value comes from."""
-        if isinstance(value, FieldFile) and value.instance is instance:
-            return value.field.name if value.field != self.field else None
-        return None
 
     def _is_read_again(self, instance: Any, value: FieldFile) -> bool:
         """Return whether ``refresh_from_db``, which reads a second instance, sets the value."""

@@ -238,6 +238,61 @@ class Application(models.Model):
     )
 
 
+class TrackedBase(models.Model):
+    """Files in Django's `FileField`, which get a content object because of their storage."""
+
+    title = models.CharField(max_length=50, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True)
+    orm_file = models.FileField(storage=get_orm_relative_storage, upload_to="t", blank=True)
+    mongo_file = models.FileField(
+        storage=get_mongo_relative_storage, upload_to="t", blank=True, null=True
+    )
+
+    class Meta:
+        abstract = True
+
+    def can_read_file(self, user, field):
+        return self.user_id == user.pk
+
+
+class TrackedDocument(TrackedBase):
+    orm_copy = models.FileField(storage=get_orm_relative_storage, upload_to="t", blank=True)
+
+
+class TrackedChild(TrackedDocument):
+    pages = models.IntegerField(default=1)
+
+
+class TrackedProxy(TrackedDocument):
+    class Meta:
+        proxy = True
+
+
+class TrackedKeyedDocument(TrackedBase):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+
+class LateTrackedDocument(models.Model):
+    """Django's fields are added to the finished class."""
+
+
+for name, storage in (
+    ("orm_file", get_orm_relative_storage),
+    ("mongo_file", get_mongo_relative_storage),
+):
+    LateTrackedDocument.add_to_class(name, models.FileField(storage=storage, blank=True))
+
+
+class TrackedPicture(models.Model):
+    """An image whose size is stored in the row."""
+
+    orm_file = models.ImageField(
+        storage=get_orm_relative_storage, width_field="width", height_field="height", blank=True
+    )
+    width = models.IntegerField(null=True, editable=False)
+    height = models.IntegerField(null=True, editable=False)
+
+
 class Picture(models.Model):
     """Required images. The size of one of them is stored in the row."""
 

@@ -1,5 +1,5 @@
 class ElsewhereRouter:
-    """Stores one model of records in a separate database, and one model in both databases."""
+    """Stores one model of records in a separate database, and two models in both databases."""
 
     def db_for_read(self, model, **hints):
         return "other" if model.__name__ == "ElsewhereStoredFile" else None
@@ -7,7 +7,7 @@ class ElsewhereRouter:
     db_for_write = db_for_read
 
     def allow_migrate(self, db, app_label, model_name=None, **hints):
-        if model_name == "sharddocument":
+        if model_name in ("sharddocument", "latetrackeddocument"):
             return True
         return (db == "other") == (model_name == "elsewherestoredfile")
 
