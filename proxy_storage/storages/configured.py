@@ -17,6 +17,7 @@ from proxy_storage.settings import build_backend
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.metadata import OptionalMetadataMixin
+from proxy_storage.suggestions import describe_build_error, suggest
 
 #: The label of the ready model of records, in the app ``proxy_storage.records``.
 READY_MODEL = "proxy_storage_records.StoredFile"
@@ -171,4 +172,20 @@ class ProxyStorage(OptionalMetadataMixin):
                 "another storage."
             ) from error
         except (ImproperlyConfigured, KeyError, TypeError) as error:
-            raise ConfigurationError(f"{where} cannot be built: {error}") from error
+            reason = _describe(value, error)
+            raise ConfigurationError(f"{where} cannot be built: {reason}") from error
+
+
+def _describe(value: str | Mapping[str, Any], error: Exception) -> str:
+    """Return why an original storage cannot be built.
+
+    Args:
+        value: the alias, or the dict with ``BACKEND`` and ``OPTIONS``.
+        error: the error of Django or of the storage.
+    """
+    if not isinstance(value, str):
+        return describe_build_error(value, error)
+    if value in storages.backends:
+        return describe_build_error(storages.backends[value], error)
+    known = ", ".join(map(repr, storages.backends))
+    return f"{error}{suggest(value, storages.backends)} The aliases are {known}."
