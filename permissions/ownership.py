@@ -106,18 +106,19 @@ class IsOwner(FilePermission):
                 hint='Pass a text, such as "user" or "application.user".',
             )
             return
-        failures: list[str] = []
+        failures: dict[str, str] = {}
         for model in models:
             try:
                 _find_path(type(self).__name__, model, self.user_field, get_user_model())
             except ConfigurationError as error:
-                failures.append(str(error))
-        for failure in failures:
+                failures[model._meta.label] = str(error)
+        if failures:
+            first, *others = failures
+            also = f" The same applies to {', '.join(others)}." if others else ""
             yield Problem(
-                failure,
-                hint="Correct the path, or use the permission in a FieldPermissions for the models "
-                "that have this relation. Elsewhere, requests for the files of this model fail, "
-                "and so do lists.",
+                f"{failures[first]}{also}",
+                hint="Correct the path, or use the permission in a FieldPermissions of a model that "
+                "has this relation. Otherwise lists fail, and requests for files of other models.",
                 is_error=len(failures) == len(models),
             )
 

@@ -243,15 +243,13 @@ def check_tables(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """Check that the tables of records exist, with ``check --database`` and in ``migrate``."""
-    try:
-        meta_backends = registry.get_meta_backends()
-    except ConfigurationError:
-        return []  # check_settings reports it.
-    problems = [
-        one.get_schema_problem()
-        for one in meta_backends
-        if one.get_transaction_alias() in (databases or ())
-    ]
+    if not databases:
+        return []
+    problems: list[str | None] = []
+    with suppress(ConfigurationError):  # check_settings reports it.
+        for meta_backend in registry.get_meta_backends():
+            if meta_backend.get_transaction_alias() in databases:
+                problems.append(meta_backend.get_schema_problem())
     # An error would keep migrate from creating the table.
     return [
         checks.Warning(

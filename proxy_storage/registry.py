@@ -108,7 +108,8 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
         ConfigurationError: the proxy storage is not registered.
     """
     _warn_if_not_installed()
-    cls = type(proxy_storage)
+    # For Django's lazy default storage, __class__ is the class of the wrapped storage.
+    cls = proxy_storage.__class__
     arguments = getattr(proxy_storage, "_constructor_args", None)  # Set by deconstructible.
     for name, registered in get_proxy_storage_classes().items():
         if cls is registered:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import CompositePrimaryKey, FileField, ImageField
 from django.db.models.fields.files import FieldFile, ImageFieldFile
@@ -250,7 +251,11 @@ class ContentObjectFileFieldMixin(BaseField):
             )
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
-        if not isinstance(self.storage, ProxyStorageBase):
+        try:
+            is_proxy_storage = isinstance(self.storage, ProxyStorageBase)
+        except (ImproperlyConfigured, TypeError):
+            return  # The default storage cannot be built. The checks of the settings report it.
+        if not is_proxy_storage:
             yield checks.Error(
                 f"The storage of a {type(self).__name__} must be a proxy storage, not a "
                 f"{type(self.storage).__name__}.",
