@@ -100,21 +100,13 @@ class FieldPermissions(FilePermission):
             )
             return
         for field, value in permissions.items():
-            where = f"{name}.permissions[{field!r}]"
             try:
-                found_model = _find_model(name, model, field)
-                if field not in get_file_fields(found_model):
-                    yield Problem(
-                        f"{where}: {found_model._meta.label}.{field} is not a file field."
-                        f"{suggest(field, get_file_fields(found_model))}",
-                        hint=f"The file fields are {_name_fields(found_model)}.",
-                    )
-                    continue
-                found = [] if value is None else find_problems(make_permission(value), [model])
+                _find_model(name, model, field)
             except ConfigurationError as error:
-                found = [Problem(str(error), hint="Correct the entry.")]
-            for problem in found:
-                yield replace(problem, text=f"{where}: {problem.text}")
+                yield Problem(str(error), hint=f"The file fields are {_name_fields(model)}.")
+                continue
+            for problem in _find_problems_of_field(model, field, value):
+                yield replace(problem, text=f"{name}.permissions[{field!r}]: {problem.text}")
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the names of the permission classes that a list evaluates for each record."""
@@ -122,6 +114,22 @@ class FieldPermissions(FilePermission):
             if permission is not None:
                 model = _find_model(type(self).__name__, self.model, name)
                 yield from find_unfiltered(permission(), [model])
+
+
+def _find_problems_of_field(model: type[Model], field: str, value: Any) -> Iterator[Problem]:
+    if field not in get_file_fields(model):
+        yield Problem(
+            f"{model._meta.label}.{field} is not a file field."
+            f"{suggest(field, get_file_fields(model))}",
+            hint=f"The file fields are {_name_fields(model)}.",
+        )
+    elif value is not None:
+        try:
+            permission = make_permission(value)
+        except ConfigurationError as error:
+            yield Problem(str(error), hint="Use a permission class, or several with & | ~.")
+        else:
+            yield from find_problems(permission, [model])
 
 
 def _name_fields(model: type[Model]) -> str:
@@ -137,7 +145,7 @@ def _find_model(permission: str, model: type[Model], name: str) -> type[Model]:
     except FieldDoesNotExist as error:
         raise ConfigurationError(
             f"{permission}.permissions has {name!r}, which is not a field of {model._meta.label}."
-            f"{suggest(name, get_file_fields(model))} Its file fields are {_name_fields(model)}."
+            f"{suggest(name, get_file_fields(model))}"
         ) from error
     if declaring_model is not model._meta.concrete_model:
         raise ConfigurationError(

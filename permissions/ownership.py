@@ -117,8 +117,8 @@ class IsOwner(FilePermission):
             also = f" The same applies to {', '.join(others)}." if others else ""
             yield Problem(
                 f"{failures[first]}{also}",
-                hint="Correct the path, or use the permission in a FieldPermissions of a model that "
-                "has this relation. Otherwise lists fail, and requests for files of other models.",
+                hint="Correct the path, or use the permission in a FieldPermissions of a model "
+                "that has this relation. Otherwise lists and requests for other files fail.",
                 is_error=len(failures) == len(models),
             )
 

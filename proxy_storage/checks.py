@@ -247,9 +247,11 @@ def check_tables(
         return []
     problems: list[str | None] = []
     with suppress(ConfigurationError):  # check_settings reports it.
-        for meta_backend in registry.get_meta_backends():
-            if meta_backend.get_transaction_alias() in databases:
-                problems.append(meta_backend.get_schema_problem())
+        problems = [
+            meta_backend.get_schema_problem()
+            for meta_backend in registry.get_meta_backends()
+            if meta_backend.get_transaction_alias() in databases
+        ]
     # An error would keep migrate from creating the table.
     return [
         checks.Warning(

@@ -99,7 +99,10 @@ class Project:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "django", *(command or ["check"])],
             cwd=self.folder,
-            env={"PYTHONPATH": ":".join(filter(None, sys.path)), "DJANGO_SETTINGS_MODULE": "settings"},
+            env={
+                "PYTHONPATH": ":".join(filter(None, sys.path)),
+                "DJANGO_SETTINGS_MODULE": "settings",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
