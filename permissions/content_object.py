@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_permission_codename
 from django.db import router
 from django.db.models import Model, Q, QuerySet
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 from proxy_storage.content_objects import Scopes, get_databases, locate_content_object
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, all_of
+from proxy_storage.suggestions import suggest
 
 from .base import FilePermission, check_result
 from .filters import (
@@ -29,6 +31,7 @@ from .filters import (
     get_rule_name,
 )
 from .guardian import get_permitted, has_object_permission, has_other_backends, has_perm
+from .problems import Problem
 
 DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
 
@@ -55,6 +58,10 @@ class HasModelPermission(FilePermission):
         """Call ``user.has_perm``. Django caches the permissions of a user."""
         model, _ = locate_content_object(obj)
         return model is not None and self._is_permitted(request, model)
+
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield a problem if the permission does not exist, so that only superusers have it."""
+        yield from _find_unknown_permission(self, models)
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
@@ -112,6 +119,10 @@ class HasObjectPermission(FilePermission):
             for model in models
         )
         return reduce(or_, (_make_filter(model, instances) for model, instances in found), DENY_ALL)
+
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield a problem if the permission does not exist, so that only superusers have it."""
+        yield from _find_unknown_permission(self, models)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class, if an authentication backend is not django-guardian's."""
@@ -182,6 +193,19 @@ class CanReadFile(FilePermission):
         )
         return reduce(or_, found, DENY_ALL)
 
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield a problem if none of the models has the method."""
+        if models and not any(hasattr(model, self.method) for model in models):
+            names = {name for model in models for name in _get_own_attributes(model)}
+            labels = ", ".join(model._meta.label for model in models)
+            yield Problem(
+                f"{type(self).__name__} calls the method {self.method!r}, which is not defined by "
+                f"{labels}. It denies all their files.{suggest(self.method, names)}",
+                hint=f"Define the method {self.method}(self, user, field) on the model, or correct "
+                "the name.",
+                is_error=False,
+            )
+
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class for each model whose method is called for each file."""
         for model in models:
@@ -200,6 +224,52 @@ class CanReadFile(FilePermission):
             return None
         found: QuerySet[Model] | None = getattr(model, str(self.queryset_method))(user, name)
         return found
+
+
+def _get_own_attributes(model: type[Model]) -> Iterator[str]:
+    """Yield the names of the attributes of a model that are not Django's."""
+    for base in model.__mro__:
+        if not base.__module__.startswith("django."):
+            yield from vars(base)
+
+
+def _find_unknown_permission(
+    rule: HasModelPermission | HasObjectPermission, models: Collection[type[Model]]
+) -> Iterator[Problem]:
+    """Yield a problem if no model declares the permission of a rule.
+
+    Authentication backends of other packages may have permissions that no model declares.
+    """
+    wanted = {get_full_name(rule.name, model) for model in models}
+    known = {name for model in apps.get_models() for name in _get_declared_names(model)}
+    if not wanted or wanted & known or has_other_backends():
+        return
+    if "." in rule.name:
+        similar = suggest(rule.name, known)
+    else:
+        similar = suggest(rule.name, {action for one in models for action in _get_actions(one)})
+    yield Problem(
+        f"{type(rule).__name__}({rule.name!r}) needs the permission {' or '.join(sorted(wanted))}, "
+        f"which no model declares. Only superusers have it.{similar}",
+        hint="Correct the name, or add the permission to Meta.permissions of the model.",
+        is_error=False,
+    )
+
+
+def _get_declared_names(model: type[Model]) -> Iterator[str]:
+    """Yield the full names of the permissions of a model."""
+    codenames = [get_permission_codename(action, model._meta) for action in _get_actions(model)]
+    codenames += [codename for codename, _ in model._meta.permissions]
+    yield from (f"{model._meta.app_label}.{codename}" for codename in codenames)
+
+
+def _get_actions(model: type[Model]) -> Iterator[str]:
+    """Yield the names that stand for permissions of a model, such as ``"view"``."""
+    yield from model._meta.default_permissions
+    suffix = f"_{model._meta.model_name}"
+    for codename, _ in model._meta.permissions:
+        if codename.endswith(suffix):
+            yield codename.removesuffix(suffix)
 
 
 def get_full_name(name: str, model: type[Model]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from proxy_storage.content_objects import locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
+from proxy_storage.suggestions import suggest
 
 from .base import FilePermission, evaluate
 from .filters import (
@@ -22,8 +24,10 @@ from .filters import (
     PermissionFilter,
     content_object_of,
     find_unfiltered,
+    get_file_fields,
     get_permission_filter,
 )
+from .problems import Problem, find_problems, make_permission
 
 
 class FieldPermissions(FilePermission):
@@ -79,12 +83,58 @@ class FieldPermissions(FilePermission):
             combined |= of_fields & of_permission
         return combined
 
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield the mistakes in the model, in the names of the fields and in their permissions."""
+        name, permissions = type(self).__name__, self.permissions
+        model = getattr(self, "model", None)
+        if not (isinstance(model, type) and issubclass(model, Model)):
+            yield Problem(
+                f"{name}.model must be a model class, not {model!r}.",
+                hint="Set model to the class of the model that defines the file fields.",
+            )
+            return
+        if not isinstance(permissions, Mapping):
+            yield Problem(
+                f"{name}.permissions must be a dict, not {permissions!r}.",
+                hint=f"Its keys are file fields of {model._meta.label}: {_name_fields(model)}.",
+            )
+            return
+        for field, value in permissions.items():
+            try:
+                _find_model(name, model, field)
+            except ConfigurationError as error:
+                yield Problem(str(error), hint=f"The file fields are {_name_fields(model)}.")
+                continue
+            for problem in _find_problems_of_field(model, field, value):
+                yield replace(problem, text=f"{name}.permissions[{field!r}]: {problem.text}")
+
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the names of the permission classes that a list evaluates for each record."""
         for name, permission in self.permissions.items():
             if permission is not None:
                 model = _find_model(type(self).__name__, self.model, name)
                 yield from find_unfiltered(permission(), [model])
+
+
+def _find_problems_of_field(model: type[Model], field: str, value: Any) -> Iterator[Problem]:
+    if field not in get_file_fields(model):
+        yield Problem(
+            f"{model._meta.label}.{field} is not a file field."
+            f"{suggest(field, get_file_fields(model))}",
+            hint=f"The file fields are {_name_fields(model)}.",
+        )
+    elif value is not None:
+        try:
+            permission = make_permission(value)
+        except ConfigurationError as error:
+            yield Problem(str(error), hint="Use a permission class, or several with & | ~.")
+        else:
+            yield from find_problems(permission, [model])
+
+
+def _name_fields(model: type[Model]) -> str:
+    """Return the names of the file fields of a model, for a message."""
+    return ", ".join(map(repr, get_file_fields(model))) or "none"
 
 
 @lru_cache(maxsize=256)
@@ -95,6 +145,7 @@ def _find_model(permission: str, model: type[Model], name: str) -> type[Model]:
     except FieldDoesNotExist as error:
         raise ConfigurationError(
             f"{permission}.permissions has {name!r}, which is not a field of {model._meta.label}."
+            f"{suggest(name, get_file_fields(model))}"
         ) from error
     if declaring_model is not model._meta.concrete_model:
         raise ConfigurationError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,9 +17,11 @@ from proxy_storage.content_objects import get_databases, locate_content_object
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, any_of, is_storable
+from proxy_storage.suggestions import suggest
 
 from .base import FilePermission
 from .filters import content_object_in
+from .problems import Problem
 
 
 def is_logged_in(requester: Any) -> bool:
@@ -96,6 +98,30 @@ class IsOwner(FilePermission):
             "pk", flat=True
         )
 
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield the models from which the path does not lead to users."""
+        if not isinstance(self.user_field, str):
+            yield Problem(
+                f"{type(self).__name__}({self.user_field!r}) needs the name of a relation.",
+                hint='Pass a text, such as "user" or "application.user".',
+            )
+            return
+        failures: dict[str, str] = {}
+        for model in models:
+            try:
+                _find_path(type(self).__name__, model, self.user_field, get_user_model())
+            except ConfigurationError as error:
+                failures[model._meta.label] = str(error)
+        if failures:
+            first, *others = failures
+            also = f" The same applies to {', '.join(others)}." if others else ""
+            yield Problem(
+                f"{failures[first]}{also}",
+                hint="Correct the path, or use the permission in a FieldPermissions of a model "
+                "that has this relation. Otherwise lists and requests for other files fail.",
+                is_error=len(failures) == len(models),
+            )
+
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
@@ -145,6 +171,19 @@ class _PathToUsers:
         return self.model._base_manager.using(using).filter(**{self.lookup: value})
 
 
+def _describe_relations(model: type[Model], user_model: type[Model]) -> str:
+    """Return a sentence with the relations of a model that lead to users directly."""
+    users = user_model._meta.concrete_model
+    relations: list[Any] = model._meta.get_fields()
+    names = [
+        relation.name
+        for relation in relations
+        # The related model of a GenericForeignKey is None.
+        if relation.related_model and relation.related_model._meta.concrete_model is users
+    ]
+    return f"Its relations to users are: {', '.join(names) or 'none'}."
+
+
 @lru_cache(maxsize=256)
 def _find_path(
     permission: str, model: type[Model], user_field: str, user_model: type[Model]
@@ -158,16 +197,18 @@ def _find_path(
         except FieldDoesNotExist:
             relation = None
         if relation is None or relation.related_model is None:
+            known = [one.name for one in reached._meta.get_fields() if one.related_model]
             raise ConfigurationError(
-                f"{where}: {reached._meta.label} has no relation {name!r}. Use the name of a "
-                "foreign key to the user, or a path of relations such as 'team.members'."
+                f"{where}: {reached._meta.label} has no relation {name!r}.{suggest(name, known)} "
+                "Use the name of a foreign key to the user, or a path of relations such as "
+                f"'team.members'. {_describe_relations(reached, user_model)}"
             )
         reached = relation.related_model
     # The keys of another model can be equal to those of users.
     if reached._meta.concrete_model is not user_model._meta.concrete_model:
         raise ConfigurationError(
             f"{where}: on {model._meta.label} this leads to {reached._meta.label}, which is not "
-            f"the user model {user_model._meta.label}."
+            f"the user model {user_model._meta.label}. {_describe_relations(model, user_model)}"
         )
     is_foreign_key = relation.concrete and (relation.many_to_one or relation.one_to_one)
     field = relation.target_field if is_foreign_key else user_model._meta.pk

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.utils.module_loading import import_string
-
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.settings import SETTING, ProxyStorageSettings, import_setting
 
 # The setting with the permission classes for reading files.
 READING = "DEFAULT_PERMISSION_CLASSES"
@@ -56,12 +54,16 @@ def import_classes(key: str, paths: Any) -> list[Any]:
         ConfigurationError: a class cannot be imported, or the value is not a list.
     """
     where = f"{SETTING}[{key!r}]"
-    if isinstance(paths, str) or not isinstance(paths, Sequence):
+    if isinstance(paths, str):
+        raise ConfigurationError(
+            f"{where} must be a list of dotted paths, not the text {paths!r}. Write [{paths!r}]."
+        )
+    if not isinstance(paths, Sequence):
         raise ConfigurationError(f"{where} must be a list of dotted paths, not {paths!r}.")
-    try:
-        return [import_string(path) if isinstance(path, str) else path for path in paths]
-    except ImportError as error:
-        raise ConfigurationError(f"{where} has a class that cannot be imported: {error}") from error
+    return [
+        import_setting(f"An entry of {where}", path) if isinstance(path, str) else path
+        for path in paths
+    ]
 
 
 def get_link_key() -> str | bytes | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
+from django.utils.module_loading import import_string
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant_function
@@ -35,6 +36,7 @@ from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage.storages.metadata import METADATA_KEYS
+from proxy_storage.suggestions import describe_build_error, suggest
 
 
 @checks.register()
@@ -81,7 +83,7 @@ def _check_keys(keys: Any) -> Iterator[checks.CheckMessage]:
     for key in keys:
         if key not in ProxyStorageSettings.known_keys:
             yield checks.Warning(
-                f"{SETTING} has no setting {key!r}.",
+                f"{SETTING} has no setting {key!r}.{suggest(key, ProxyStorageSettings.known_keys)}",
                 hint=f"The settings are {known}. Some need proxy_storage_api in INSTALLED_APPS.",
                 id="proxy_storage.W001",
             )
@@ -219,6 +221,51 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
             yield from _check_fallback(name, originals)
 
 
+@checks.register()
+def check_backends(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Check that the classes in ``STORAGES`` can be imported, which Django does on first use."""
+    found: list[checks.CheckMessage] = []
+    for alias, entry in settings.STORAGES.items():
+        try:
+            import_string(entry["BACKEND"])
+        except Exception as error:  # noqa: BLE001  (A module may raise any error.)
+            found.append(
+                checks.Warning(
+                    f"STORAGES[{alias!r}] cannot be used: {describe_build_error(entry, error)}.",
+                    hint="Correct BACKEND, the dotted path of a storage class, or install the "
+                    "package that it needs.",
+                    id="proxy_storage.W010",
+                )
+            )
+    return found
+
+
+@checks.register(checks.Tags.database)
+def check_tables(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Check that the tables of records exist, with ``check --database`` and in ``migrate``."""
+    if not databases:
+        return []
+    problems: list[str | None] = []
+    with suppress(ConfigurationError):  # check_settings reports it.
+        problems = [
+            meta_backend.get_schema_problem()
+            for meta_backend in registry.get_meta_backends()
+            if meta_backend.get_transaction_alias() in databases
+        ]
+    # An error would keep migrate from creating the table.
+    return [
+        checks.Warning(
+            f"Records cannot be read. {problem}",
+            hint="Run manage.py migrate. Before the first migration, this warning is expected.",
+            id="proxy_storage.W011",
+        )
+        for problem in problems
+        if problem is not None
+    ]
+
+
 def _get_storage_error(error: ConfigurationError) -> checks.CheckMessage:
     if isinstance(error, DuplicateRegistrationError):
         hint = "Each proxy storage must have one name, in one of the two settings."
@@ -340,7 +387,7 @@ def _check_entries() -> Iterator[checks.CheckMessage]:
                 if key not in known:
                     yield checks.Warning(
                         f"The key {key!r} in {SETTING}[{setting!r}] is not the name of a proxy "
-                        "storage.",
+                        f"storage.{suggest(key, known)}",
                         hint=f"The keys are {', '.join(known)}.",
                         id=check_id,
                     )

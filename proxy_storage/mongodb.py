@@ -21,6 +21,7 @@ from proxy_storage.exceptions import (
     MetaBackendObjectAlreadyExists,
     MetaBackendUnavailable,
 )
+from proxy_storage.suggestions import describe_error
 
 try:
     from bson import Decimal128, ObjectId
@@ -163,13 +164,24 @@ class LazyDatabase:
     def _resolve(self) -> AnyDatabase:
         source = import_string(self.source) if isinstance(self.source, str) else self.source
         # callable() is true for a Database, since any of its attributes is a collection.
-        database = source if isinstance(source, Database) else source()
+        database = source if isinstance(source, Database) else self._call(source)
         if not isinstance(database, Database):
             raise ConfigurationError(
                 "database must be a pymongo Database or a callable that returns one, but "
                 f"{self.source!r} returned an object of the type {type(database).__name__}."
             )
         return database
+
+    def _call(self, source: Callable[[], object]) -> object:
+        try:
+            return source()
+        except (PyMongoError, ValueError) as error:
+            # Errors about a URI may contain a part of it.
+            raise ConfigurationError(
+                f"{self._identity!r} cannot connect to MongoDB. {describe_error(error)}. "
+                "Correct the URI of MongoDB in the settings. A user name and a password must be "
+                "percent-encoded."
+            ) from None
 
 
 class DatabaseUserMixin:
@@ -226,7 +238,10 @@ def mapped_errors(path: str) -> Iterator[None]:
         # Without a server, the command was not sent.
         nothing_written = isinstance(error, ServerSelectionTimeoutError)
         raise MetaBackendUnavailable(
-            f"MongoDB did not answer: {error}", path=path, nothing_written=nothing_written
+            f"MongoDB did not answer: {error}. Check that it runs, and that the settings have its "
+            "address.",
+            path=path,
+            nothing_written=nothing_written,
         ) from error
     # A ValueError is raised for a lone surrogate, and for a UUID without a codec option.
     except (PyMongoError, BSONError, OverflowError, ValueError) as error:

@@ -7,18 +7,25 @@ storage. Classes are imported on first use.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.settings import SETTING, cached, proxy_storage_settings
+from proxy_storage.suggestions import describe_build_error, suggest
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase
     from proxy_storage.storages.base import ProxyStorageBase
+
+
+logger = logging.getLogger("proxy_storage")
 
 
 @cached
@@ -74,8 +81,8 @@ def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
 def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
     try:
         cls = import_string(options["BACKEND"])
-    except (ImportError, KeyError, TypeError, AttributeError):
-        return None  # Django raises an error if this storage is used.
+    except (ImportError, KeyError, TypeError, AttributeError, ImproperlyConfigured):
+        return None  # A system check reports it, and Django raises an error if it is used.
     return cls if _is_proxy_storage_class(cls) else None
 
 
@@ -109,6 +116,7 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     Raises:
         ConfigurationError: the proxy storage is not registered.
     """
+    _warn_if_not_installed()
     cls = proxy_storage.__class__  # Not type(), for a storage in a lazy object.
     arguments = getattr(proxy_storage, "_constructor_args", None)  # Set by deconstructible.
     for name, registered in get_proxy_storage_classes().items():
@@ -127,6 +135,21 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
     )
 
 
+def _warn_if_not_installed() -> None:
+    """Log a missing app of this package. Its own system checks are missing as well."""
+    if apps.ready and not apps.is_installed("proxy_storage"):
+        _log_missing_app()
+
+
+@cached
+def _log_missing_app() -> None:
+    logger.warning(
+        "A proxy storage is used, but 'proxy_storage' is not in INSTALLED_APPS. Add it: without "
+        "it, manage.py check does not find mistakes in the settings, and the records of files are "
+        "not updated when rows are deleted."
+    )
+
+
 @cached
 def get_proxy_storage(name: str) -> ProxyStorageBase:
     """Return the proxy storage with a registered name. A process has one instance of each.
@@ -136,14 +159,21 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
     """
     classes = get_proxy_storage_classes()
     if name not in classes and name not in get_proxy_storage_aliases():
+        similar = suggest(name, get_proxy_storage_names())
         raise ConfigurationError(
-            f"No proxy storage is registered as {name!r}. "
-            f"Add it to {SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES."
+            f"No proxy storage is registered as {name!r}.{similar} Add it to "
+            f"{SETTING}['PROXY_STORAGE_CLASSES'] or STORAGES. Records contain this name, so a "
+            "proxy storage that has been renamed needs its former name."
         )
+    _warn_if_not_installed()
     storage: Any
     try:
         storage = classes[name]() if name in classes else storages[name]
     except TypeError as error:
+        if name not in classes:
+            entry = get_proxy_storage_aliases()[name]
+            reason = describe_build_error(entry, error)
+            raise ConfigurationError(f"STORAGES[{name!r}] cannot be built: {reason}.") from error
         raise ConfigurationError(
             f"The proxy storage {name!r} cannot be built: {error}. The constructor of a class in "
             "PROXY_STORAGE_CLASSES must not require arguments."

@@ -19,6 +19,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.suggestions import describe_build_error, describe_import_error
 
 SETTING = "PROXY_STORAGE"
 
@@ -92,8 +93,9 @@ def import_setting(where: str, path: str) -> Any:
     try:
         return import_string(path)
     except Exception as error:  # A module may raise any error while it is imported.
+        reason = describe_import_error(path, error)
         raise ConfigurationError(
-            f"{where} is {path!r}, which cannot be imported: {error}"
+            f"{where} is {path!r}, which cannot be imported: {reason}"
         ) from error
 
 
@@ -250,8 +252,8 @@ def build_backend(where: str, entry: Any, base: type[Any]) -> Any:
             backend = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
         except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
-                f"{where} cannot be built: {error!r}. It must be {{'BACKEND': dotted path of a "
-                f"{base.__name__}, 'OPTIONS': {{...}}}}."
+                f"{where} cannot be built: {describe_build_error(entry, error)}. It must be "
+                f"{{'BACKEND': dotted path of a {base.__name__}, 'OPTIONS': {{...}}}}."
             ) from error
     if not isinstance(backend, base):
         raise ConfigurationError(

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.permissions import DjangoModelPermissions, IsAuthenticatedOrReadOnly
+from rest_framework.renderers import BrowsableAPIRenderer
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_content_object_models
 from proxy_storage.endpoint import get_file_url, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.suggestions import suggest
 from proxy_storage_api.generics import PERMISSIONS, READ_PERMISSIONS, GenericFileViewSet
 from proxy_storage_api.settings import (
+    DEFAULTS,
     api_settings,
     get_attach_max_age,
     get_max_decisions,
@@ -29,6 +33,7 @@ from proxy_storage_api.settings import (
 )
 from proxy_storage_permissions import HasValidSignature
 from proxy_storage_permissions.filters import find_unfiltered, get_rule_name, get_single_rules
+from proxy_storage_permissions.problems import find_problems, make_permission
 from proxy_storage_permissions.settings import (
     READING,
     get_base_url,
@@ -78,7 +83,8 @@ def _check_upload_storages() -> None:
     for name in names:
         if name not in known:
             raise ConfigurationError(
-                f"{where} contains {name!r}, which is not the name of a proxy storage. {registered}"
+                f"{where} contains {name!r}, which is not the name of a proxy storage."
+                f"{suggest(name, known)} {registered}"
             )
     if not names and api_settings.UPLOAD_PERMISSION_CLASSES:
         raise ConfigurationError(f"{where} is empty, so every upload is refused. {registered}")
@@ -156,19 +162,81 @@ def check_rules(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         return []
     found: dict[str, checks.CheckMessage] = {}
     for where, key, classes in _find_rules():
-        for cls in classes:
-            try:
-                messages = list(_check_rule(where, key, cls()))
-            except (ConfigurationError, TypeError) as error:
-                messages = [
-                    checks.Error(
-                        f"{where} contains {cls!r}, which cannot be used. {error}",
-                        hint="Correct the class.",
-                        id="proxy_storage_api.E005",
-                    )
-                ]
-            found |= {message.msg: message for message in messages}
+        found |= {message.msg: message for message in _check_classes(where, key, classes)}
     return list(found.values())
+
+
+def _check_classes(where: str, key: str, classes: Any) -> Iterator[checks.CheckMessage]:
+    if isinstance(classes, str) or not isinstance(classes, Collection):
+        yield checks.Error(
+            f"{where} must be a list of permission classes, not {classes!r}.",
+            hint="Write it as a list, even if it has one class.",
+            id="proxy_storage_api.E005",
+        )
+        return
+    for cls in classes:
+        try:
+            yield from _check_rule(where, key, make_permission(cls))
+        except ConfigurationError as error:
+            yield checks.Error(
+                f"{where} contains an entry that cannot be used. {error}",
+                hint="Correct the class.",
+                id="proxy_storage_api.E005",
+            )
+
+
+@checks.register()
+def check_default_rules(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find out whether the permissions to read are the default, which only staff fulfils."""
+    if not _are_readable() or ProxyStorageSettings.user_settings().get(READING):
+        return []
+    attribute, _ = READ_PERMISSIONS
+    is_used = any(
+        not (options.get(attribute) or getattr(view, attribute))
+        and view.get_permissions is GenericFileViewSet.get_permissions
+        for view, options in find_views()
+    )
+    if not is_used or not registry.get_proxy_storage_names():
+        return []
+    return [
+        checks.Warning(
+            f"{SETTING}[{READING!r}] is not set, so that only staff may read files.",
+            hint="Set it to a list of permission classes, such as ['app.permissions.AppFiles']. "
+            f"To keep the default, set it to {DEFAULTS[READING]!r}.",
+            id="proxy_storage_api.W010",
+        )
+    ]
+
+
+@checks.register()
+def check_apps(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Find apps that the API needs, but that are not installed."""
+    found: list[checks.CheckMessage] = []
+    if not apps.is_installed("proxy_storage"):
+        found.append(
+            checks.Error(
+                "'proxy_storage_api' is in INSTALLED_APPS, but 'proxy_storage' is not.",
+                hint="Add it. It updates the records of files when rows are deleted, and checks "
+                "the settings.",
+                id="proxy_storage_api.E020",
+            )
+        )
+    has_pages = any(
+        issubclass(renderer, BrowsableAPIRenderer)
+        for view, options in find_views()
+        for renderer in options.get("renderer_classes", view.renderer_classes)
+    )
+    if has_pages and not apps.is_installed("rest_framework"):
+        found.append(
+            checks.Error(
+                "'rest_framework' is not in INSTALLED_APPS, so the templates of the browsable API "
+                "are missing and its pages cannot be shown in browsers.",
+                hint="Add it, or remove BrowsableAPIRenderer from DEFAULT_RENDERER_CLASSES in "
+                "REST_FRAMEWORK.",
+                id="proxy_storage_api.E021",
+            )
+        )
+    return found
 
 
 @checks.register()
@@ -267,6 +335,14 @@ def _walk(patterns: Any) -> Iterator[URLPattern]:
 
 
 def _check_rule(where: str, key: str, permission: Any) -> Iterator[checks.CheckMessage]:
+    problems = list(find_problems(permission, get_content_object_models()))
+    for problem in problems:
+        level, check_id = (checks.Error, "E005") if problem.is_error else (checks.Warning, "W011")
+        yield level(
+            f"{where}: {problem.text}", hint=problem.hint, id=f"proxy_storage_api.{check_id}"
+        )
+    if any(problem.is_error for problem in problems):
+        return  # It cannot be evaluated.
     for rule in _get_single(permission):
         yield from _check_single_rule(where, key, rule)
     if key == READING:

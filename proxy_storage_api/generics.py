@@ -37,6 +37,7 @@ from proxy_storage.exceptions import (
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.orm import is_schema_error
 from proxy_storage.meta_backends.record_set import RecordSet
+from proxy_storage.original_storages.failures import describe_failure
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage_api.exceptions import LinkExpired, MetaBackendDoesNotAnswer
 from proxy_storage_api.filters import RecordFilter, apply_filter
@@ -107,7 +108,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     # The path and the proxy storage of the requested record, if they are not in the query.
     _lookup: tuple[str, str | None] | None = None
-    # Those of the record that `find_record` looks up.
+    # Those of the record that `find_record` looks up, or of the file that is uploaded.
     _searched: tuple[str, str | None] | None = None
     # The error of an authentication that has failed, for a request that may not need one.
     _failed_authentication: AuthenticationFailed | NotAuthenticated | None = None
@@ -215,7 +216,24 @@ class GenericFileViewSet(GenericViewSet[Any]):
             translated = MetaBackendDoesNotAnswer()
         if translated is not None:
             translated.__cause__ = exc
+        if not isinstance(exc, SuspiciousOperation) and not is_refusal(exc):
+            self._log_failure(exc)
         return super().handle_exception(translated or exc)
+
+    def _log_failure(self, error: Exception) -> None:
+        """Log an error of the site, with the path of the file and the cause, in one line."""
+        path = self._searched[0] if self._searched else getattr(error, "path", None)
+        cause = error.__cause__ if isinstance(error, APIException) else None
+        logger.error(
+            "The action %r failed%s. %s",
+            self.action,
+            f" for {path!r}" if path else "",
+            describe_failure(cause or error),
+        )
+
+    def remember_upload(self, name: str, proxy_storage_name: str) -> None:
+        """Remember the name of the file that is being saved, for the log of a failure."""
+        self._searched = name, proxy_storage_name
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Forbid shared caches to store the response, unless it has a ``Cache-Control``.

@@ -149,6 +149,7 @@ def save_upload(request: Request, context: Mapping[str, Any]) -> MetaBackendObje
     given = _get_fields(request, context)
     file = given["file"]
     name = given.get("name", file.name)
+    context["view"].remember_upload(name, given["storage"])
     storage = get_proxy_storage(given["storage"])
     try:
         _check_folder(storage, name)

@@ -30,6 +30,7 @@ from proxy_storage.content_objects import clear_field, get_content_object_models
 from proxy_storage.exceptions import ConfigurationError, RuleError, UnsafePathError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.record_set import RecordSet
+from proxy_storage.original_storages.failures import describe_missing_file
 from proxy_storage.serving import get_server, serve
 from proxy_storage.serving.conditional import Validators, get_validators
 from proxy_storage.serving.headers import get_file_headers, keep_framing
@@ -422,7 +423,7 @@ def _raise_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
 def _not_found_if_undeliverable(record: MetaBackendObject) -> Iterator[None]:
     """Raise NotFound if the file of a record is missing, or its path leads out of its storage.
 
-    The latter is an error of the site, so it is logged.
+    Both are errors of the site, so they are logged.
     """
     try:
         yield
@@ -430,6 +431,9 @@ def _not_found_if_undeliverable(record: MetaBackendObject) -> Iterator[None]:
         logger.error("A web server must not deliver %r. %s", record["path"], error)  # noqa: TRY400
         raise NotFound from error
     except FileNotFoundError as error:
+        original, name = record.get_original_storage(), record["original_storage_path"]
+        reason = describe_missing_file(original, name)
+        logger.error("The file %r cannot be delivered. %s", record["path"], reason)  # noqa: TRY400
         raise NotFound from error
 
 

@@ -8,13 +8,15 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import CompositePrimaryKey, FileField, ImageField
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
-from proxy_storage import content_objects
+from proxy_storage import content_objects, registry
 from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
 from proxy_storage.db.own_files import get_own_records
@@ -299,10 +301,30 @@ class ContentObjectFileFieldMixin(BaseField):
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Run Django's checks, and those of the storage, the primary key and the relations."""
-        return [*super().check(**kwargs), *self._check_storage(), *self._check_relations()]
+        return [
+            *super().check(**kwargs),
+            *self._check_app(),
+            *self._check_storage(),
+            *self._check_relations(),
+        ]
+
+    def _check_app(self) -> Iterable[checks.CheckMessage]:
+        if not apps.is_installed("proxy_storage"):
+            yield checks.Error(
+                f"The model has a {type(self).__name__}, but 'proxy_storage' is not in "
+                "INSTALLED_APPS.",
+                hint="Add it. It updates the records of files when rows are deleted, and checks "
+                "the settings.",
+                obj=self,
+                id="proxy_storage.E110",
+            )
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
-        if not isinstance(self.storage, ProxyStorageBase):
+        try:
+            is_proxy_storage = isinstance(self.storage, ProxyStorageBase)
+        except (ImproperlyConfigured, TypeError):
+            return  # The default storage cannot be built. The checks of the settings report it.
+        if not is_proxy_storage:
             yield checks.Error(
                 f"The storage of a {type(self).__name__} must be a proxy storage, not a "
                 f"{type(self.storage).__name__}.",
@@ -311,6 +333,7 @@ class ContentObjectFileFieldMixin(BaseField):
                 id="proxy_storage.E101",
             )
             return
+        yield from self._check_registration()
         try:
             self.storage.meta_backend.check_keys(content_objects.CONTENT_OBJECT_KEYS)
         except (AttributeError, ConfigurationError) as error:
@@ -329,6 +352,22 @@ class ContentObjectFileFieldMixin(BaseField):
                 hint="Use a field of Django, or give the model a primary key of one column.",
                 obj=self,
                 id="proxy_storage.E103",
+            )
+
+    def _check_registration(self) -> Iterable[checks.CheckMessage]:
+        storage: Any = self.storage
+        try:
+            registry.get_proxy_storage_names()
+        except ConfigurationError:
+            return  # The check of the settings reports it.
+        try:
+            registry.get_proxy_storage_name(storage)
+        except ConfigurationError as error:
+            yield checks.Error(
+                f"The storage of the field cannot save files. {error}",
+                hint="Each record contains the registered name of its proxy storage.",
+                obj=self,
+                id="proxy_storage.E111",
             )
 
     def _check_scope(self) -> Iterable[checks.CheckMessage]:

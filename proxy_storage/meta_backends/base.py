@@ -351,6 +351,13 @@ class MetaBackendBase(ABC):
         """
         return []
 
+    def get_schema_problem(self) -> str | None:
+        """Return why the records cannot be read, or ``None`` if they can.
+
+        ``check --database`` calls it, for meta backends with records in one of its databases.
+        """
+        return None
+
     def lock(self, record: MetaBackendObject) -> dict[str, Any]:
         """Lock a record before its file is deleted.
 

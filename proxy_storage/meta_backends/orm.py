@@ -231,6 +231,15 @@ class ORMMetaBackend(MetaBackendBase):
             )
         return messages
 
+    def get_schema_problem(self) -> str | None:
+        """Read one row with all columns of the model."""
+        try:
+            with self._mapped_errors(""), savepoint(self.get_transaction_alias()):
+                list(self._rows.values()[:1])
+        except MetaBackendError as error:
+            return str(error)
+        return None
+
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:
         alias = self.get_transaction_alias()
@@ -419,7 +428,10 @@ class ORMMetaBackend(MetaBackendBase):
                 nothing_written=True,
             )
         if isinstance(error, OperationalError | InterfaceError):
-            message = f"The database {alias!r} of {label} did not answer: {error}"
+            message = (
+                f"The database {alias!r} of {label} did not answer: {error}. Check that it runs, "
+                "and that DATABASES has its address."
+            )
             return MetaBackendUnavailable(message, path=path)
         return MetaBackendError(f"The record of {path!r} was refused: {error}", path=path)
 

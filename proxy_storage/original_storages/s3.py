@@ -18,6 +18,7 @@ from django.core.files.storage import Storage
 
 from proxy_storage.exceptions import ProxyFileNotFoundError
 from proxy_storage.original_storages.sources import Readable, Source
+from proxy_storage.suggestions import describe_error
 
 # Parameters that S3 requires again for each request that reads an object.
 _READ_PARAMETERS = (
@@ -30,6 +31,10 @@ _READ_PARAMETERS = (
 
 # Error codes of S3 if the object has been deleted or replaced.
 _CHANGED_OBJECT = ("NoSuchKey", "PreconditionFailed")
+
+# Error codes of S3 if the bucket does not exist. A response to HEAD has no body with a code.
+_MISSING_BUCKET = ("404", "NoSuchBucket")
+MISSING_BUCKET_HINT = "Create the bucket, or correct bucket_name or AWS_STORAGE_BUCKET_NAME."
 
 # Header of the response -> parameter of the signed URL.
 _RESPONSE_PARAMETERS = {
@@ -111,14 +116,34 @@ class S3Source(Source):
                 IfMatch=file.obj.e_tag,
             )
         except Exception as error:
-            # An error of boto3, which must not be imported here.
-            details: Any = getattr(error, "response", {})
-            if details.get("Error", {}).get("Code") not in _CHANGED_OBJECT:
+            if get_error_code(error) not in _CHANGED_OBJECT:
                 raise
             message = f"{self.name!r} was deleted, or replaced by another file."
             raise ProxyFileNotFoundError(message, path=self.name) from error
         body: Readable = response["Body"]
         return body
+
+
+def get_error_code(error: BaseException) -> str | None:
+    """Return the code of an error of boto3, which need not be installed; else ``None``."""
+    response = getattr(error, "response", None)
+    details = response.get("Error") if isinstance(response, dict) else None
+    return details.get("Code") if isinstance(details, dict) else None
+
+
+def get_bucket_problem(storage: Any) -> str | None:
+    """Request the bucket of an S3 storage, and return why it cannot be used, or ``None``."""
+    name = storage.bucket_name
+    try:
+        storage.bucket.meta.client.head_bucket(Bucket=name)
+    except Exception as error:  # noqa: BLE001  (an error of boto3, which must not be imported here)
+        if get_error_code(error) in _MISSING_BUCKET:
+            return f"The bucket {name!r} does not exist. {MISSING_BUCKET_HINT}"
+        return (
+            f"The bucket {name!r} cannot be used: {describe_error(error)}. Check its name, the "
+            "credentials and endpoint_url."
+        )
+    return None
 
 
 def get_signing_problem(storage: Any) -> str | None:

@@ -16,6 +16,7 @@ from proxy_storage.settings import build_backend
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.metadata import OptionalMetadataMixin
+from proxy_storage.suggestions import describe_build_error, suggest
 
 #: The meta backend of the app ``proxy_storage.records``. Its class is imported when it is built: it
 #: needs Django's models, and the storages can be imported before these are loaded.
@@ -24,8 +25,6 @@ READY_META_BACKEND = {
     "OPTIONS": {"model": "proxy_storage_records.StoredFile"},
 }
 URL_KINDS = ("endpoint", "signed")
-#: The packages of the extra ``s3``.
-S3_PACKAGES = ("storages", "boto3", "botocore")
 
 
 @deconstructible(path="proxy_storage.storages.ProxyStorage")
@@ -176,16 +175,20 @@ class ProxyStorage(OptionalMetadataMixin):
                 "another storage."
             ) from error
         except (ImproperlyConfigured, KeyError, TypeError) as error:
-            raise ConfigurationError(
-                f"{where} cannot be built: {error}{_get_install_hint(error)}"
-            ) from error
+            reason = _describe(value, error)
+            raise ConfigurationError(f"{where} cannot be built: {reason}") from error
 
 
-def _get_install_hint(error: BaseException | None) -> str:
-    """Return the command that installs the S3 storage if a package of it is missing."""
-    while error is not None:
-        module = error.name if isinstance(error, ModuleNotFoundError) else None
-        if module is not None and module.partition(".")[0] in S3_PACKAGES:
-            return ' Install it with: pip install "django-proxy-storage[s3]"'
-        error = error.__cause__ or error.__context__
-    return ""
+def _describe(value: str | Mapping[str, Any], error: Exception) -> str:
+    """Return why an original storage cannot be built.
+
+    Args:
+        value: the alias, or the dict with ``BACKEND`` and ``OPTIONS``.
+        error: the error of Django or of the storage.
+    """
+    if not isinstance(value, str):
+        return describe_build_error(value, error)
+    if value in storages.backends:
+        return describe_build_error(storages.backends[value], error)
+    known = ", ".join(map(repr, storages.backends))
+    return f"{error}{suggest(value, storages.backends)} The aliases are {known}."

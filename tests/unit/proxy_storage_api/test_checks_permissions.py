@@ -79,7 +79,7 @@ def get_ids(messages):
     [
         (AllowAny, []),
         (DenyAll, []),
-        (IsOwner, []),
+        (IsOwner, ["W011"]),
         (Faster, []),
         (HasValidSignature, []),
         (HasObjectPermission, []),
