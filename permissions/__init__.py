@@ -12,6 +12,7 @@ Installed as ``proxy_storage_permissions``::
 
 from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
+from .explanation import Explanation, explain
 from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
 from .links import HasValidSignature, SignedLink, get_signed_url, revoke_links
@@ -20,6 +21,7 @@ from .ownership import IsOwner
 __all__ = [
     "CanReadFile",
     "DenyAll",
+    "Explanation",
     "FieldPermissions",
     "FilePermission",
     "HasModelPermission",
@@ -31,6 +33,7 @@ __all__ = [
     "content_object_in",
     "decide",
     "evaluate",
+    "explain",
     "get_readable",
     "get_signed_url",
     "may_read",
