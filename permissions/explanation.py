@@ -221,6 +221,7 @@ class _Builder:
             composed: Any = permission
             parts.append(_get_static(composed.op2))
         rule = describe(permission, self._obj)
+        parts = _flatten(rule, parts)
         if isinstance(result, Exception):
             # An exception of a part is shown with that part.
             error = None if result in results else type(result).__name__
@@ -250,10 +251,18 @@ def _get_static(permission: Any) -> Explanation:
         operands.append(composed.op1)
         if not isinstance(permission, NOT):
             operands.append(composed.op2)
+    rule = describe(permission)
     return Explanation(
-        describe(permission),
+        rule,
         None,
         None if operands else NOT_EVALUATED,
-        tuple(map(_get_static, operands)),
+        tuple(_flatten(rule, [_get_static(one) for one in operands])),
         is_evaluated=False,
     )
+
+
+def _flatten(rule: str, parts: Sequence[Explanation]) -> list[Explanation]:
+    """Return ``a | b | c``, which is ``(a | b) | c``, as three parts."""
+    if rule not in ("and", "or"):
+        return list(parts)
+    return [one for part in parts for one in (part.parts if part.rule == rule else [part])]

@@ -351,6 +351,15 @@ class MetaBackendBase(ABC):
         """
         return []
 
+    def find_problems(self) -> list[tuple[str, str]]:
+        """Return problems that only the database itself shows, each with its cure.
+
+        ``proxystorage doctor`` calls this method. It may send queries, but must not change data.
+        An exception is a problem as well, so by default one record is looked up.
+        """
+        self.exists("/")
+        return []
+
     def lock(self, record: MetaBackendObject) -> dict[str, Any]:
         """Lock a record before its file is deleted.
 

@@ -45,6 +45,7 @@ from proxy_storage.meta_backends.models import (
     UploaderMixin,
 )
 from proxy_storage.meta_backends.orm_query import RowQuery
+from proxy_storage.meta_backends.orm_schema import find_schema_problems
 from proxy_storage.meta_backends.queries import Condition, Order
 from proxy_storage.transactions import savepoint
 
@@ -225,6 +226,10 @@ class ORMMetaBackend(MetaBackendBase):
                 )
             )
         return messages
+
+    def find_problems(self) -> list[tuple[str, str]]:
+        """Return missing tables and columns, and migrations that have not been applied."""
+        return find_schema_problems(self.model, self.get_transaction_alias())
 
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:

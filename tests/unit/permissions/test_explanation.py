@@ -80,10 +80,9 @@ class TestTree:
         assert str(explain_file(JobApplyFiles, people["staff"], resume)) == (
             "yes JobApplyFiles['resume']\n"
             "    yes or\n"
-            "        yes or\n"
-            f"            no  IsOwner('user'): The owner is {people['owner'].pk}, and the "
+            f"        no  IsOwner('user'): The owner is {people['owner'].pk}, and the "
             f"requester is {people['staff'].pk}.\n"
-            "            yes IsAdminUser\n"
+            "        yes IsAdminUser\n"
             "        -   HasValidSignature: not evaluated, because the answer before is sufficient"
         )
 
@@ -103,6 +102,12 @@ class TestTree:
         found = explain_file(Evaluates, people["owner"], resume)
         assert [part.answer for part in found.parts[0].parts] == [True, None]
         assert found.answer is True
+
+    def test_parts_of_several_equal_operators_are_one_list(self, people, resume):
+        for permission in (DenyAll | (DenyAll | AllowAny), AllowAny | (DenyAll | DenyAll)):
+            found = explain_file(permission, people["owner"], resume)
+            assert found.answer is True
+            assert [len(part.parts) for part in found.parts] == [0, 0, 0]
 
     def test_as_dict(self, people, resume):
         found = explain_file(AllowAny | DenyAll, people["owner"], resume)
@@ -240,6 +245,7 @@ class TestRefusingRules:
             (~AllowAny, "~AllowAny"),
             (~(AllowAny & ~DenyAll), "~(AllowAny & ~DenyAll)"),
             (~(DenyAll | AllowAny) | DenyAll, "~(DenyAll | AllowAny), DenyAll"),
+            (~~DenyAll, "~~DenyAll"),
             ((AllowAny | DenyAll) & (IsAdminUser | DenyAll), "IsAdminUser, DenyAll"),
             (Evaluates, "Evaluates (IsOwner('user'), IsAdminUser)"),
             (

@@ -1,0 +1,1 @@
+"""Operations on the files and records of proxy storages."""
