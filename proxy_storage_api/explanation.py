@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectDoesNotExist,
-    ProxyStorageError,
+    ServingError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
@@ -258,16 +258,19 @@ def _get_response(
     """Return the decisive part of a response, and its other headers."""
     names = (x_accel.HEADER, x_sendfile.HEADER)
     request.method = "GET"
+    response, errors = None, []
     for name in names:
-        # The servers refuse to offload a file if no web server declares support.
+        # The servers refuse to offload a file to a web server that does not declare support.
         request.META[f"HTTP_{SENDFILE_TYPE.upper().replace('-', '_')}"] = name
-        request.__dict__.pop("headers", None)
+        vars(request).pop("headers", None)
         try:
             response = serve(request, record, server=server)
             break
-        except ProxyStorageError:
-            if name == names[-1]:
-                raise
+        except ServingError as error:
+            errors.append(error)
+    if response is None:
+        # One of the errors may only be about the declared support.
+        raise next((error for error in errors if SENDFILE_TYPE not in str(error)), errors[0])
     response.close()
     headers = {name: _shorten(value) for name, value in response.items()}
     for name in names:

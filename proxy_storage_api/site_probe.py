@@ -209,6 +209,8 @@ def _find_problem(answer: _Answer, content: bytes) -> tuple[str, str] | None:
         problem = f"The status of the response is {answer.status}."
     if answer.status in (401, 403):
         return problem, "Run manage.py proxystorage explain with the path to find the rule."
+    if answer.status >= 500:
+        return problem, "The log of the site has the error."
     return (
         problem,
         "Compare the configuration of the web server with the output of manage.py proxystorage "
