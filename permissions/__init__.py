@@ -22,6 +22,7 @@ except ImportError as error:  # pragma: no cover  (tests/project has an environm
 
 from .base import DenyAll, FilePermission, decide, evaluate, may_read
 from .content_object import CanReadFile, HasModelPermission, HasObjectPermission
+from .explanation import Explanation, explain
 from .field_permissions import FieldPermissions
 from .filters import Readable, content_object_in, get_readable, owned_by
 from .link_lists import get_signed_urls
@@ -35,6 +36,7 @@ __all__ = [
     "CanReadFile",
     "CanReadSource",
     "DenyAll",
+    "Explanation",
     "FieldPermissions",
     "FilePermission",
     "HasModelPermission",
@@ -48,6 +50,7 @@ __all__ = [
     "content_object_in",
     "decide",
     "evaluate",
+    "explain",
     "get_easy_thumbnails_source",
     "get_readable",
     "get_signed_url",

@@ -6,7 +6,7 @@ import copy
 import inspect
 import logging
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import PermissionDenied
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("proxy_storage_permissions")
 
 _COMBINE = "Put this condition into a separate permission class, and combine the two with '&'."
+
+
+# Reasons of several permissions, for `explain`.
+NO_CONTENT_OBJECT = "The file does not have a content object."
+NOT_FOUND = "The content object does not exist any more."
 
 
 class FilePermission(OperationHolderMixin, BasePermission):
@@ -122,6 +127,19 @@ class FilePermission(OperationHolderMixin, BasePermission):
         """
         return False if denies_all(self) else None
 
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return why this permission denies a file, for `explain`, or ``None``.
+
+        It is called only by the command ``proxystorage explain`` and by code that calls `explain`,
+        never for a response. The text may contain facts that the requester must not see.
+
+        Args:
+            request: the request, with its user.
+            view: the view.
+            obj: the file's record.
+        """
+        return None
+
 
 class DenyAll(FilePermission):
     """Deny all requests: for a field whose files must not be read."""
@@ -180,20 +198,46 @@ def evaluate(
     if view is None:
         stand_in: Any = StandInView()
         view = stand_in
+    answers: list[Answer] | None = getattr(view, ANSWERS, None)
+    start = 0 if answers is None else len(answers)
     composed = permission  # Not narrowed: DRF's stubs do not have the operands.
-    if isinstance(permission, NOT):
-        result = evaluate(composed.op1, request, view, obj)
-        return None if result is None else not result
-    if isinstance(permission, AND | OR):
-        # The result True is sufficient for "or", and False for "and".
-        sufficient = isinstance(permission, OR)
-        first = evaluate(composed.op1, request, view, obj)
-        if first is sufficient:
-            return sufficient
-        second = evaluate(composed.op2, request, view, obj)
-        if second is sufficient:
-            return sufficient
-        return None if None in (first, second) else not sufficient
+    result: bool | None
+    try:
+        if isinstance(permission, NOT):
+            operand = evaluate(composed.op1, request, view, obj)
+            result = None if operand is None else not operand
+        elif isinstance(permission, AND | OR):
+            # The result True is sufficient for "or", and False for "and".
+            sufficient = isinstance(permission, OR)
+            result = evaluate(composed.op1, request, view, obj)
+            if result is not sufficient:
+                second = evaluate(composed.op2, request, view, obj)
+                if second is sufficient or result is not None:
+                    result = second
+        else:
+            result = _evaluate_single(permission, request, view, obj)
+    except Exception as error:
+        if answers is not None:
+            answers.append((permission, error, start))
+        raise
+    if answers is not None:
+        answers.append((permission, result, start))
+    return result
+
+
+#: the former name of `evaluate`
+decide = evaluate
+
+#: The attribute of a view with the list to which `evaluate` adds the answer of each permission.
+ANSWERS = "_answers_of_permissions"
+#: A permission, its answer or error, and the length of the list before its own parts were added.
+Answer: TypeAlias = tuple[Any, bool | Exception | None, int]
+
+
+def _evaluate_single(
+    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None
+) -> bool | None:
+    """Evaluate a permission that is not composed."""
     if isinstance(permission, FilePermission):
         check_has_permission(permission)
     elif not call_method(permission, "has_permission", request, view):
@@ -205,10 +249,6 @@ def evaluate(
     if function is FilePermission.has_object_permission:
         return False
     return True if function is BasePermission.has_object_permission else None
-
-
-#: the former name of `evaluate`
-decide = evaluate
 
 
 def call_method(permission: Any, method: str, *arguments: Any) -> bool:

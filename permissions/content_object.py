@@ -19,7 +19,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, all_of
 from proxy_storage.suggestions import suggest
 
-from .base import FilePermission, check_result
+from .base import NO_CONTENT_OBJECT, NOT_FOUND, FilePermission, check_result
 from .filters import (
     DENY_ALL,
     UNKNOWN,
@@ -63,6 +63,13 @@ class HasModelPermission(FilePermission):
         """Yield a problem if the permission does not exist, so that only superusers have it."""
         yield from _find_unknown_permission(self, models)
 
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return the name of the missing permission."""
+        model, _ = locate_content_object(obj)
+        if model is None:
+            return NO_CONTENT_OBJECT
+        return f"The user does not have the permission {get_full_name(self.name, model)!r}."
+
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
@@ -101,6 +108,16 @@ class HasObjectPermission(FilePermission):
         if instance is None:
             return False
         return has_object_permission(request.user, get_full_name(self.name, model), instance)
+
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return the name of the missing permission."""
+        model, _ = locate_content_object(obj)
+        if model is None:
+            return NO_CONTENT_OBJECT
+        if obj.get_content_object() is None:
+            return NOT_FOUND
+        name = get_full_name(self.name, model)
+        return f"The user does not have the permission {name!r} for this content object."
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
@@ -173,6 +190,19 @@ class CanReadFile(FilePermission):
             return False
         result = getattr(instance, self.method)(request.user, name)
         return check_result(result, f"{model.__qualname__}.{self.method}()")
+
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return whether the method was called, or why it was not."""
+        model, _ = locate_content_object(obj)
+        if model is None:
+            return NO_CONTENT_OBJECT
+        if not hasattr(model, self.method):
+            return f"{model._meta.label} does not have the method {self.method!r}."
+        if obj.get("field") not in get_file_fields(model):
+            return f"{model._meta.label} does not have the field {obj.get('field')!r}."
+        if obj.get_content_object() is None:
+            return NOT_FOUND
+        return f"{model.__qualname__}.{self.method}() returned False."
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]

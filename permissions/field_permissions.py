@@ -18,7 +18,7 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
 from proxy_storage.suggestions import suggest
 
-from .base import FilePermission, evaluate
+from .base import NO_CONTENT_OBJECT, FilePermission, evaluate
 from .filters import (
     DENY_ALL,
     PermissionFilter,
@@ -57,6 +57,17 @@ class FieldPermissions(FilePermission):
         if model is not locate_content_object(obj)[0]:
             return False
         return evaluate(permission(), request, view, obj) is True
+
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return whether the content object or the field is missing here."""
+        model, _ = locate_content_object(obj)
+        if model is None:
+            return NO_CONTENT_OBJECT
+        if model is not self.model._meta.concrete_model:
+            return f"The content object is of {model._meta.label}, not {self.model._meta.label}."
+        if self.permissions.get(obj["field"]) is None:
+            return f"There is no permission for the field {obj['field']!r}."
+        return None
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]

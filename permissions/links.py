@@ -390,6 +390,17 @@ class HasValidSignature(FilePermission):
             vars(request)[_EXPIRED] = True
         return is_valid
 
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return whether the link is missing, expired or not valid."""
+        action = getattr(view, "action", None)
+        if action is not None and action not in self.actions:
+            return f"Links are not accepted for the action {action!r}."
+        if SIGNATURE_PARAMETER not in request.query_params:
+            return "The request is not a signed link."
+        if is_marked_as_expired(request):
+            return "The link has expired."
+        return "The signature is not valid for this file, method and user, or the link was revoked."
+
     def get_filter(self, request: Request, view: APIView, models: Collection[type[Model]]) -> bool:
         """Select no records, since a link is for one file."""
         return False

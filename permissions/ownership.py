@@ -19,9 +19,11 @@ from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition, any_of, is_storable
 from proxy_storage.suggestions import suggest
 
-from .base import FilePermission
+from .base import NO_CONTENT_OBJECT, NOT_FOUND, FilePermission
 from .filters import content_object_in
 from .problems import Problem
+
+NOT_LOGGED_IN = "The requester is not logged in as a user."
 
 
 def is_logged_in(requester: Any) -> bool:
@@ -121,6 +123,23 @@ class IsOwner(FilePermission):
                 "that has this relation. Otherwise lists and requests for other files fail.",
                 is_error=len(failures) == len(models),
             )
+
+    def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
+        """Return which of the two users is missing, or that they differ."""
+        if not is_user(request.user):
+            return NOT_LOGGED_IN
+        model, _ = locate_content_object(obj)
+        if model is None:
+            return NO_CONTENT_OBJECT
+        path = _find_path(type(self).__name__, model, self.user_field, get_user_model())
+        if obj.get_content_object() is None:
+            return NOT_FOUND
+        if path.foreign_key is None:
+            return f"The user is not one of {self.user_field!r} of the content object."
+        owner = getattr(obj.get_content_object(), path.foreign_key)
+        if owner is None:
+            return "The content object does not have an owner."
+        return f"The owner is {owner!r}, and the requester is {path.get_value(request.user)!r}."
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]

@@ -17,6 +17,8 @@ from proxy_storage.content_objects import get_tenant_function
 from proxy_storage.endpoint import API_APP, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.meta_backends.base import MetaBackendBase
+from proxy_storage.meta_backends.orm import ORMMetaBackend
+from proxy_storage.meta_backends.orm_schema import find_missing_columns
 from proxy_storage.original_storages.inspect import (
     get_public_address,
     may_save_exclusively,
@@ -247,13 +249,12 @@ def check_tables(
     """Check that the tables of records exist, with ``check --database`` and in ``migrate``."""
     if not databases:
         return []
-    problems: list[str | None] = []
+    problems: list[str] = []
     with suppress(ConfigurationError):  # check_settings reports it.
-        problems = [
-            meta_backend.get_schema_problem()
-            for meta_backend in registry.get_meta_backends()
-            if meta_backend.get_transaction_alias() in databases
-        ]
+        for meta_backend in registry.get_meta_backends():
+            alias = meta_backend.get_transaction_alias()
+            if isinstance(meta_backend, ORMMetaBackend) and alias in databases:
+                problems += find_missing_columns(meta_backend.model, alias)
     # An error would keep migrate from creating the table.
     return [
         checks.Warning(
@@ -262,7 +263,6 @@ def check_tables(
             id="proxy_storage.W011",
         )
         for problem in problems
-        if problem is not None
     ]
 
 

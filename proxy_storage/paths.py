@@ -117,6 +117,16 @@ def strip_control_characters(text: str) -> str:
     return _CONTROL_CHARACTERS.sub("", text)
 
 
+def escape_control_characters(text: str) -> str:
+    """Return a text for a terminal, with escape sequences for characters that are not printable.
+
+    Names of files come from users. A terminal would execute some of the other characters.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 def clean_path(full_path: str) -> str:
     """Return a full path of an original storage in the normal form of records.
 

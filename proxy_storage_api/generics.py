@@ -47,7 +47,8 @@ from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.signals import file_refused
 from proxy_storage_permissions import DenyAll, evaluate, get_readable
 from proxy_storage_permissions.base import StandInView, is_refusal
-from proxy_storage_permissions.links import is_marked_as_expired
+from proxy_storage_permissions.explanation import get_refusing_rules
+from proxy_storage_permissions.links import get_model_label, is_marked_as_expired
 from proxy_storage_permissions.ownership import is_logged_in
 from proxy_storage_permissions.settings import READING
 
@@ -112,6 +113,10 @@ class GenericFileViewSet(GenericViewSet[Any]):
     _searched: tuple[str, str | None] | None = None
     # The error of an authentication that has failed, for a request that may not need one.
     _failed_authentication: AuthenticationFailed | NotAuthenticated | None = None
+    # The permission that `check_permissions` has denied a request by, with the text for the log.
+    _denied_by: str | None = None
+    # The answers of the permission that is evaluated: see `proxy_storage_permissions.explanation`.
+    _answers_of_permissions: list[Any] | None = None
     # Whether permissions are being evaluated.
     _is_deciding = False
     # The arguments of `file_refused` for the end of `dispatch`; None outside of it.
@@ -250,6 +255,18 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     # Permissions.
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Log a refusal for which no record was looked up.
+
+        Renderers and the answer to OPTIONS call `check_permissions` as well. Their refusals are not
+        refusals of the request, so they are not logged.
+        """
+        try:
+            super().initial(request, *args, **kwargs)
+        except Exception:
+            self._log_denial()
+            raise
+
     @property
     def checks_record(self) -> bool:
         """Whether the permissions are checked for a record, not only for the request."""
@@ -277,16 +294,23 @@ class GenericFileViewSet(GenericViewSet[Any]):
         # action without a record, a permission that depends on records denies.
         is_open = self.checks_record or self.action in ("list", "metadata")
         for permission in self.get_permissions():
+            self._answers_of_permissions = []
             try:
                 answer = self._evaluate(evaluate, permission, request, self)
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
+            except Exception as error:
+                if is_refusal(error):
+                    self._denied_by = self._get_refusing_rules()
+                raise
             if answer is False or (answer is None and not is_open):
+                self._denied_by = self._get_refusing_rules()
                 self._deny(request, permission)
         if self.action == "list" and not (
             api_settings.ANONYMOUS_LISTS or is_logged_in(request.user)
         ):
+            self._denied_by = "the setting ANONYMOUS_LISTS"
             self.permission_denied(request)
 
     def get_described_action(self, request: Request) -> str | None:
@@ -318,6 +342,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
             raise
         if permission is None:
             return
+        # The answers are read before the permissions are evaluated for other records.
         self._report_refusal(obj)
         if queries is None:
             self._deny(request, permission)
@@ -338,6 +363,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
     def _find_refusing(self, record: MetaBackendObject) -> Any:
         """Return the first permission that does not allow a file, or ``None``."""
         for permission in self.get_permissions():
+            self._answers_of_permissions = []
             try:
                 if self._evaluate(evaluate, permission, self.request, self, record) is not True:
                     return permission
@@ -386,14 +412,42 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     def _report_refusal(self, record: MetaBackendObject) -> None:
         """Log a refusal, and send ``file_refused`` after the transactions of the request."""
-        # A project may have no user for anonymous requests.
-        user_key = getattr(self.request.user, "pk", None)
-        logger.warning("%s of %r was refused to %r.", self.action, record["path"], user_key)
+        self._log_refusal(record["path"], self._get_refusing_rules(record))
         refusal = {"request": self.request, "record": record, "action": self.action}
         if self._refusals is None:
             file_refused.send_robust(type(self), **refusal)
         else:
             self._refusals.append(refusal)
+
+    def _get_refusing_rules(self, record: MetaBackendObject | None = None) -> str:
+        answers = self._answers_of_permissions
+        # A project may override a method that evaluates the permissions.
+        return get_refusing_rules(answers, record) if answers else type(self).__qualname__
+
+    def _log_denial(self) -> None:
+        """Log that `check_permissions` has refused the request, once."""
+        rules, self._denied_by = self._denied_by, None
+        if rules is not None:
+            self._log_refusal(self._get_requested_path(), rules)
+
+    def _get_requested_path(self) -> str | None:
+        return self.request.query_params.get(self.path_parameter)
+
+    def _log_refusal(self, path: str | None, rules: str) -> None:
+        """Log which rules have refused the request.
+
+        The user's key is logged, but not the name. A query is not logged: it may be a signed link.
+        """
+        # A project may have no user for anonymous requests.
+        requester = self.request.user
+        key = getattr(requester, "pk", None)
+        # A requester may be an instance of another model, whose keys can be those of users.
+        model = get_model_label(requester) or "user"
+        user = "an anonymous user" if key is None else f"{model} {key!r}"
+        if path is None:
+            logger.warning("%s was refused to %s by %s.", self.action, user, rules)
+        else:
+            logger.warning("%s of %r was refused to %s by %s.", self.action, path, user, rules)
 
     def _query_other_meta_backends(self, record: MetaBackendObject) -> None:
         """Look up the path of a forbidden file as often as a path without a file."""

@@ -16,6 +16,7 @@ from django.utils.http import parse_etags, parse_http_date_safe
 from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import (
+    APIException,
     MethodNotAllowed,
     NotFound,
     PermissionDenied,
@@ -318,6 +319,9 @@ class FileViewSet(GenericFileViewSet):
             self.request = Request(request, authenticators=self.get_authenticators())
             self.perform_authentication(self.request)
             self.check_permissions(self.request)
+        except APIException:
+            self._log_denial()
+            raise
         finally:
             self.request = drf_request
             request._dont_enforce_csrf_checks = was_exempt  # type: ignore[attr-defined]  # as above
@@ -363,6 +367,7 @@ class FileViewSet(GenericFileViewSet):
             user=user,
         )
         if not self._is_accepted(link.url, record, user):
+            self._log_refusal(record["path"], self._get_refusing_rules(record))
             raise PermissionDenied("Links to this file are not accepted.")
         answer = LinkAnswerSerializer({"url": link.url, "expires_at": link.expires_at})
         return Response(answer.data)
@@ -390,6 +395,11 @@ class FileViewSet(GenericFileViewSet):
         keep_framing(response)
         file_served.send(type(self), request=request, record=record, server=None, response=response)
         return response
+
+    def _get_requested_path(self) -> str | None:
+        if self._client_target is not None:
+            return self._client_target[0]
+        return super()._get_requested_path()
 
     def _get_authorized_record(self) -> MetaBackendObject:
         if self._client_target is None:

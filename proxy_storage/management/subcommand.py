@@ -14,7 +14,11 @@ class Subcommand(ABC):
     #: One line for the list of subcommands
     summary: ClassVar[str]
     #: The first paragraph of its own help
-    description: ClassVar[str]
+    description: str
+    #: The characters with which an option begins
+    prefix_chars: ClassVar[str] = "-"
+    #: Whether an error of a system check prevents it from running
+    requires_system_checks: ClassVar[bool] = True
 
     @abstractmethod
     def add_arguments(self, parser: CommandParser) -> None:

@@ -351,12 +351,14 @@ class MetaBackendBase(ABC):
         """
         return []
 
-    def get_schema_problem(self) -> str | None:
-        """Return why the records cannot be read, or ``None`` if they can.
+    def find_problems(self) -> list[tuple[str, str]]:
+        """Return problems that only the database itself shows, each with its cure.
 
-        ``check --database`` calls it, for meta backends with records in one of its databases.
+        ``proxystorage doctor`` calls this method. It may send queries, but must not change data.
+        An exception is a problem as well, so by default one record is looked up.
         """
-        return None
+        self.exists("/")
+        return []
 
     def lock(self, record: MetaBackendObject) -> dict[str, Any]:
         """Lock a record before its file is deleted.

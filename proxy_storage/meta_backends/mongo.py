@@ -61,6 +61,9 @@ from proxy_storage.paths import is_literal_path
 
 logger = logging.getLogger("proxy_storage")
 
+# The time after which MongoDB counts as not available for `find_problems`.
+DIAGNOSIS_SECONDS = 5
+
 # The ranges of valid values, by type. A time less than a day from the ends of Python's calendar
 # does not exist in every time zone.
 BOUNDS: Mapping[type, tuple[Any, Any]] = {
@@ -349,6 +352,20 @@ class MongoMetaBackend(DatabaseUserMixin, MetaBackendBase):
         collection = database[self.collection_name]
         collection.create_index("path", unique=True)
         collection.create_index([("object_id", 1), ("content_type_id", 1)])
+
+    def find_problems(self) -> list[tuple[str, str]]:
+        """Return whether the unique index on the path is missing.
+
+        Raises:
+            MetaBackendError: MongoDB does not answer within `DIAGNOSIS_SECONDS`, or the indexes
+                cannot be created, for example because two documents have the same path.
+        """
+        with timeout(DIAGNOSIS_SECONDS), mapped_errors(""):
+            indexes = self._collection.index_information().values()
+        if any(one["key"] == [("path", 1)] and one.get("unique") for one in indexes):
+            return []
+        cause = f"The collection {self.collection_name!r} has no unique index on 'path'."
+        return [(cause, "Create the index, or restart the processes of the site, which create it.")]
 
     @property
     def _collection(self) -> Any:

@@ -45,6 +45,7 @@ from proxy_storage.meta_backends.models import (
     UploaderMixin,
 )
 from proxy_storage.meta_backends.orm_query import RowQuery
+from proxy_storage.meta_backends.orm_schema import find_schema_problems
 from proxy_storage.meta_backends.queries import Condition, Order
 from proxy_storage.transactions import savepoint
 
@@ -231,14 +232,9 @@ class ORMMetaBackend(MetaBackendBase):
             )
         return messages
 
-    def get_schema_problem(self) -> str | None:
-        """Read one row with all columns of the model."""
-        try:
-            with self._mapped_errors(""), savepoint(self.get_transaction_alias()):
-                list(self._rows.values()[:1])
-        except MetaBackendError as error:
-            return str(error)
-        return None
+    def find_problems(self) -> list[tuple[str, str]]:
+        """Return missing tables and columns, and migrations that have not been applied."""
+        return find_schema_problems(self.model, self.get_transaction_alias())
 
     @property
     def _rows(self) -> QuerySet[ProxyStorageModelBase]:

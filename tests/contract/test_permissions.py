@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_framework.permissions import IsAdminUser
 
 from proxy_storage.meta_backends.record_set import RecordSet
-from proxy_storage_permissions import evaluate, get_readable
+from proxy_storage_permissions import evaluate, explain, get_readable
 from tests.contract.permission_matrix import (
     BACKENDS,
     MODELS,
@@ -118,3 +119,16 @@ def test_combined_permissions(data):
         check_list(data, *build(formula), requester)
 
     check_formula()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PERMISSIONS)
+def test_explanation_has_the_same_answer(data, name):
+    permission, _ = PERMISSIONS[name]
+    for user in data.requesters.values():
+        request = make_request(user)
+        for composed in (permission, ~permission | IsAdminUser):
+            for file in (*data.files, *data.unknown_files):
+                record = data.records[file.path]
+                expected = evaluate(composed(), request, VIEW, record)
+                assert explain(composed(), request, VIEW, record).answer is expected

@@ -12,6 +12,8 @@ from proxy_storage.management.subcommand import Subcommand
 
 #: Name -> dotted path of the subcommand. A package may be missing that one of them needs.
 SUBCOMMANDS: dict[str, str] = {
+    "doctor": "proxy_storage.management.doctor.Doctor",
+    "explain": "proxy_storage_api.management.explain.Explain",
     "import": "proxy_storage.management.import_files.ImportFiles",
     "serverconf": "proxy_storage.management.serverconf.Serverconf",
 }
@@ -29,9 +31,18 @@ class Command(BaseCommand):
             subcommand = _load(path)
             subcommand.add_arguments(
                 subparsers.add_parser(
-                    name, help=subcommand.summary, description=subcommand.description
+                    name,
+                    help=subcommand.summary,
+                    description=subcommand.description,
+                    prefix_chars=subcommand.prefix_chars,
                 )
             )
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the subcommand, after the system checks unless it reports them itself."""
+        if not _load(SUBCOMMANDS[options["subcommand"]]).requires_system_checks:
+            options["skip_checks"] = True
+        return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand."""
@@ -41,6 +52,35 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
 
+class Unavailable(Subcommand):
+    """A subcommand that cannot be imported.
+
+    Args:
+        error: the error of its import.
+    """
+
+    summary = "Not available, because a package is missing."
+    # All arguments are accepted, so that the error about the missing package is shown.
+    prefix_chars = "\0"
+
+    def __init__(self, error: ImportError) -> None:
+        self.description = str(error)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Accept all arguments."""
+        parser.add_argument("arguments", nargs="*")
+
+    def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
+        """Raise CommandError with the name of the missing package."""
+        raise CommandError(
+            f"This subcommand cannot be imported: {self.description}. Install what it needs with: "
+            "pip install 'django-proxy-storage[api]'"
+        )
+
+
 def _load(path: str) -> Subcommand:
-    subcommand: Subcommand = import_string(path)()
+    try:
+        subcommand: Subcommand = import_string(path)()
+    except ImportError as error:
+        return Unavailable(error)
     return subcommand

@@ -114,7 +114,10 @@ class TestRefusals:
             assert ask(method, url, paths[1]).status_code == status
         assert refused == [(action, paths[1])]
         messages = [one.getMessage() for one in caplog.records if one.name == "proxy_storage_api"]
-        assert messages == [f"{action} of {paths[1]!r} was refused to None."]
+        assert messages == [
+            f"{action} of {paths[1]!r} was refused to an anonymous user by AsksForRecords "
+            f"(raised {type(error).__name__})."
+        ]
 
     @pytest.mark.parametrize(("method", "url", "action"), REQUESTS)
     def test_refusal_is_hidden(

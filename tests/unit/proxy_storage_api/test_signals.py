@@ -86,7 +86,10 @@ def test_file_refused_is_sent_and_logged(application, log_in, sent, caplog, url,
     assert kwargs["record"]["path"] == "/messi_resume.txt"
     assert kwargs["action"] == action
     (message,) = [r.getMessage() for r in caplog.records if r.name == "proxy_storage_api"]
-    assert message == f"{action} of '/messi_resume.txt' was refused to {ronaldo.user.pk}."
+    assert message == (
+        f"{action} of '/messi_resume.txt' was refused to user {ronaldo.user.pk} by "
+        "JobApplyFiles['resume'] (IsOwner('user'), IsAdminUser, HasValidSignature)."
+    )
 
 
 def test_line_breaks_of_a_path_are_escaped_in_the_log(log_in, caplog):
@@ -95,7 +98,9 @@ def test_line_breaks_of_a_path_are_escaped_in_the_log(log_in, caplog):
     storage.meta_backend.update(path, {"path": "/a\nb.txt"})
     Client().get("/files/", {"path": "/a\nb.txt"})
     (message,) = [r.getMessage() for r in caplog.records if r.name == "proxy_storage_api"]
-    assert message == r"download of '/a\nb.txt' was refused to None."
+    assert message == (
+        r"download of '/a\nb.txt' was refused to an anonymous user by JobApplyFiles[None]."
+    )
 
 
 @pytest.mark.parametrize("path", ["/nothing.txt", ""])

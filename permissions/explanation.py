@@ -1,0 +1,268 @@
+"""The answer of each part of a permission for one request: which rule has allowed or denied a file.
+
+`evaluate` adds each answer to a list of the view, if the view has one. From this list, the tree of
+the answers is made. So a permission is never evaluated a second time to explain its answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.permissions import AND, NOT, OR
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.paths import escape_control_characters
+
+from .base import (
+    ANSWERS,
+    Answer,
+    FilePermission,
+    StandInView,
+    evaluate,
+    get_drf_request,
+    is_bool,
+)
+from .field_permissions import FieldPermissions
+
+_OPERATORS = {AND: "and", OR: "or", NOT: "not"}
+_WORDS = {True: "yes", False: "no", None: "?"}
+NOT_EVALUATED = "not evaluated, because the answer before is sufficient"
+NEEDS_RECORD = "depends on the record"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The answer of a permission, and the answers of its parts.
+
+    Attributes:
+        rule: the name of the permission with its arguments, such as ``IsOwner('user')``; for a
+            composed permission ``"and"``, ``"or"`` or ``"not"``.
+        answer: the result of `evaluate`; ``None`` also if the permission was not evaluated, or has
+            raised an exception.
+        reason: why it is so, or the text of the exception. It is for the operator of the site: it
+            may contain facts that the requester must not see.
+        parts: the operands of a composed permission, and the permissions that another one has
+            evaluated, such as the permission of a field in `FieldPermissions`.
+        is_evaluated: whether the answer is known. The second operand is not evaluated if the first
+            one decides.
+        error: the name of the exception's class, if the permission has raised one.
+    """
+
+    rule: str
+    answer: bool | None
+    reason: str | None = None
+    parts: tuple[Explanation, ...] = ()
+    is_evaluated: bool = True
+    error: str | None = None
+
+    def __str__(self) -> str:
+        """Return the tree as indented lines, each with yes or no."""
+        return "\n".join(self._get_lines(""))
+
+    def _get_lines(self, indent: str) -> Iterator[str]:
+        reason = "" if self.reason is None else f": {escape_control_characters(self.reason)}"
+        word = _WORDS[self.answer] if self.is_evaluated else "-"
+        yield f"{indent}{word:3} {self.rule}{reason}"
+        for part in self.parts:
+            yield from part._get_lines(f"{indent}    ")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the tree as JSON can express it."""
+        return {
+            "rule": self.rule,
+            "answer": self.answer,
+            "reason": self.reason,
+            "parts": [part.as_dict() for part in self.parts],
+        }
+
+
+def explain(
+    permission: Any,
+    request: Request | HttpRequest,
+    view: APIView | None = None,
+    obj: MetaBackendObject | None = None,
+) -> Explanation:
+    """Evaluate a permission, and return the answer of each of its parts.
+
+    A permission class that evaluates other permissions itself needs nothing for this, as long as
+    it calls `evaluate` and passes its own ``view``. A class may return reasons from
+    `FilePermission.get_reason`.
+
+    Args:
+        permission: an instance, which may be composed with ``& | ~``.
+        request: the request, with its user: a request of DRF or of Django.
+        view: the view that answers the request; ``None`` outside of DRF.
+        obj: the file's record, if it is known.
+
+    Returns:
+        The explanation. Its answer is the result of `evaluate`. If `evaluate` raises an exception,
+        the answer is ``None``, and the exception is the reason. A request is allowed only if the
+        answer is ``True``.
+    """
+    if isinstance(request, HttpRequest):
+        request = get_drf_request(request)
+    any_view: Any = StandInView() if view is None else view
+    attributes, answers = vars(any_view), []  # type: dict[str, Any], list[Answer]
+    former = attributes.get(ANSWERS)
+    attributes[ANSWERS] = answers
+    # The exception is the last answer.
+    with suppress(Exception):
+        evaluate(permission, request, any_view, obj)
+    attributes[ANSWERS] = former
+    return _Builder(answers, request, any_view, obj).build()
+
+
+def get_refusing_rules(answers: Sequence[Answer], obj: MetaBackendObject | None) -> str:
+    """Return the names of the single rules that have denied a request, for a log.
+
+    No method of a rule is called, so that nothing is queried.
+
+    Args:
+        answers: the list of the view, after `evaluate`. The last answer is explained.
+        obj: the file's record, if it is known.
+    """
+    return ", ".join(_get_refusing(_Builder(answers, None, None, obj).build()))
+
+
+def _get_refusing(explanation: Explanation) -> Iterator[str]:
+    """Yield the names of the single rules because of which an answer is not ``True``."""
+    refusing = [part for part in explanation.parts if part.is_evaluated and part.answer is not True]
+    if explanation.rule == "and":
+        # One "no" is sufficient. The first operand may only have been undecided.
+        refusing = [part for part in refusing if part.answer is explanation.answer]
+    if explanation.rule in ("and", "or"):
+        for part in refusing:
+            yield from _get_refusing(part)
+    elif explanation.rule == "not":
+        yield f"~{_get_expression(explanation.parts[0])}"
+    else:
+        inner = ", ".join(name for part in refusing for name in _get_refusing(part))
+        raised = "" if explanation.error is None else f" (raised {explanation.error})"
+        yield explanation.rule + (f" ({inner})" if inner else "") + raised
+
+
+def _get_expression(explanation: Explanation) -> str:
+    if explanation.rule == "not":
+        return f"~{_get_expression(explanation.parts[0])}"
+    if explanation.rule in ("and", "or"):
+        operator = {"and": " & ", "or": " | "}[explanation.rule]
+        return f"({operator.join(map(_get_expression, explanation.parts))})"
+    return explanation.rule
+
+
+def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
+    """Return the name of a permission, with the arguments of its constructor.
+
+    Args:
+        permission: an instance.
+        obj: the file's record. The name of a `FieldPermissions` contains the field.
+    """
+    cls = type(permission)
+    if cls in _OPERATORS:
+        return _OPERATORS[cls]
+    if isinstance(permission, FieldPermissions) and obj is not None:
+        return f"{cls.__qualname__}[{obj.get('field')!r}]"
+    try:
+        names = list(inspect.signature(cls).parameters)
+    except (TypeError, ValueError):  # It is a class without a signature.
+        names = []
+    values = [vars(permission)[name] for name in names if name in vars(permission)]
+    return f"{cls.__qualname__}({', '.join(map(_show, values))})" if values else cls.__qualname__
+
+
+def _show(value: Any) -> str:
+    # The representation of other objects may be long, or run a query.
+    is_plain = value is None or is_bool(value) or isinstance(value, str | int | float)
+    return repr(value) if is_plain else type(value).__qualname__
+
+
+class _Builder:
+    """Makes the tree from the list of answers, in which each answer follows those of its parts.
+
+    Args:
+        answers: the answers.
+        request: the request; ``None``: without reasons.
+        view: the view.
+        obj: the file's record.
+    """
+
+    def __init__(
+        self,
+        answers: Sequence[Answer],
+        request: Request | None,
+        view: Any,
+        obj: MetaBackendObject | None,
+    ) -> None:
+        self._answers = answers
+        self._request = request
+        self._view = view
+        self._obj = obj
+
+    def build(self, index: int = -1) -> Explanation:
+        """Return the explanation of one answer; by default of the last one."""
+        if index < 0:
+            index += len(self._answers)
+        permission, result, start = self._answers[index]
+        parts: list[Explanation] = []
+        results: list[bool | Exception | None] = []
+        last = index - 1
+        while last >= start:
+            parts.insert(0, self.build(last))
+            results.append(self._answers[last][1])
+            last = self._answers[last][2] - 1
+        if isinstance(permission, AND | OR) and len(parts) == 1:
+            composed: Any = permission
+            parts.append(_get_static(composed.op2))
+        rule = describe(permission, self._obj)
+        parts = _flatten(rule, parts)
+        if isinstance(result, Exception):
+            # An exception of a part is shown with that part.
+            error = None if result in results else type(result).__name__
+            reason = None if error is None else f"{error}: {result}"
+            return Explanation(rule, None, reason, tuple(parts), error=error)
+        reason = self._get_reason(permission, result) if result is not True else None
+        return Explanation(rule, result, reason, tuple(parts))
+
+    def _get_reason(self, permission: Any, result: bool | None) -> str | None:
+        if result is None:
+            return None if type(permission) in _OPERATORS else NEEDS_RECORD
+        if not isinstance(permission, FilePermission) or None in (self._request, self._obj):
+            return None
+        request: Any = self._request
+        obj: Any = self._obj
+        try:
+            return permission.get_reason(request, self._view, obj)
+        except Exception as error:  # noqa: BLE001  (the answer itself is known)
+            return f"{type(error).__name__}: {error}"
+
+
+def _get_static(permission: Any) -> Explanation:
+    """Return an explanation of a permission that was not evaluated."""
+    composed = permission
+    operands = []
+    if isinstance(permission, AND | OR | NOT):
+        operands.append(composed.op1)
+        if not isinstance(permission, NOT):
+            operands.append(composed.op2)
+    rule = describe(permission)
+    return Explanation(
+        rule,
+        None,
+        None if operands else NOT_EVALUATED,
+        tuple(_flatten(rule, [_get_static(one) for one in operands])),
+        is_evaluated=False,
+    )
+
+
+def _flatten(rule: str, parts: Sequence[Explanation]) -> list[Explanation]:
+    """Return ``a | b | c``, which is ``(a | b) | c``, as three parts."""
+    if rule not in ("and", "or"):
+        return list(parts)
+    return [one for part in parts for one in (part.parts if part.rule == rule else [part])]

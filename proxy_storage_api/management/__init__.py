@@ -1,0 +1,1 @@
+"""Subcommands of ``manage.py proxystorage`` that need Django REST framework."""
