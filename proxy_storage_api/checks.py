@@ -22,9 +22,9 @@ from rest_framework.permissions import DjangoModelPermissions, IsAuthenticatedOr
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_content_object_models
-from proxy_storage.endpoint import PATH_KWARG, get_file_url, get_url_style, load_url_kwargs
+from proxy_storage.endpoint import PATH_KWARG, get_file_url, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage_api.generics import PERMISSIONS, READ_PERMISSIONS, GenericFileViewSet
 from proxy_storage_api.settings import (
     api_settings,
@@ -177,7 +177,6 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         if callable(load_url_kwargs()):
             return []  # The arguments may depend on a tenant, which a check does not have.
         endpoint = get_file_url("", "")
-        is_by_path = get_url_style() == "path"
     except ConfigurationError as error:
         return [
             checks.Warning(
@@ -187,6 +186,7 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 id="proxy_storage_api.W003",
             )
         ]
+    is_by_path = proxy_storage_settings.FILE_URL_STYLE == "path"
     if endpoint is not None and is_by_path and not _has_path_route(endpoint):
         return [
             checks.Warning(

@@ -3,9 +3,11 @@
 import posixpath
 import unicodedata
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import pytest
 
+from proxy_storage.endpoint import is_kept_in_urls
 from tests.hostile_names import HOSTILE_NAMES
 from tests.servers.site.checks import get_saved_name
 from tests.servers.site.client import get_url
@@ -60,6 +62,24 @@ def test_name_is_refused_or_arrives(front, site, name):
         disposition = answer.headers["Content-Disposition"]
         assert get_saved_name(disposition) == PurePosixPath(path).name
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
+def test_path_of_a_url_arrives(front, site, name):
+    """Web servers decode and encode the path of a URL, and do not change the name in it."""
+    content = CONTENT.format(name).encode()
+    try:
+        path = site.save("relative", name, content)
+    except ValueError:
+        assert may_be_refused(name)
+        return
+    assert is_kept_in_urls(path)
+    try:
+        answer = front.ask(f"/files/{quote(path)}")
+        other = front.ask(f"/files/{quote(path)}.txt")
+    finally:
+        site.delete("relative", path)
+    assert (answer.status, answer.body) == (200, content)
+    assert other.status == 404
 
 
 @pytest.mark.long
