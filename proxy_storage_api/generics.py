@@ -55,9 +55,6 @@ logger = logging.getLogger("proxy_storage_api")
 #: ``Cache-Control`` of records, lists, links and refusals: they are for one user, at one moment.
 NOT_STORED = "private, no-store"
 
-#: The URL name of a file, whose path is in the path of the URL.
-FILE_URL_NAME = "file"
-
 #: The actions that are about one file. Their permissions are checked for its record.
 ONE_FILE_ACTIONS = ("authorize", "destroy", "download", "link", "retrieve")
 #: All actions of the endpoint.
@@ -158,7 +155,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
         name = match.url_name or ""
         if self.basename:
             name = f"{self.basename}-list"
-        elif name == FILE_URL_NAME or name in _get_action_url_names(type(self)):
+        elif PATH_KWARG in match.kwargs or name in _get_action_url_names(type(self)):
             name = "files"
         own = ("format", PATH_KWARG)
         kwargs = {key: value for key, value in match.kwargs.items() if key not in own}

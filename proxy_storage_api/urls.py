@@ -9,7 +9,6 @@ from typing import Any
 from django.urls import path, re_path
 
 from proxy_storage.endpoint import PATH_KWARG
-from proxy_storage_api.generics import FILE_URL_NAME
 from proxy_storage_api.viewsets import FileViewSet
 
 app_name = "proxy_storage_api"
@@ -37,6 +36,6 @@ urlpatterns = [
     re_path(
         rf"^(?P<{PATH_KWARG}>{FILE_PATH_REGEX})\Z",
         FileViewSet.as_view({"get": "download", "delete": "destroy"}),
-        name=FILE_URL_NAME,
+        name="file",
     ),
 ]
