@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.contrib.auth import get_user_model
@@ -31,7 +30,7 @@ from django.http import HttpRequest, QueryDict
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.endpoint import get_file_url
+from proxy_storage.endpoint import add_to_query, get_file_url
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendObject
 
@@ -121,7 +120,7 @@ def get_signed_url(
     parameters["expires"] = str(expires)
     text = _get_text(record, parameters, user)
     parameters[SIGNATURE_PARAMETER] = _get_signer().signature(text)
-    url = f"{url}&{urlencode(parameters)}"
+    url = add_to_query(url, parameters)
     if request is not None:
         url = request.build_absolute_uri(url)
     elif absolute:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -14,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant_function
-from proxy_storage.endpoint import API_APP, load_url_kwargs
+from proxy_storage.endpoint import API_APP, get_url_style, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError, DuplicateRegistrationError
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.meta_backends.orm import ORMMetaBackend
@@ -118,12 +119,10 @@ def _check_databases() -> None:
         )
 
 
-def _check_require_sendfile_type() -> None:
-    value = proxy_storage_settings.REQUIRE_SENDFILE_TYPE
+def _check_bool(key: str) -> None:
+    value = getattr(proxy_storage_settings, key)
     if not isinstance(value, bool):
-        raise ConfigurationError(
-            f"{SETTING}['REQUIRE_SENDFILE_TYPE'] must be True or False, not {value!r}."
-        )
+        raise ConfigurationError(f"{SETTING}[{key!r}] must be True or False, not {value!r}.")
 
 
 def _check_mime_types() -> None:
@@ -180,7 +179,13 @@ _VALUES: list[tuple[str, Callable[[], object], str]] = [
     ("proxy_storage.E017", _check_url_name, "Set it to a name such as 'my-files', or remove it."),
     (
         "proxy_storage.E018",
-        _check_require_sendfile_type,
+        partial(_check_bool, "REQUIRE_SENDFILE_TYPE"),
+        "Set it to True or False, without quotation marks.",
+    ),
+    ("proxy_storage.E030", get_url_style, "Set it to 'query' or 'path'."),
+    (
+        "proxy_storage.E031",
+        partial(_check_bool, "STREAM_IN_DEBUG"),
         "Set it to True or False, without quotation marks.",
     ),
 ]

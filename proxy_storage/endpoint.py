@@ -1,13 +1,23 @@
-"""URLs of files, at the download endpoint."""
+"""URLs of files, at the download endpoint.
+
+A URL has the path of the record in its query, ``files/?path=a/b.pdf``, or with
+``FILE_URL_STYLE = "path"`` in its own path, ``files/a/b.pdf``. Browsers and web servers change the
+path of a URL: they remove dot segments, merge slashes and may treat a backslash as a slash. So the
+second form is used only for paths that none of them changes.
+
+Source: https://url.spec.whatwg.org/#path-state (dot segments, also percent-encoded ones),
+https://nginx.org/en/docs/http/ngx_http_core_module.html#merge_slashes
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.apps import apps
 from django.urls import NoReverseMatch, ResolverMatch, reverse
@@ -21,6 +31,14 @@ if TYPE_CHECKING:
 
 API_APP = "proxy_storage_api"
 API_URL_NAME = "proxy_storage_api:files"
+#: The argument of a URL whose path has the path of the record.
+PATH_KWARG = "file_path"
+STYLES = ("query", "path")
+
+# Control characters, lone surrogates, backslashes, and segments that are empty or dots.
+_CHANGED_IN_URLS = re.compile(
+    r"[\0-\x1f\x7f-\x9f\ud800-\udfff\\]|(?:^|/)\.{0,2}(?:/|$)",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,9 @@ def remember_endpoint(endpoint: RequestedEndpoint | None) -> Iterator[None]:
 def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str | None:
     """Return the URL of a file at the download endpoint.
 
+    ``FILE_URL_STYLE`` is the form of the URL. Paths that could not be read from the path of a URL
+    are in the query.
+
     If the URL of the endpoint has arguments, such as a version or a tenant, they are taken from
     the current request, or else from ``FILE_URL_KWARGS``.
 
@@ -79,11 +100,45 @@ def get_file_url(path: str, proxy_storage_name: str, request: Any = None) -> str
     endpoint = _get_endpoint_url(url_name, request)
     if not path:
         return endpoint
-    query = {"path": path}
+    query: dict[str, str] = {}
+    if get_url_style() == "path" and is_kept_in_urls(path):
+        endpoint += quote(path)
+    else:
+        query["path"] = path
     if len(get_meta_backends()) > 1:
         query["storage"] = proxy_storage_name
     # A path that is not valid text is not the path of any record.
-    return f"{endpoint}?{urlencode(query, errors='replace')}"
+    return add_to_query(endpoint, query)
+
+
+def is_kept_in_urls(path: str) -> bool:
+    """Return whether browsers and web servers keep a path as it is, as a part of a URL's path.
+
+    It must be relative. An absolute path would begin with two slashes in the URL.
+    """
+    return _CHANGED_IN_URLS.search(path) is None
+
+
+def get_url_style() -> str:
+    """Return ``FILE_URL_STYLE``.
+
+    Raises:
+        ConfigurationError: the value is unknown.
+    """
+    style: Any = proxy_storage_settings.FILE_URL_STYLE
+    if style not in STYLES:
+        raise ConfigurationError(
+            f"{SETTING}['FILE_URL_STYLE'] must be one of {', '.join(map(repr, STYLES))}, not "
+            f"{style!r}."
+        )
+    return str(style)
+
+
+def add_to_query(url: str, parameters: Mapping[str, str]) -> str:
+    """Return a URL with further parameters in its query."""
+    if not parameters:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters, errors='replace')}"
 
 
 def sign_file_url(record: MetaBackendObject) -> str:

@@ -38,6 +38,9 @@ DEFAULTS: dict[str, Any] = {
     # Dict, or the dotted path of a callable that returns one. The arguments of the endpoint's URL,
     # such as {"version": "v1"}, if there is no request to take them from.
     "FILE_URL_KWARGS": {},
+    # "query" or "path". The form of the URLs of files: files/?path=a/b.pdf or files/a/b.pdf. The
+    # second form is for relative paths only.
+    "FILE_URL_STYLE": "query",
     # Dotted path of a callable (model, using) -> str or None; or None. It returns the name of the
     # current tenant. None: the schema of django-tenants, if the connection has one.
     "GET_TENANT": None,
@@ -47,6 +50,9 @@ DEFAULTS: dict[str, Any] = {
     # bool. Whether to offload a file only if the web server declares support with the header
     # X-Sendfile-Type.
     "REQUIRE_SENDFILE_TYPE": False,
+    # bool. Whether Python delivers a file while DEBUG is on, if the request did not pass through a
+    # web server that the file can be offloaded to. It has no effect while DEBUG is off.
+    "STREAM_IN_DEBUG": True,
     # Dict with the keys of SERVERS -> str. The header Cache-Control of responses with a file. By
     # default it is "private, no-cache", so that browsers revalidate each copy.
     "CACHE_CONTROL": {},

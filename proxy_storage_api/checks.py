@@ -12,15 +12,22 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import (
+    Resolver404,
+    URLPattern,
+    URLResolver,
+    get_resolver,
+    get_script_prefix,
+    resolve,
+)
 from rest_framework.permissions import DjangoModelPermissions, IsAuthenticatedOrReadOnly
 from rest_framework.renderers import BrowsableAPIRenderer
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_content_object_models
-from proxy_storage.endpoint import get_file_url, load_url_kwargs
+from proxy_storage.endpoint import PATH_KWARG, get_file_url, load_url_kwargs
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.settings import SETTING, ProxyStorageSettings
+from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage.suggestions import suggest
 from proxy_storage_api.generics import PERMISSIONS, READ_PERMISSIONS, GenericFileViewSet
 from proxy_storage_api.settings import (
@@ -282,7 +289,7 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     try:
         if callable(load_url_kwargs()):
             return []  # The arguments may depend on a tenant, which a check does not have.
-        get_file_url("", "")
+        endpoint = get_file_url("", "")
     except ConfigurationError as error:
         return [
             checks.Warning(
@@ -292,7 +299,26 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 id="proxy_storage_api.W003",
             )
         ]
+    is_by_path = proxy_storage_settings.FILE_URL_STYLE == "path"
+    if endpoint is not None and is_by_path and not _has_path_route(endpoint):
+        return [
+            checks.Warning(
+                f"{SETTING}['FILE_URL_STYLE'] is 'path', but {endpoint}a.txt is not the URL of a "
+                "file.",
+                hint=f"Include proxy_storage_api.urls, or add a URL with <path:{PATH_KWARG}> to "
+                "the URLs of the project. Routers do not make one.",
+                id="proxy_storage_api.W030",
+            )
+        ]
     return []
+
+
+def _has_path_route(endpoint: str) -> bool:
+    path_info = endpoint.removeprefix(get_script_prefix().removesuffix("/"))
+    try:
+        return PATH_KWARG in resolve(f"{path_info}a.txt").kwargs
+    except Resolver404:
+        return False
 
 
 def _find_rules() -> Iterator[tuple[str, str, Any]]:

@@ -27,7 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from proxy_storage.endpoint import RequestedEndpoint, remember_endpoint
+from proxy_storage.endpoint import PATH_KWARG, RequestedEndpoint, remember_endpoint
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectDoesNotExist,
@@ -161,10 +161,10 @@ class GenericFileViewSet(GenericViewSet[Any]):
         name = match.url_name or ""
         if self.basename:
             name = f"{self.basename}-list"
-        elif name in _get_action_url_names(type(self)):
+        elif PATH_KWARG in match.kwargs or name in _get_action_url_names(type(self)):
             name = "files"
-        kwargs = dict(match.kwargs)
-        kwargs.pop("format", None)
+        own = ("format", PATH_KWARG)
+        kwargs = {key: value for key, value in match.kwargs.items() if key not in own}
         return RequestedEndpoint(":".join([*match.namespaces, name]), kwargs, match.args)
 
     @cached_property
@@ -473,17 +473,11 @@ class GenericFileViewSet(GenericViewSet[Any]):
         """Return the requested record if the permissions allow it.
 
         Raises:
-            ValidationError: 400, the query has no path.
+            ValidationError: 400, the request has no path, or two.
             NotFound: 404, no record has the path, or its storage is not configured any more.
             NotAuthenticated, PermissionDenied: 401 or 403, as DRF decides.
         """
-        query = self.request.query_params
-        path, proxy_storage_name = self._lookup or (
-            query.get(self.path_parameter),
-            query.get(self.storage_parameter),
-        )
-        if path is None:
-            raise ValidationError({self.path_parameter: ["This query parameter is required."]})
+        path, proxy_storage_name = self._lookup or self.get_requested_file()
         try:
             record = self.find_record(path, proxy_storage_name)
         except NotFound:
@@ -495,6 +489,24 @@ class GenericFileViewSet(GenericViewSet[Any]):
         if self.action != "retrieve":
             _require_storage(record)
         return record
+
+    def get_requested_file(self) -> tuple[str, str | None]:
+        """Return the path and the name of the proxy storage that the URL of the request has.
+
+        Raises:
+            ValidationError: 400, the URL has no path, or two.
+        """
+        query = self.request.query_params
+        # A view that a project calls without a URL has no arguments.
+        path = getattr(self, "kwargs", {}).get(PATH_KWARG)
+        in_query = query.get(self.path_parameter)
+        if path is not None and in_query is not None:
+            problem = "The URL has a path already. Remove this query parameter."
+            raise ValidationError({self.path_parameter: [problem]})
+        path = in_query if path is None else path
+        if path is None:
+            raise ValidationError({self.path_parameter: ["This query parameter is required."]})
+        return path, query.get(self.storage_parameter)
 
     def find_record(self, path: str, proxy_storage_name: str | None = None) -> MetaBackendObject:
         """Return the record of a path from the first meta backend that has it.

@@ -20,6 +20,7 @@ from rest_framework.serializers import CharField
 from rest_framework.settings import api_settings as drf_settings
 from rest_framework.views import exception_handler
 
+from proxy_storage.endpoint import PATH_KWARG
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage_api.filters import ORDERINGS, RecordFilter
 from proxy_storage_api.generics import ACTIONS
@@ -232,8 +233,15 @@ class FileSchema(AutoSchema):
     view: Any
 
     def is_excluded(self) -> bool:
-        """Return whether the operation is disabled."""
-        return bool(super().is_excluded()) or self.view.action in self.view.disabled_actions
+        """Return whether the operation is disabled, or has another URL with the path in its query.
+
+        A parameter in the path of an OpenAPI document cannot have slashes.
+
+        Source: https://spec.openapis.org/oas/v3.1.1.html#path-templating
+        """
+        if bool(super().is_excluded()) or f"{{{PATH_KWARG}}}" in self.path:
+            return True
+        return self.view.action in self.view.disabled_actions
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         # The operation has the parameters of a list, although its first response is a file.

@@ -12,6 +12,7 @@ from typing import Any, cast
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags, parse_http_date_safe
 from rest_framework import status
 from rest_framework.decorators import action
@@ -42,6 +43,7 @@ from proxy_storage_api.filters import ORDERINGS
 from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.links import make_link_request
 from proxy_storage_api.negotiation import ShallowParser
+from proxy_storage_api.pages import TEMPLATE, RefusalPageRenderer, is_page_preferred
 from proxy_storage_api.pagination import RecordPagination, StepPagination
 from proxy_storage_api.serializers import (
     DISPOSITION_PARAMETER,
@@ -93,6 +95,8 @@ class FileViewSet(GenericFileViewSet):
     list_parameters: Collection[str] = ()
     #: The keys that DRF's ``OrderingFilter`` may order by, if it is one of the filters.
     ordering_fields: Sequence[str] = ORDERINGS
+    #: The template of the page for browsers that do not get a file. ``None``: they get JSON.
+    refusal_template_name: str | None = TEMPLATE
     # Files have no primary key in their URL, so the URL that routers make for it matches nothing.
     lookup_value_regex = "(?!)"
     lookup_value_converter = "str"
@@ -204,6 +208,17 @@ class FileViewSet(GenericFileViewSet):
                 refusal[name] = response[name]
         return refusal
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Render the error of a download as an HTML page, if a browser opens the file."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        is_error = isinstance(response, Response) and response.exception
+        if self.action == "download" and is_error:
+            patch_vary_headers(response, ["Accept"])
+            if self.refusal_template_name is not None and is_page_preferred(request):
+                response.accepted_renderer = RefusalPageRenderer(self.refusal_template_name)
+                response.accepted_media_type = RefusalPageRenderer.media_type
+        return response
+
     # GET files/?path=
 
     def download(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -211,7 +226,7 @@ class FileViewSet(GenericFileViewSet):
         as_attachment = self.is_attachment_requested()
         record = self.get_object()
         with _not_found_if_undeliverable(record):
-            server = get_server(record)
+            server = get_server(record, request._request)
             response = serve(cast(Any, request), record, as_attachment=as_attachment, server=server)
         file_served.send(
             type(self), request=request, record=record, server=server, response=response

@@ -112,20 +112,30 @@ def check_sendfile_type(request: HttpRequest, header: str) -> None:
             ``X-Sendfile-Type``, although it came to Django's development server or
             ``REQUIRE_SENDFILE_TYPE`` is set.
     """
+    if lacks_web_server(request):
+        raise ServingError(
+            f"The request does not have the header {SENDFILE_TYPE}, so there seems to "
+            f"be no web server in front of Django that supports {header}. Without one, set "
+            f"{SETTING}['SERVERS'] to StreamingServer. With one, configure it to set the "
+            f"request header {SENDFILE_TYPE}: {header}."
+        )
     supported = request.headers.get(SENDFILE_TYPE)
-    if supported is None:
-        if proxy_storage_settings.REQUIRE_SENDFILE_TYPE or is_development_server(request):
-            raise ServingError(
-                f"The request does not have the header {SENDFILE_TYPE}, so there seems to "
-                f"be no web server in front of Django that supports {header}. Without one, set "
-                f"{SETTING}['SERVERS'] to StreamingServer. With one, configure it to set the "
-                f"request header {SENDFILE_TYPE}: {header}."
-            )
-    elif supported.lower() != header.lower():
+    if supported is not None and supported.lower() != header.lower():
         raise ServingError(
             f"The web server in front of Django supports {supported!r} according to "
             f"{SENDFILE_TYPE}, but the server in {SETTING}['SERVERS'] needs {header}."
         )
+
+
+def lacks_web_server(request: HttpRequest) -> bool:
+    """Return whether a request did not pass through a web server that files are offloaded to.
+
+    It has no ``X-Sendfile-Type``, although it came to Django's development server or
+    ``REQUIRE_SENDFILE_TYPE`` is set.
+    """
+    if SENDFILE_TYPE in request.headers:
+        return False
+    return proxy_storage_settings.REQUIRE_SENDFILE_TYPE or is_development_server(request)
 
 
 def is_development_server(request: HttpRequest) -> bool:

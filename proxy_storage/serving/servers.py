@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.serving.base import ServerBase, get_for_record, get_for_storage
+from proxy_storage.serving.base import (
+    ServerBase,
+    get_for_record,
+    get_for_storage,
+    lacks_web_server,
+)
 from proxy_storage.serving.headers import get_file_headers
 from proxy_storage.serving.sendfile import SENDFILE, is_below_sendfile_root
 from proxy_storage.serving.streaming import STREAMING
@@ -16,6 +25,8 @@ from proxy_storage.settings import (
     cached,
     proxy_storage_settings,
 )
+
+logger = logging.getLogger("proxy_storage")
 
 
 def serve(
@@ -44,7 +55,7 @@ def serve(
         ServingError: the configured server cannot deliver the file.
     """
     headers = get_file_headers(meta_backend_obj, as_attachment=as_attachment, filename=filename)
-    server = server or get_server(meta_backend_obj)
+    server = server or get_server(meta_backend_obj, request)
     response = server.serve(request, meta_backend_obj, headers)
     # The headers say which pages may embed the file. This attribute keeps Django's
     # XFrameOptionsMiddleware from adding a header of its own.
@@ -52,17 +63,45 @@ def serve(
     return response
 
 
-def get_server(meta_backend_obj: MetaBackendObject) -> ServerBase:
+def get_server(
+    meta_backend_obj: MetaBackendObject, request: HttpRequest | None = None
+) -> ServerBase:
     """Return the server of a file, from ``PROXY_STORAGE["SERVERS"]``.
 
     The keys are looked up in this order: ``<proxy storage>/<original storage>``,
     ``<proxy storage>``, ``default``. Without an entry, it is `SendfileServer` if the project has
     set up django-sendfile2 and the file is below ``SENDFILE_ROOT``, else `StreamingServer`.
+
+    While ``DEBUG`` is on, `StreamingServer` replaces a server that offloads files, if the request
+    did not pass through a web server: the response would be an error otherwise.
+
+    Args:
+        meta_backend_obj: the file's record.
+        request: the request, or ``None`` for the server that the settings name.
     """
     server = get_for_record(get_servers(), meta_backend_obj)
-    if server is not None:
-        return server
-    return SENDFILE if is_below_sendfile_root(meta_backend_obj) else STREAMING
+    if server is None:
+        server = SENDFILE if is_below_sendfile_root(meta_backend_obj) else STREAMING
+    if request is not None and server.offloads and _is_streamed_in_debug(request):
+        _log_streaming(type(server).__name__)
+        return STREAMING
+    return server
+
+
+def _is_streamed_in_debug(request: HttpRequest) -> bool:
+    is_enabled = settings.DEBUG and proxy_storage_settings.STREAM_IN_DEBUG
+    return bool(is_enabled and lacks_web_server(request))
+
+
+@cache
+def _log_streaming(name: str) -> None:
+    """Log that Python replaces a server, once in a process."""
+    logger.warning(
+        "DEBUG is on, and a request did not pass through a web server. Python delivers the files "
+        "that %s would offload. Set %s['STREAM_IN_DEBUG'] to False to get an error instead.",
+        name,
+        SETTING,
+    )
 
 
 def get_configured_server(

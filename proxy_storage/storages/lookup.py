@@ -451,6 +451,19 @@ def get_path_of_name(storage: ProxyStorageBase, name: str) -> str:
     return storage.get_path(get_all_originals(storage)[0].storage, plain)
 
 
+def get_paths_of_name(storage: ProxyStorageBase, name: str) -> list[str]:
+    """Return all paths that a relative name can mean, without a query.
+
+    Args:
+        storage: the proxy storage.
+        name: the name. One that is not valid, or not in its normal form, has no paths.
+    """
+    if get_plain_name(name) != name:
+        return []
+    own = [name] if get_path_kind(storage) == RELATIVE else []
+    return list(dict.fromkeys((*own, *_get_other_paths(storage, name))))
+
+
 def get_local_path_of_missing(storage: ProxyStorageBase, name: Any) -> str:
     """Return the local path that a file without record would have.
 

@@ -30,8 +30,9 @@ def test_every_module_and_template_is_in_it(names):
     expected = {
         str(Path(package, file.relative_to(ROOT / folder)))
         for folder, package in folders.items()
-        for pattern in ("*.py", "py.typed", "templates/*")
+        for pattern in ("*.py", "py.typed", "templates/**/*")
         for file in (ROOT / folder).rglob(pattern)
+        if file.is_file()
     }
     assert {name for name in names if ".dist-info" not in name} == expected
 

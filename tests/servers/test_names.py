@@ -3,9 +3,11 @@
 import posixpath
 import unicodedata
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import pytest
 
+from proxy_storage.endpoint import is_kept_in_urls
 from tests.hostile_names import HOSTILE_NAMES
 from tests.servers.site.checks import get_saved_name
 from tests.servers.site.client import get_url
@@ -73,6 +75,24 @@ def test_name_of_the_uploaded_file_arrives(front, site, uploaded_name, method):
         for headers in ({}, {"Range": "bytes=0-0"}):
             answer = front.ask(get_url(path), headers, method=method)
             assert get_saved_name(answer.headers["Content-Disposition"]) == uploaded_name
+
+
+def test_path_of_a_url_arrives(front, site, name):
+    """Web servers decode and encode the path of a URL, and do not change the name in it."""
+    content = CONTENT.format(name).encode()
+    try:
+        path = site.save("relative", name, content)
+    except ValueError:
+        assert may_be_refused(name)
+        return
+    assert is_kept_in_urls(path)
+    try:
+        answer = front.ask(f"/files/{quote(path)}")
+        other = front.ask(f"/files/{quote(path)}.txt")
+    finally:
+        site.delete("relative", path)
+    assert (answer.status, answer.body) == (200, content)
+    assert other.status == 404
 
 
 @pytest.mark.long

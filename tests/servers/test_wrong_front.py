@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -64,15 +65,27 @@ def test_offloaded_response_has_no_content_length_of_the_file(
     assert "Content-Length" not in site.log(python_front.name).removeprefix(logged)
 
 
-@pytest.fixture(scope="module")
-def development_server(site):
-    """``manage.py runserver`` without a web server in front, and its log."""
+@contextmanager
+def running_development_server(site, **env):
+    """Run ``manage.py runserver`` without a web server in front; yield it and its log."""
     port = services.free_port()
     command = [sys.executable, "-m", "django", "runserver", "--noreload", str(port)]
     is_ready = partial(services.accepts_connections, port)
-    log = site.folder / "runserver.log"
-    with services.running(command, is_ready, log, site.env, ROOT):
+    log = site.folder / f"runserver-{port}.log"
+    with services.running(command, is_ready, log, {**site.env, **env}, ROOT):
         yield Front("runserver", f"127.0.0.1:{port}"), log
+
+
+@pytest.fixture(scope="module")
+def development_server(site):
+    with running_development_server(site) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def debug_server(site):
+    with running_development_server(site, SITE_DEBUG="1") as server:
+        yield server
 
 
 class TestDevelopmentServer:
@@ -90,3 +103,25 @@ class TestDevelopmentServer:
         url = get_url(site.keep("python", "development.txt", CONTENT))
         for headers, expected in (({}, CONTENT), ({"Range": "bytes=3-5"}, CONTENT[3:6])):
             assert development_server[0].ask(url, headers).body == expected
+
+
+class TestDevelopmentServerInDebug:
+    def test_delivers_by_python(self, debug_server, storage, url):
+        front, log = debug_server
+        for headers, expected in (({}, CONTENT), ({"Range": "bytes=3-5"}, CONTENT[3:6])):
+            answer = front.ask(url, headers)
+            assert answer.body == expected
+            assert "X-Accel-Redirect" not in answer.headers
+            assert "X-Sendfile" not in answer.headers
+        message = "Python delivers the files that {} would offload"
+        servers = ("XAccelRedirectServer", "XSendfileServer", "SendfileServer")
+        counts = [log.read_text().count(message.format(server)) for server in servers]
+        assert max(counts) == 1
+
+    def test_refuses_strangers(self, debug_server, url):
+        assert debug_server[0].ask(url, {"Cookie": "reader=no"}).status == 403
+
+    def test_offloads_to_a_web_server(self, debug_server, storage, url):
+        header = OFFLOADED[storage][0]
+        answer = debug_server[0].ask(url, {"X-Sendfile-Type": header})
+        assert (answer.body, header in answer.headers) == (b"", True)

@@ -15,6 +15,7 @@ MONGODB_NAME = os.environ["SITE_MONGODB_NAME"]
 S3_ENDPOINT_URL = os.environ["SITE_S3_ENDPOINT_URL"]
 
 SECRET_KEY = "tests"
+DEBUG = os.environ.get("SITE_DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
 ROOT_URLCONF = "tests.servers.site.urls"
@@ -132,6 +133,12 @@ PROXY_STORAGE = {
     },
     "DEFAULT_PERMISSION_CLASSES": ["tests.servers.site.permissions.IsReader"],
 }
+# Its paths are relative, so that they can be in the path of a URL.
+STORAGES["relative"] = {
+    "BACKEND": PLAIN,
+    "OPTIONS": {**STORAGES["python"]["OPTIONS"], "path_prefix": None},
+}
+PROXY_STORAGE["SERVERS"]["relative"] = {"BACKEND": f"{SERVING}.StreamingServer"}
 if "SITE_UPLOAD_FOLDER" in os.environ:
     location = {"location": os.environ["SITE_UPLOAD_FOLDER"]}
     STORAGES["inbox"] = {

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.core import checks
+from django.test.utils import override_script_prefix
 from django.urls import include, path
 from rest_framework.permissions import (
     AllowAny,
@@ -193,6 +194,25 @@ class TestUrl:
     def test_unknown_url_name_is_reported(self, change):
         change(FILE_URL_NAME="nowhere")
         assert get_ids(find()) == ["W003"]
+
+    def test_style_of_urls_that_do_not_exist(self, settings, change):
+        change(FILE_URL_STYLE="path")
+        assert find() == []
+        router = SimpleRouter()
+        router.register("scans", FileViewSet, basename="scan")
+        settings.ROOT_URLCONF = Urls(*router.urls)
+        change(FILE_URL_NAME="scan-list")
+        (warning,) = find()
+        assert get_ids([warning]) == ["W030"]
+        assert "/scans/a.txt is not the URL of a file" in warning.msg
+        view = FileViewSet.as_view({"get": "download"})
+        settings.ROOT_URLCONF = Urls(*router.urls, path("scans/<path:file_path>", view))
+        assert find() == []
+
+    def test_style_of_urls_with_a_script_prefix(self, change):
+        change(FILE_URL_STYLE="path")
+        with override_script_prefix("/site/"):
+            assert find() == []
 
     def test_without_urls(self, settings):
         settings.ROOT_URLCONF = ""
