@@ -18,11 +18,13 @@ from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStor
 from proxy_storage.storages.metadata import OptionalMetadataMixin
 from proxy_storage.suggestions import describe_build_error, suggest
 
+#: The label of the ready model of records, in the app ``proxy_storage.records``.
+READY_MODEL = "proxy_storage_records.StoredFile"
 #: The meta backend of the app ``proxy_storage.records``. Its class is imported when it is built: it
 #: needs Django's models, and the storages can be imported before these are loaded.
 READY_META_BACKEND = {
     "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
-    "OPTIONS": {"model": "proxy_storage_records.StoredFile"},
+    "OPTIONS": {"model": READY_MODEL},
 }
 URL_KINDS = ("endpoint", "signed")
 
