@@ -11,7 +11,13 @@ from django.db.models import Model, Q
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import get_row_database, get_scope, normalize_key
+from proxy_storage.content_objects import (
+    CONTENT_OBJECT_KEYS,
+    RELEASED_KEY,
+    get_row_database,
+    get_scope,
+    normalize_key,
+)
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.queries import BackendValue, Condition, is_storable
 
@@ -22,6 +28,8 @@ from .ownership import is_user
 #: The keys of a record that name its uploader.
 ID_KEY, SCOPE_KEY = "uploader_id", "uploader_scope"
 UPLOADER_KEYS = (ID_KEY, SCOPE_KEY)
+# A record has a value for one of these if the file has, or has had, a content object.
+_ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY)
 
 
 def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[str, str | None]:
@@ -38,15 +46,15 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
         anonymous users, and for requesters that are not users of the project: the key of a device
         or a customer can be that of a user.
     """
-    nobody: dict[str, str | None] = dict.fromkeys(UPLOADER_KEYS)
+    unknown: dict[str, str | None] = dict.fromkeys(UPLOADER_KEYS)
     key = get_key(user) if is_user(user) else None
     if key is None:
-        return nobody
+        return unknown
     user_model: Any = get_user_model()
     model = user_model._meta.concrete_model
     text = str(normalize_key(model, key))
     if not is_storable(text):
-        return nobody
+        return unknown
     # The user of a token does not have a row of its own.
     has_row = isinstance(user, Model)
     using = get_row_database(user, model) if has_row else router.db_for_write(model)
@@ -54,11 +62,11 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
 
 
 class IsUploader(FilePermission):
-    """Allow the user who uploaded the file through the endpoint.
+    """Allow the user who uploaded the file through the endpoint, until the file is attached.
 
-    This also allows files without a content object, such as those that an editor has uploaded. The
-    uploader can read a file even if it belongs to an instance of another user by now. Combine it
-    with other permissions if that is not wanted.
+    This is for files that do not belong to a row, such as those that an editor has uploaded. When
+    a file gets a content object, the permissions on that object decide. The uploader does not get
+    access again if the content object is deleted.
 
     A file whose record does not name an uploader is denied. Users of another database or another
     tenant do not have access, even if their keys are equal.
@@ -68,16 +76,19 @@ class IsUploader(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Compare the keys of the user and of the uploader, without a query."""
+        if any(obj.get(key) is not None for key in _ATTACHED_KEYS):
+            return False
         data = get_uploader_data(request.user, obj.meta_backend)
         return data[ID_KEY] is not None and all(obj.get(key) == data[key] for key in UPLOADER_KEYS)
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> Condition:
-        """Select the files that the user has uploaded."""
+        """Select the files that the user has uploaded, and that were never attached."""
         if not is_user(request.user):
             return False
-        return Q(**{f"{ID_KEY}__in": _Uploader(request.user)})
+        unattached = Q(**{f"{key}__isnull": True for key in _ATTACHED_KEYS})
+        return unattached & Q(**{f"{ID_KEY}__in": _Uploader(request.user)})
 
 
 class _Uploader(BackendValue):

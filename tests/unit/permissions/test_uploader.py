@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.contenttypes.models import ContentType
 from django.utils.functional import SimpleLazyObject
 
 from proxy_storage.meta_backends.base import MetaBackendObject
@@ -158,3 +159,20 @@ def test_user_of_another_tenant_with_the_same_key(people, backend, settings):
 def test_record_without_meta_backend(people):
     record = MetaBackendObject(path="/x", **get_uploader_data(people["owner"], None))
     assert allowed(IsUploader, people, record) == {"owner"}
+
+
+def test_attached_file_is_not_the_uploaders_any_more(people, backend):
+    user = people["owner"]
+    upload(backend, user)
+    data = {
+        "content_type_id": ContentType.objects.get_for_model(User).pk,
+        "object_id": people["stranger"].pk,
+        "field": "scan",
+    }
+    backend.set_content_object(data, "/a")
+    for released in ((), ["/a"]):
+        backend.set_content_object(data, None, released)
+        record = backend.get("/a")
+        assert (record["content_type_id"] is None) is bool(released)
+        assert allowed(IsUploader, people, record) == set()
+        assert get_listed(user, backend) == []
