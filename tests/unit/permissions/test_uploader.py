@@ -173,6 +173,6 @@ def test_attached_file_is_not_the_uploaders_any_more(people, backend):
     for released in ((), ["/a"]):
         backend.set_content_object(data, None, released)
         record = backend.get("/a")
-        assert (record["content_type_id"] is None) is bool(released)
+        assert (record.get("content_type_id") is None) is bool(released)
         assert allowed(IsUploader, people, record) == set()
         assert get_listed(user, backend) == []
