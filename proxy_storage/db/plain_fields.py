@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.apps import apps
+from django.conf import DEFAULT_STORAGE_ALIAS
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import DEFAULT_STORAGE_ALIAS, DefaultStorage
+from django.core.files.storage import DefaultStorage
 from django.db.models import CompositePrimaryKey, FileField
 from django.db.models.fields.files import FieldFile
 from django.utils.functional import LazyObject, empty

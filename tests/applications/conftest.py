@@ -8,11 +8,12 @@ from django.core.files.storage import (
     InMemoryStorage,
     storages,
 )
+from rest_framework.test import APIClient
 from storages.backends.s3 import S3Storage
 
+from proxy_storage.records.models import StoredFile
 from tests import programs
 from tests.applications.files import read_all
-from tests.applications.models import StoredFile
 from tests.applications.settings import ORIGINAL_ALIASES
 
 S3_OPTIONS = {"access_key": "tests", "secret_key": "tests", "region_name": "us-east-1"}
@@ -84,6 +85,33 @@ def owner(db):
 @pytest.fixture
 def stranger(db):
     return User.objects.create_user("stranger")
+
+
+@pytest.fixture
+def read(original):
+    """Download a file from the endpoint as a user: a function that returns the status."""
+
+    def read(file, user=None):
+        client = APIClient()
+        client.force_authenticate(user)
+        response = client.get("/files/", {"path": file.name})
+        if response.streaming:
+            b"".join(response.streaming_content)  # Closes the file.
+        return response.status_code
+
+    return read
+
+
+@pytest.fixture
+def list_files(original):
+    """List the files of the endpoint as a user: a function that returns the paths."""
+
+    def list_files(user):
+        client = APIClient()
+        client.force_authenticate(user)
+        return {item["path"] for item in client.get("/files/").json()["results"]}
+
+    return list_files
 
 
 @pytest.fixture

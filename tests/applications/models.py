@@ -3,14 +3,10 @@ from django.db import models
 from django_cleanup import cleanup
 from imagekit.models import ImageSpecField
 from imagekit.processors import ResizeToFill
+from simple_history.models import HistoricalRecords
 from versatileimagefield.fields import VersatileImageField
 
 from proxy_storage.db.fields import ProxyStorageFileField, ProxyStorageImageField
-from proxy_storage.meta_backends.orm import ContentObjectFieldMixin, ProxyStorageModelBase
-
-
-class StoredFile(ContentObjectFieldMixin, ProxyStorageModelBase):
-    """The records of all storages."""
 
 
 class Picture(models.Model):
@@ -32,6 +28,21 @@ class CleanedDocument(models.Model):
     """A file that django-cleanup deletes when the row has another, or is deleted."""
 
     scan = ProxyStorageFileField(upload_to="scans")
+
+
+@cleanup.select
+class CleanedLetter(models.Model):
+    """The same with a file in Django's own field."""
+
+    scan = models.FileField(upload_to="scans")
+
+
+class TracedLetter(models.Model):
+    """Files whose former paths are kept in rows of another model."""
+
+    file = models.FileField(upload_to="letters", blank=True)
+    scan = ProxyStorageFileField(upload_to="scans", blank=True)
+    history = HistoricalRecords()
 
 
 class Letter(models.Model):

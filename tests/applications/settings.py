@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "imagekit",
     "versatileimagefield",
     "import_export",
+    "simple_history",
     "dbbackup",
     "drf_chunked_upload",
     "django.contrib.admin",
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "proxy_storage",
+    "proxy_storage.records",
     "proxy_storage_api",
     "tests.applications",
 ]
@@ -85,20 +87,15 @@ ORIGINAL_ALIASES = {"default": "media", "staticfiles": "static", "dbbackup": "ba
 STORAGES = {
     alias: {
         "BACKEND": "proxy_storage.storages.ProxyStorage",
-        "OPTIONS": {
-            "original_storage": original,
-            "meta_backend": {
-                "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
-                "OPTIONS": {"model": "applications.StoredFile"},
-            },
-        },
+        # drf-chunked-upload appends to files, so their sizes are not recorded.
+        "OPTIONS": {"original_storage": original, "records_metadata": False},
     }
     for alias, original in ORIGINAL_ALIASES.items()
 } | {
     original: {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     for original in ORIGINAL_ALIASES.values()
 }
-PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": ["tests.applications.permissions.PictureFiles"]}
+PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": ["tests.applications.permissions.ProjectFiles"]}
 
 WAGTAIL_SITE_NAME = "Applications"
 # The tables of the search are made by migrations, which are not run.

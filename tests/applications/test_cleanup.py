@@ -3,12 +3,12 @@
 import pytest
 from django.core.files.base import ContentFile
 
-from tests.applications.models import CleanedDocument
+from tests.applications.models import CleanedDocument, CleanedLetter
 
 
-@pytest.fixture
-def document(db):
-    return CleanedDocument.objects.create(scan=ContentFile(b"1", "a.txt"))
+@pytest.fixture(params=[CleanedDocument, CleanedLetter])
+def document(request, db):
+    return request.param.objects.create(scan=ContentFile(b"1", "a.txt"))
 
 
 def test_a_file_that_is_replaced_is_deleted(document, media, django_capture_on_commit_callbacks):
@@ -27,5 +27,5 @@ def test_the_file_of_a_deleted_row_is_deleted(document, media, django_capture_on
 
 def test_a_file_that_is_kept_has_its_record(document, records, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
-        CleanedDocument.objects.get().save()
+        type(document).objects.get().save()
     assert records.get().object_id == str(document.pk)

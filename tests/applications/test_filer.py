@@ -49,3 +49,14 @@ def test_thumbnails_of_an_image_are_found_again_and_deleted_with_it(upload, medi
     assert media() == before
     image.delete()
     assert media() == {}
+
+
+@pytest.mark.parametrize("make", [lambda: ContentFile(b"content", "letter.txt"), make_image])
+def test_only_the_owner_reads_a_file(upload, owner, stranger, read, list_files, make):
+    uploaded = upload(make())
+    assert read(uploaded.file, owner) == 403
+    uploaded.owner = owner
+    uploaded.save()
+    assert [read(uploaded.file, user) for user in (owner, stranger)] == [200, 403]
+    assert uploaded.file.name in list_files(owner)
+    assert list_files(stranger) == set()

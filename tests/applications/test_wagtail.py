@@ -92,3 +92,52 @@ def test_renditions_of_an_image_are_found_again_and_deleted_with_it(
     with django_capture_on_commit_callbacks(execute=True):
         wagtail.delete("images", image.pk)
     assert media() == {}
+
+
+def test_only_the_user_who_has_uploaded_a_document_reads_it(
+    wagtail, owner, stranger, read, list_files
+):
+    wagtail.upload("documents", ContentFile(b"content", "letter.txt"))
+    document = Document.objects.get()
+    assert read(document.file, owner) == 403
+    document.uploaded_by_user = owner
+    document.save()
+    assert read(document.file, owner) == 200
+    assert [read(document.file, user) for user in (stranger, None)] == [403, 403]
+    assert list_files(owner) == {document.file.name}
+    assert list_files(stranger) == set()
+
+
+def test_the_former_file_of_a_document_belongs_to_no_row(wagtail, owner, read, records):
+    wagtail.upload("documents", ContentFile(b"former", "letter.txt"))
+    document = Document.objects.get()
+    former = document.file
+    document.uploaded_by_user, document.file = owner, ContentFile(b"new", "letter.txt")
+    document.save()
+    assert read(document.file, owner) == 200
+    assert read(former, owner) == 403
+    assert records.get(path=former.name).former_object_id == str(document.pk)
+
+
+def test_images_and_renditions_belong_to_the_user_who_has_uploaded_them(
+    wagtail, owner, stranger, read, list_files
+):
+    wagtail.upload("images", make_image("cat.png"))
+    image = Image.objects.get()
+    image.uploaded_by_user = owner
+    image.save()
+    rendition = image.get_rendition("fill-10x10")
+    for file in (image.file, rendition.file):
+        assert [read(file, user) for user in (owner, stranger)] == [200, 403]
+    assert list_files(owner) >= {image.file.name, rendition.file.name}
+
+
+def test_renditions_that_are_made_together_have_no_content_object(wagtail, owner, read, records):
+    """wagtail inserts their rows by ``bulk_create()``, which sends no signal."""
+    wagtail.upload("images", make_image("cat.png"))
+    image = Image.objects.get()
+    image.uploaded_by_user = owner
+    image.save()
+    for rendition in image.get_renditions("fill-10x10", "fill-20x20").values():
+        assert read(rendition.file, owner) == 403
+        assert records.get(path=rendition.file.name).object_id is None
