@@ -320,14 +320,15 @@ class ContentObjectFileFieldMixin(BaseField):
             )
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
+        storage: Any = self.storage
         try:
-            is_proxy_storage = isinstance(self.storage, ProxyStorageBase)
+            is_proxy_storage = isinstance(storage, ProxyStorageBase)
         except (ImproperlyConfigured, TypeError):
             return  # The default storage cannot be built. The checks of the settings report it.
         if not is_proxy_storage:
             yield checks.Error(
                 f"The storage of a {type(self).__name__} must be a proxy storage, not a "
-                f"{type(self.storage).__name__}.",
+                f"{storage.__class__.__name__}.",
                 hint="Pass a proxy storage as storage, or use a field of Django.",
                 obj=self,
                 id="proxy_storage.E101",
@@ -335,7 +336,7 @@ class ContentObjectFileFieldMixin(BaseField):
             return
         yield from self._check_registration()
         try:
-            self.storage.meta_backend.check_keys(content_objects.CONTENT_OBJECT_KEYS)
+            storage.meta_backend.check_keys(content_objects.CONTENT_OBJECT_KEYS)
         except (AttributeError, ConfigurationError) as error:
             yield checks.Error(
                 str(error),

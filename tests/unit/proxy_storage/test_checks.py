@@ -1,11 +1,12 @@
 import pytest
 from django.core import checks
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connections, models
 from django.test.utils import isolate_apps
 from storages.backends.s3 import S3Storage
 
-from proxy_storage.checks import check_front, check_settings
+from proxy_storage import registry
+from proxy_storage.checks import check_front, check_settings, check_tables
 from proxy_storage.content_objects import SCOPE_KEY
 from proxy_storage.db.fields import ProxyStorageFileField
 from proxy_storage.meta_backends import orm
@@ -19,7 +20,7 @@ from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStor
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
 from proxy_storage.storages.metadata import FileMetadataProxyStorageMixin
 from tests.testapp import storages as tests_storages
-from tests.testapp.models import Case
+from tests.testapp.models import Case, Document
 from tests.testapp.storages import OrmDiskStorage
 
 X_ACCEL = {
@@ -436,3 +437,52 @@ def test_original_storage_without_exclusive_create_gives_a_warning(
     assert len(found) == (words is not None and paths == "full")
     for message in found:
         assert words in message.hint
+
+
+def test_field_without_the_app(settings):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "proxy_storage"]
+    assert [one.id for one in Document.check()].count("proxy_storage.E110") == 2
+
+
+@isolate_apps("tests.testapp")
+def test_field_whose_default_storage_cannot_be_built(settings):
+    class Letter(models.Model):
+        file = ProxyStorageFileField()
+
+        class Meta:
+            app_label = "testapp"
+
+    backend = "proxy_storage.storages.ProxyStorage"
+    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": {"unknown": 1}}}
+    assert Letter.check() == []
+    assert [one.id for one in check()] == ["proxy_storage.E002"]
+
+
+@isolate_apps("tests.testapp")
+def test_registration_is_not_checked_if_the_settings_are_wrong(settings):
+    class Letter(models.Model):
+        file = ProxyStorageFileField(storage=OrmDiskStorage())
+
+        class Meta:
+            app_label = "testapp"
+
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": "no.Where"}}
+    assert Letter.check() == []
+
+
+def test_default_storage_of_a_field_is_registered(settings):
+    backend = "proxy_storage.storages.ProxyStorage"
+    options = {"original_storage": settings.ORIGINAL_STORAGES["disk"]}
+    settings.STORAGES = {"default": {"BACKEND": backend, "OPTIONS": options}}
+    # Django's lazy object has another type than the storage.
+    assert registry.get_proxy_storage_name(default_storage) == "default"
+
+
+def test_database_that_the_records_are_not_in_is_not_queried(django_assert_num_queries, db):
+    with django_assert_num_queries(0):
+        assert check_tables(None, databases=["nowhere"]) == []
+
+
+def test_tables_are_not_checked_if_the_settings_are_wrong(settings):
+    settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": {"a": "no.Where"}}
+    assert check_tables(None, databases=["default"]) == []

@@ -1,10 +1,12 @@
 """The app with the ready model of records, and the storage that uses it by default."""
 
 import pytest
+from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 
 from proxy_storage.checks import check_settings
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.records.models import StoredFile
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages import ProxyStorage
@@ -94,3 +96,10 @@ def test_unknown_kind_of_urls(settings):
     settings.STORAGES = {"default": {**PROXY, "OPTIONS": {"url": "open"}}}
     (error,) = check_settings(None)
     assert "must be one of 'endpoint', 'signed', not 'open'" in error.msg
+
+
+def test_content_types_are_required(settings):
+    config = apps.get_app_config("proxy_storage_records")
+    settings.INSTALLED_APPS = []
+    with pytest.raises(ConfigurationError, match=r"needs 'django.contrib.contenttypes'"):
+        config.import_models()

@@ -163,3 +163,12 @@ class TestStorages:
         assert storage.get_original_storage() is original
         assert storage.meta_backend is meta_backend
         assert registry.get_proxy_storage("b").get_original_storage() is storages["plain"]
+
+
+def test_missing_app_is_logged_once(settings, caplog):
+    settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "proxy_storage"]
+    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE}
+    for name in ("orm_disk", "orm_subfolder"):
+        registry.get_proxy_storage(name)
+    (record,) = caplog.records
+    assert "'proxy_storage' is not in INSTALLED_APPS. Add it" in record.getMessage()
