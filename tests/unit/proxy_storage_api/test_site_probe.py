@@ -67,6 +67,10 @@ class QuietHandler(WSGIRequestHandler):
         pass
 
 
+class JoiningServer(ThreadedWSGIServer):
+    daemon_threads = False  # `server_close` waits for the threads.
+
+
 @pytest.fixture
 def site_url(transactional_db):
     """The URL of a site in another thread, which uses the databases in memory of this one.
@@ -77,7 +81,7 @@ def site_url(transactional_db):
     for connection in shared.values():
         connection.inc_thread_sharing()
     address = ("127.0.0.1", 0)
-    server = ThreadedWSGIServer(address, QuietHandler, connections_override=shared)
+    server = JoiningServer(address, QuietHandler, connections_override=shared)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -260,9 +264,12 @@ def test_project_without_an_endpoint(examine, settings):
 
 
 def test_failing_storage(examine, monkeypatch):
-    monkeypatch.setattr(FileSystemStorage, "_save", missing)
+    def fail(self, name, content):
+        raise OSError("no space")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", fail)
     (found,) = examine(name=None)
-    assert found.problem == "Http404: "
+    assert found.problem == "OSError: no space"
     assert found.cure == "Correct the problems above first."
 
 
