@@ -235,7 +235,7 @@ Answer: TypeAlias = tuple[Any, bool | Exception | None, int]
 
 
 def _evaluate_single(
-    permission: Any, request: Request, view: APIView, obj: MetaBackendObject | None
+    permission: Any, request: Any, view: APIView, obj: MetaBackendObject | None
 ) -> bool | None:
     """Evaluate a permission that is not composed."""
     if isinstance(permission, FilePermission):

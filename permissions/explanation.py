@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -31,7 +32,7 @@ from .base import (
 )
 from .field_permissions import FieldPermissions
 
-_OPERATORS = {AND: "and", OR: "or", NOT: "not"}
+_OPERATORS: dict[type[Any], str] = {AND: "and", OR: "or", NOT: "not"}
 _WORDS = {True: "yes", False: "no", None: "?"}
 NOT_EVALUATED = "not evaluated, because the answer before is sufficient"
 NEEDS_RECORD = "depends on the record"
@@ -106,17 +107,18 @@ def explain(
         the answer is ``None``, and the exception is the reason. A request is allowed only if the
         answer is ``True``.
     """
+    any_request: Any = request
     if isinstance(request, HttpRequest):
-        request = get_drf_request(request)
+        any_request = get_drf_request(request)
     any_view: Any = StandInView() if view is None else view
     attributes, answers = vars(any_view), []  # type: dict[str, Any], list[Answer]
     former = attributes.get(ANSWERS)
     attributes[ANSWERS] = answers
     # The exception is the last answer.
     with suppress(Exception):
-        evaluate(permission, request, any_view, obj)
+        evaluate(permission, any_request, any_view, obj)
     attributes[ANSWERS] = former
-    return _Builder(answers, request, any_view, obj).build()
+    return _Builder(answers, any_request, any_view, obj).build()
 
 
 def get_refusing_rules(answers: Sequence[Answer], obj: MetaBackendObject | None) -> str:
@@ -169,12 +171,17 @@ def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
         return _OPERATORS[cls]
     if isinstance(permission, FieldPermissions) and obj is not None:
         return f"{cls.__qualname__}[{obj.get('field')!r}]"
-    try:
-        names = list(inspect.signature(cls).parameters)
-    except (TypeError, ValueError):  # It is a class without a signature.
-        names = []
-    values = [vars(permission)[name] for name in names if name in vars(permission)]
+    attributes = vars(permission)
+    values = [attributes[name] for name in _get_argument_names(cls) if name in attributes]
     return f"{cls.__qualname__}({', '.join(map(_show, values))})" if values else cls.__qualname__
+
+
+@lru_cache(maxsize=256)
+def _get_argument_names(cls: type[Any]) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(cls).parameters)
+    except (TypeError, ValueError):  # It is a class without a signature.
+        return ()
 
 
 def _show(value: Any) -> str:

@@ -25,11 +25,13 @@ from proxy_storage.exceptions import (
     ServingError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.operations.doctor import get_text
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.serving import get_server, serve, x_accel, x_sendfile
 from proxy_storage.serving.base import SENDFILE_TYPE, ServerBase
 from proxy_storage.storages.lookup import find_record
 from proxy_storage_api.checks import find_views
+from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions.base import get_drf_request
 from proxy_storage_permissions.explanation import Explanation, explain
@@ -99,7 +101,7 @@ def find_similar_paths(path: str) -> list[str]:
         Q(path__icontains=stem[:_KEPT]),
     ):
         for meta_backend in get_meta_backends() if name else ():
-            records = meta_backend.select(condition, {"path": False}, 0, _SIMILAR)
+            records = meta_backend.select(condition, ["path"], 0, _SIMILAR)
             found |= dict.fromkeys(record["path"] for record in records)
     return list(found)[:_SIMILAR]
 
@@ -107,7 +109,7 @@ def find_similar_paths(path: str) -> list[str]:
 # Build the request.
 
 
-def get_view(action: str, user: Any, query: str = "") -> FileViewSet:
+def get_view(action: str, user: Any, query: str = "") -> GenericFileViewSet:
     """Return the viewset of the project, as it is for a request.
 
     Args:
@@ -123,7 +125,7 @@ def get_view(action: str, user: Any, query: str = "") -> FileViewSet:
     view = cls(**arguments)
     request = HttpRequest()
     method = request.method = _METHODS.get(action, "GET")
-    request.GET = QueryDict(query)  # type: ignore[assignment]  # of stubs only
+    request.GET = QueryDict(query)
     request.META = {
         "REQUEST_METHOD": method,
         "QUERY_STRING": query,
@@ -139,12 +141,11 @@ def get_view(action: str, user: Any, query: str = "") -> FileViewSet:
     return view
 
 
-def _get_view_class() -> tuple[type[FileViewSet], Mapping[str, Any]]:
-    found = {}
+def _get_view_class() -> tuple[type[GenericFileViewSet], Mapping[str, Any]]:
+    found: dict[type[GenericFileViewSet], Mapping[str, Any]] = {}
     for cls, arguments in find_views():
-        if issubclass(cls, FileViewSet):
-            # The URLs of extra actions have arguments of their own, and come later.
-            found.setdefault(cls, arguments)
+        # The URLs of extra actions have arguments of their own, and come later.
+        found.setdefault(cls, arguments)
     return next(iter(found.items())) if len(found) == 1 else (FileViewSet, {})
 
 
@@ -187,7 +188,7 @@ class FileExplanation:
     viewset: str
 
 
-def explain_file(view: FileViewSet, record: MetaBackendObject) -> FileExplanation:
+def explain_file(view: GenericFileViewSet, record: MetaBackendObject) -> FileExplanation:
     """Return why the endpoint allows or refuses an action for a file.
 
     Args:
@@ -205,14 +206,12 @@ def explain_file(view: FileViewSet, record: MetaBackendObject) -> FileExplanatio
     )
 
 
-def _find_problems(view: FileViewSet, record: MetaBackendObject) -> Iterator[str]:
+def _find_problems(view: GenericFileViewSet, record: MetaBackendObject) -> Iterator[str]:
     if view.action in view.disabled_actions:
         yield f"The action {view.action!r} is disabled."
         return
     try:
-        found = view.find_record(record["path"], record["proxy_storage_name"])
-        if found.meta_backend != record.meta_backend:
-            yield "The viewset finds another record with this path."
+        view.find_record(record["path"], record["proxy_storage_name"])
     except (APIException, Http404):
         yield "The viewset does not find the record, because it narrows down the records."
     try:
@@ -238,18 +237,13 @@ def explain_delivery(record: MetaBackendObject, request: Request) -> Delivery:
     try:
         found.exists = bool(original.exists(record["original_storage_path"]))
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        found.problem = f"{type(original).__name__} does not answer. {_get_text(error)}"
+        found.problem = f"{type(original).__name__} does not answer. {get_text(error)}"
     found.server = type(server).__qualname__
     try:
         found.sends, found.headers = _get_response(server, record, request._request)
     except Exception as error:  # noqa: BLE001  (as above)
-        found.problem = found.problem or _get_text(error)
+        found.problem = found.problem or get_text(error)
     return found
-
-
-def _get_text(error: Exception) -> str:
-    # The messages of drivers may contain URLs with signatures.
-    return f"{type(error).__name__}: {str(error).partition('?')[0]}"
 
 
 def _get_response(

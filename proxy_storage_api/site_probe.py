@@ -21,7 +21,7 @@ from django.core.files.storage import Storage
 from django.db.models import Q
 
 from proxy_storage.endpoint import get_file_url
-from proxy_storage.exceptions import ProxyStorageError
+from proxy_storage.exceptions import ConfigurationError, ProxyStorageError
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.operations.doctor import PROBE, Finding, get_text
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_names
@@ -50,11 +50,10 @@ class _Answer:
 class _Redirects(HTTPRedirectHandler):
     """Follow redirects to presigned URLs without the cookies of the site."""
 
-    def redirect_request(self, *args: Any, **kwargs: Any) -> Request | None:
+    def redirect_request(self, *args: Any, **kwargs: Any) -> Any:
         """Return the next request without headers."""
-        request = super().redirect_request(*args, **kwargs)
-        if request is not None:
-            request.headers.clear()
+        request: Any = super().redirect_request(*args, **kwargs)
+        request.headers.clear()
         return request
 
 
@@ -74,6 +73,14 @@ def examine_site(
         skip_writes: only read. Without it, a file is written, and deleted afterwards, to a storage
             without a readable file.
     """
+    try:
+        problem = None if get_file_url("", "") else "The project has no download endpoint."
+    except ConfigurationError as error:
+        problem = str(error)
+    if problem is not None:
+        cure = "Add 'proxy_storage_api' to INSTALLED_APPS, and its URLs to the project."
+        yield Finding("site: endpoint", problem, cure)
+        return
     for path in paths:
         for record in find_records(path):
             yield from _examine_record(site, record, _get_url(record), headers or {})
@@ -126,9 +133,7 @@ def _find_readable(
     storage: ProxyStorageBase, name: str, original_name: str | None
 ) -> tuple[MetaBackendObject, str] | None:
     """Return a record whose file may be read, and the URL for it."""
-    records = storage.meta_backend.select(
-        Q(proxy_storage_name=name), {"path": False}, 0, _CANDIDATES
-    )
+    records = storage.meta_backend.select(Q(proxy_storage_name=name), ["path"], 0, _CANDIDATES)
     for record in records:
         if record.get_original_storage_name() == original_name:
             url = _get_open_url(record)
@@ -259,7 +264,7 @@ def _request(url: str, headers: Mapping[str, str]) -> _Answer:
         with build_opener(ProxyHandler({}), _Redirects()).open(
             request, timeout=_TIMEOUT
         ) as response:
-            return _Answer(response.status, response.headers, response.read(_COMPARED))
+            return _Answer(response.status, dict(response.headers), response.read(_COMPARED))
     except HTTPError as error:
         with error:
-            return _Answer(error.code, error.headers, b"")
+            return _Answer(error.code, dict(error.headers), b"")

@@ -36,7 +36,7 @@ def find_missing_columns(model: type[Model], alias: str) -> list[str]:
     connection = connections[alias]
     columns_by_table: dict[str, set[str]] = {}
     for field in model._meta.concrete_fields:
-        columns_by_table.setdefault(field.model._meta.db_table, set()).add(field.column)
+        columns_by_table.setdefault(field.model._meta.db_table, set()).add(str(field.column))
     causes: list[str] = []
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)

@@ -135,7 +135,7 @@ def _count_unregistered(meta_backend: MetaBackendBase, names: list[str]) -> dict
     found: dict[str, int] = {}
     while len(found) < _MAX_NAMES:
         condition = ~Q(proxy_storage_name__in=[*names, *found])
-        records = meta_backend.select(condition, {"path": False}, 0, 1)
+        records = meta_backend.select(condition, ["path"], 0, 1)
         if not records:
             break
         name = records[0]["proxy_storage_name"]

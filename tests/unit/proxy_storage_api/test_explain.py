@@ -183,6 +183,11 @@ class TestAnswer:
         assert "file exists: not known" in text
         assert "server: None" in text
 
+    def test_content_object_without_text(self, resume, monkeypatch):
+        monkeypatch.setattr(JobApply, "__str__", lambda self: 1 // 0)
+        found = explain_json(resume.name)["content_object"]
+        assert found.startswith("not readable. ZeroDivisionError: ")
+
     def test_content_object_of_a_deleted_model(self, resume):
         resume.storage.meta_backend.update(resume.name, {"object_id": "no key"})
         assert explain_json(resume.name)["content_object"] is None

@@ -6,13 +6,13 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.test import Client
+from django.test import Client, modify_settings
 from django.urls import include, path
 from rest_framework.permissions import AllowAny, IsAdminUser
 
@@ -67,6 +67,10 @@ class QuietHandler(WSGIRequestHandler):
         pass
 
 
+class JoiningServer(ThreadedWSGIServer):
+    daemon_threads = False  # `server_close` waits for the threads.
+
+
 @pytest.fixture
 def site_url(transactional_db):
     """The URL of a site in another thread, which uses the databases in memory of this one.
@@ -77,7 +81,7 @@ def site_url(transactional_db):
     for connection in shared.values():
         connection.inc_thread_sharing()
     address = ("127.0.0.1", 0)
-    server = ThreadedWSGIServer(address, QuietHandler, connections_override=shared)
+    server = JoiningServer(address, QuietHandler, connections_override=shared)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -237,18 +241,36 @@ def test_url_of_the_original_storage_without_an_answer(examine, base_url):
     assert get_problems(examine(base_url=base_url)) == []
 
 
+def test_original_storage_without_a_url(examine, monkeypatch):
+    monkeypatch.setattr(FileSystemStorage, "url", Storage.url)
+    assert len(examine(base_url="/internal/")) == 1
+
+
 def test_site_does_not_answer(examine):
     (found,) = examine(site=f"http://127.0.0.1:{free_port()}")
     assert found.problem.startswith("URLError: ")
     assert found.cure == "Start the web server, or correct --site."
 
 
-def test_failing_storage(examine, settings):
+def test_project_without_an_endpoint(examine, settings):
     examine()
-    settings.FILE_URL = None
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "FILE_URL_NAME": "nowhere"}
     (found,) = examine_site("http://127.0.0.1:1")
-    assert found.problem.startswith("ConfigurationError: No URL with the name 'nowhere'")
+    assert found.problem.startswith("No URL with the name 'nowhere'")
+    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "FILE_URL_NAME": None}
+    with modify_settings(INSTALLED_APPS={"remove": "proxy_storage_api"}):
+        (found,) = examine_site("http://127.0.0.1:1")
+    assert found.problem == "The project has no download endpoint."
+
+
+def test_failing_storage(examine, monkeypatch):
+    def fail(self, name, content):
+        raise OSError("no space")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", fail)
+    (found,) = examine(name=None)
+    assert found.problem == "OSError: no space"
+    assert found.cure == "Correct the problems above first."
 
 
 def test_several_original_storages(settings, tmp_path, site_url):
@@ -267,6 +289,8 @@ def test_several_original_storages(settings, tmp_path, site_url):
         }
     }
     settings.PROXY_STORAGE = {"DEFAULT_PERMISSION_CLASSES": [AllowAny]}
+    storage = get_proxy_storage("several")
+    storage.save("a.txt", ContentFile(CONTENT))
     first, *_, second = examine_site(site_url)
     assert first.problem is None
     assert second.check == "site: 'several/two'"
@@ -277,4 +301,8 @@ def test_command(examine, site_url):
     examine()
     out = StringIO()
     call_command("proxystorage", "doctor", "--site", site_url, stdout=out)
-    assert "ok    site: '/letters/a.txt' of 'letters' by StreamingServer\n" in out.getvalue()
+    expected = "ok    site: '/letters/a.txt' of 'letters' by StreamingServer\n"
+    assert expected in out.getvalue()
+    arguments = ["--path", "/letters/a.txt", "--header", "Cookie: a=b"]
+    call_command("proxystorage", "doctor", "--site", site_url, *arguments, stdout=out)
+    assert out.getvalue().count(expected) == 2
