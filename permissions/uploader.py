@@ -38,15 +38,15 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
         anonymous users, and for requesters that are not users of the project: the key of a device
         or a customer can be that of a user.
     """
-    nobody: dict[str, str | None] = dict.fromkeys(UPLOADER_KEYS)
+    unknown: dict[str, str | None] = dict.fromkeys(UPLOADER_KEYS)
     key = get_key(user) if is_user(user) else None
     if key is None:
-        return nobody
+        return unknown
     user_model: Any = get_user_model()
     model = user_model._meta.concrete_model
     text = str(normalize_key(model, key))
     if not is_storable(text):
-        return nobody
+        return unknown
     # The user of a token does not have a row of its own.
     has_row = isinstance(user, Model)
     using = get_row_database(user, model) if has_row else router.db_for_write(model)
