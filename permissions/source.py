@@ -32,8 +32,8 @@ GetSource: TypeAlias = Callable[[MetaBackendObject], str | None]
 #: The greatest number of steps from a file to its source, from there to the source's source, etc.
 MAX_STEPS = 4
 
-# The keys of a record that have no value if a program has saved the file for itself.
-_KEYS_OF_PERSONS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, UPLOADER_KEY)
+# A file whose record has a value for one of these keys was saved by a user, not by a library.
+_NOT_DERIVED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, UPLOADER_KEY)
 # The name that easy-thumbnails gives a thumbnail, without its folders and its prefix.
 _EASY_THUMBNAIL = re.compile(r"(?P<source>.+)\.\d+x\d+(?:_[^/]*)?\.\w+")
 # The paths of the files whose sources are being checked, with their meta backends.
@@ -47,9 +47,9 @@ class CanReadSource(FilePermission):
 
         PictureFiles | CanReadSource(get_easy_thumbnails_source, PictureFiles)
 
-    A thumbnail belongs to no instance, but its name is made of the name of its picture. A file with
-    a content object or an uploader is denied: it was not made by a program, even if its name looks
-    so. A file whose source does not exist is denied as well.
+    A thumbnail does not belong to an instance, but its name contains the name of its picture. A
+    file with a content object or an uploader is denied, since a user can choose such a name. A file
+    whose source does not exist is denied as well.
 
     The source must be in the same proxy storage. It may itself be derived from another file;
     `MAX_STEPS` of them are followed, and a file that is derived from itself is denied.
@@ -79,7 +79,7 @@ class CanReadSource(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Find the record of the source, and evaluate its permission."""
-        if any(obj.get(key) is not None for key in _KEYS_OF_PERSONS):
+        if any(obj.get(key) is not None for key in _NOT_DERIVED_KEYS):
             return False
         with _follow(obj) as is_new:
             source = self._get_source_record(obj) if is_new else None
@@ -98,7 +98,7 @@ class CanReadSource(FilePermission):
         self, request: Request, view: APIView, models: Collection[type[Model]]
     ) -> PermissionFilter:
         """Return a filter that leaves out the files of instances, so that they are not checked."""
-        return PermissionFilter(False, Q(**{f"{key}__isnull": True for key in _KEYS_OF_PERSONS}))
+        return PermissionFilter(False, Q(**{f"{key}__isnull": True for key in _NOT_DERIVED_KEYS}))
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class."""

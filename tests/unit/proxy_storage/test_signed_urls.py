@@ -4,6 +4,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.http import QueryDict
 from django.template import Context, Template
+from rest_framework.permissions import IsAdminUser
 
 from proxy_storage.checks import check_settings
 from proxy_storage.endpoint import RequestedEndpoint, remember_endpoint
@@ -11,12 +12,14 @@ from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.lookup import find_records
 from proxy_storage_api.checks import check_signed_urls
+from proxy_storage_api.fields import SignedFileField
 from proxy_storage_permissions import (
     CanReadFile,
     FieldPermissions,
     HasValidSignature,
     IsOwner,
     get_signed_url,
+    get_signed_urls,
     links,
 )
 from proxy_storage_permissions.links import is_valid_link
@@ -33,6 +36,9 @@ NOW = 1_800_000_000
 class AcceptsLinks(FieldPermissions):
     model = Document
     permissions = {"orm_file": IsOwner("user") | HasValidSignature, "mongo_file": CanReadFile}
+
+
+StaffAndLinks = IsAdminUser | HasValidSignature
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +175,28 @@ class TestField:
         with django_assert_num_queries(1):
             url = template.render(Context({"document": document}))
         assert opens(url, self.get_record(document))
+
+    def test_all_links_are_equal_within_a_step(self, document, admin_client, settings, monkeypatch):
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "BASE_URL": "http://testserver",
+            "DEFAULT_PERMISSION_CLASSES": [f"{__name__}.StaffAndLinks"],
+        }
+        record = self.get_record(document)
+        body = {"path": record["path"], "storage": record["proxy_storage_name"]}
+        made = set()
+        for passed in (0, 299):
+            monkeypatch.setattr(links, "time", lambda now=NOW + passed: now)
+            link = admin_client.post("/files/link/", body, content_type="application/json")
+            made |= {
+                f"http://testserver{document.orm_file.url}",
+                f"http://testserver{record.get_proxy_storage().url(record['path'])}",
+                f"http://testserver{SignedFileField().to_representation(document.orm_file)}",
+                get_signed_url(record, absolute=True).url,
+                get_signed_urls([document.orm_file], absolute=True)[0].url,
+                link.json()["url"],
+            }
+        assert len(made) == 1
 
     def test_url_of_the_file_of_another_instance_is_not_signed(self, document):
         """The path of another row's file is written to this row."""
