@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from proxy_storage.content_objects import (
     CONTENT_OBJECT_KEYS,
     FORMER_KEYS,
+    RELEASED_KEY,
     get_row_database,
     get_scope,
     normalize_key,
@@ -29,7 +30,7 @@ from .ownership import is_user
 ID_KEY, SCOPE_KEY = "uploader_id", "uploader_scope"
 UPLOADER_KEYS = (ID_KEY, SCOPE_KEY)
 # A record has a value for one of these if the file has, or has had, a content object.
-_ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, *map(FORMER_KEYS.__getitem__, CONTENT_OBJECT_KEYS))
+_ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, FORMER_KEYS["content_type_id"])
 
 
 def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[str, str | None]:

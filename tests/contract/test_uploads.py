@@ -399,16 +399,23 @@ class TestReadAndDelete:
             assert is_refused(send(get_user("ronaldo"), "post", {field: path}), field)
         assert get_record(field, path)
 
-    def test_uploader_reads_and_deletes_an_upload_with_a_rule(
-        self, messi, field, path, client, settings
-    ):
-        rule = ["proxy_storage_permissions.uploader.IsUploader"]
+    @pytest.fixture
+    def url(self, field, path):
+        return {"path": path, "storage": STORAGES[field]}
+
+    @pytest.fixture
+    def uploaders_are_allowed(self, settings):
+        rule = ["proxy_storage_permissions.IsUploader"]
         settings.PROXY_STORAGE = {
             **settings.PROXY_STORAGE,
             "DEFAULT_PERMISSION_CLASSES": rule,
             "DELETE_PERMISSION_CLASSES": rule,
         }
-        url = {"path": path, "storage": STORAGES[field]}
+
+    @pytest.mark.usefixtures("uploaders_are_allowed")
+    def test_uploader_reads_and_deletes_an_upload_with_a_rule(
+        self, messi, field, path, client, url
+    ):
         client.force_login(get_user("ronaldo"))
         assert client.get("/files/", url).status_code == 403
         assert client.delete("/files/", query_params=url).status_code == 403
@@ -417,3 +424,15 @@ class TestReadAndDelete:
         assert b"".join(response.streaming_content) == b"content"
         assert client.delete("/files/", query_params=url).status_code == 204
         assert is_refused(send(messi, "post", {field: path}), field)
+
+    @pytest.mark.usefixtures("uploaders_are_allowed")
+    def test_rule_ends_when_the_upload_is_attached(self, messi, field, path, client, url):
+        client.force_login(messi)
+        assert send(messi, "post", {field: path}).status_code == 201
+        pk = Document.objects.get().pk
+        for is_released in (False, True):
+            if is_released:
+                assert send(messi, "patch", {field: None}, pk).status_code == 200
+            assert client.get("/files/", url).status_code == 403
+            assert client.delete("/files/", query_params=url).status_code == 403
+            assert client.get("/files/").json()["results"] == []
