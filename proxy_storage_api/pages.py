@@ -38,7 +38,9 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Referrer-Policy": "no-referrer",  # The URL of the file may be a signed link.
+    # The URL of the file may be a signed link. Without a referrer for the same origin, Django would
+    # refuse the forms of a project's template, such as the one to log out.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

@@ -93,7 +93,7 @@ def test_headers_of_the_page(client):
     assert response["Cache-Control"] == "private, no-store"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["X-Frame-Options"] == "DENY"
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "same-origin"
     assert response["Content-Security-Policy"].startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
