@@ -17,6 +17,7 @@ from django.shortcuts import resolve_url
 from django.template import Context, Engine, TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, is_valid_path
+from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework.renderers import BaseRenderer
@@ -89,9 +90,10 @@ class RefusalPageRenderer(BaseRenderer):
         """Return the page, and set the headers of the response."""
         context: Mapping[str, Any] = renderer_context or {}
         request, response = context["request"], context["response"]
+        detail = data.get("detail") if isinstance(data, Mapping) else None
         values = {
             "title": _("This file cannot be opened"),
-            "message": data.get("detail") if isinstance(data, Mapping) else None,
+            "message": detail if isinstance(detail, str | Promise) else None,
             "status_code": response.status_code,
             "language": get_language(),
             "login_url": _get_login_url(request) if _may_log_in(request, response) else None,
