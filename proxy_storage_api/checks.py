@@ -30,6 +30,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage.suggestions import suggest
 from proxy_storage_api.generics import PERMISSIONS, READ_PERMISSIONS, GenericFileViewSet
+from proxy_storage_api.media import MediaViewSet
 from proxy_storage_api.settings import (
     DEFAULTS,
     api_settings,
@@ -311,6 +312,27 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+@checks.register()
+def check_media_views(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Check the names of the proxy storages whose files have URLs of their own."""
+    if not _are_readable():
+        return []
+    known = registry.get_proxy_storage_names()
+    found: list[checks.CheckMessage] = []
+    for view, options in find_views():
+        name = options.get("storage", getattr(view, "storage", None))
+        if issubclass(view, MediaViewSet) and name not in known:
+            found.append(
+                checks.Error(
+                    f"{view.__qualname__} delivers the files of {name!r}, which is not the name of "
+                    "a proxy storage.",
+                    hint=f"Pass as_view(storage=...) one of {', '.join(known)}.",
+                    id="proxy_storage_api.E030",
+                )
+            )
+    return found
 
 
 def _has_path_route(endpoint: str) -> bool:

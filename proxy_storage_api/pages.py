@@ -17,6 +17,7 @@ from django.shortcuts import resolve_url
 from django.template import Context, Engine, TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, is_valid_path
+from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework.renderers import BaseRenderer
@@ -38,7 +39,9 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Referrer-Policy": "no-referrer",  # The URL of the file may be a signed link.
+    # The URL of the file may be a signed link. Without a referrer for the same origin, Django would
+    # refuse the forms of a project's template, such as the one to log out.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -87,9 +90,10 @@ class RefusalPageRenderer(BaseRenderer):
         """Return the page, and set the headers of the response."""
         context: Mapping[str, Any] = renderer_context or {}
         request, response = context["request"], context["response"]
+        detail = data.get("detail") if isinstance(data, Mapping) else None
         values = {
             "title": _("This file cannot be opened"),
-            "message": data.get("detail") if isinstance(data, Mapping) else None,
+            "message": detail if isinstance(detail, str | Promise) else None,
             "status_code": response.status_code,
             "language": get_language(),
             "login_url": _get_login_url(request) if _may_log_in(request, response) else None,

@@ -34,7 +34,10 @@ class SendfileServer(ServerBase):
     If ``SENDFILE_BACKEND`` is one that sends the file from Python, `StreamingServer` does that.
     """
 
-    offloads = True
+    @property
+    def offloads(self) -> bool:  # type: ignore[override]  # a class attribute of the base class
+        """Whether the backend offloads files, and does not send them from Python."""
+        return get_setting("SENDFILE_BACKEND") not in _PYTHON_BACKENDS
 
     def get_problem(self, original_storage: Storage) -> str | None:
         """Return why no file of a storage can be delivered, or ``None`` if some can."""

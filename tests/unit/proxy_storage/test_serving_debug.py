@@ -103,3 +103,15 @@ def test_redirects_are_kept(settings):
     record = storage.get_meta_backend_obj(storage.save("a.txt", ContentFile(b"content")))
     request = RequestFactory().get("/files/", **RUNSERVER)
     assert type(get_server(record, request)).__name__ == "RedirectServer"
+
+
+@pytest.mark.parametrize(
+    ("backend", "lines"), [("nginx", 1), ("xsendfile", 1), ("development", 0), ("simple", 0)]
+)
+def test_django_sendfile2(record, settings, caplog, backend, lines):
+    settings.SENDFILE_BACKEND = f"django_sendfile.backends.{backend}"
+    settings.SENDFILE_ROOT = settings.TEST_FILES_ROOT
+    settings.SENDFILE_URL = "/internal"
+    change(settings, SERVERS={})
+    assert read(ask(record, **RUNSERVER)) == b"content"
+    assert caplog.text.count("SendfileServer would offload") == lines

@@ -15,6 +15,7 @@ from rest_framework.permissions import (
 )
 from rest_framework.routers import SimpleRouter
 
+from proxy_storage_api.media import MediaViewSet
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions import (
     CanReadFile,
@@ -224,6 +225,32 @@ class TestUrl:
     def test_invalid_arguments_are_an_error(self, change, value):
         change(FILE_URL_KWARGS=value)
         assert [message.id for message in find("proxy_storage.E014")] == ["proxy_storage.E014"]
+
+
+class TestMediaViews:
+    @pytest.mark.parametrize(
+        ("options", "count"),
+        [
+            ({}, 1),
+            ({"storage": "nowhere"}, 1),
+            ({"storage": None}, 1),
+            ({"storage": "orm_disk"}, 0),
+        ],
+    )
+    def test_name_of_the_storage(self, settings, options, count):
+        # "default" is not a proxy storage in the settings of the tests.
+        settings.ROOT_URLCONF = Urls(
+            path("files/", include("proxy_storage_api.urls")),
+            path("media/<path:file_path>", MediaViewSet.as_view(**options)),
+        )
+        found = find()
+        assert get_ids(found) == ["E030"] * count
+        for error in found:
+            assert repr(options.get("storage", "default")) in error.msg
+
+    def test_unreadable_settings(self, settings):
+        settings.PROXY_STORAGE = 5
+        assert find() == []
 
 
 TEXT = "not callable"

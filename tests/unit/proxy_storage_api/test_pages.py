@@ -93,7 +93,7 @@ def test_headers_of_the_page(client):
     assert response["Cache-Control"] == "private, no-store"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["X-Frame-Options"] == "DENY"
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "same-origin"
     assert response["Content-Security-Policy"].startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
@@ -287,6 +287,10 @@ def handle_with_own_data(exc, context):
     return response
 
 
+def handle_by_details(exc, context):
+    return Response({"detail": {"secret": "hidden"}}, status=404)
+
+
 def handle_by_redirect(exc, context):
     return HttpResponse(status=302, headers={"Location": "/elsewhere/"})
 
@@ -305,6 +309,11 @@ class TestExceptionHandler:
         assert response["X-Handled"] == "yes"
         assert "This file cannot be opened" in response.text
         assert "credentials" not in response.text
+
+    def test_detail_that_is_not_text(self, client, settings):
+        response = self.get(client, settings, "handle_by_details")
+        assert response.status_code == 404
+        assert "secret" not in response.text.partition("<main>")[2].partition("<a")[0]
 
     def test_own_response(self, client, settings):
         response = self.get(client, settings, "handle_by_redirect")
