@@ -22,7 +22,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import connections, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -263,9 +264,12 @@ class RecordAdmin(ModelAdmin):
             return queryset, False
         columns = self._get_columns()
         condition = Q(path=term)
-        # The beginning of an absolute path is a folder of the server.
+        # The beginning of an absolute path can be a folder of the server.
         if not term.startswith("/"):
             condition |= Q(path__startswith=term)
+            # Paths in storages without local files.
+            own_path = Concat(Value("/"), "original_storage_path", output_field=CharField())
+            condition |= Q(path__startswith=f"/{term}", path=own_path)
             for root in _get_all_roots(self.model):
                 condition |= Q(path__startswith=f"{root}{term}")
         if "name" in columns:
@@ -496,7 +500,7 @@ def _get_all_roots(model: type[Model]) -> set[str]:
             storage = registry.get_proxy_storage(name)
             if _has_records_in(storage, model):
                 roots |= {*get_roots(storage), *get_full_roots(storage)}
-    return roots - {""}
+    return roots - {"", "/"}
 
 
 def _has_records_in(storage: ProxyStorageBase, model: type[Model]) -> bool:
