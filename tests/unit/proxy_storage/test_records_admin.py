@@ -322,6 +322,7 @@ class TestFolders:
             assert changelist.result_list == []
 
 
+@pytest.mark.database
 class TestSearch:
     @pytest.fixture
     def row(self):
@@ -357,6 +358,7 @@ class TestSearch:
         assert staff.get(get_url(row), {"q": " "}).context["cl"].result_count == 2
 
 
+@pytest.mark.database
 class TestFilters:
     @pytest.fixture(autouse=True)
     def rows(self):
@@ -509,6 +511,27 @@ class TestDeletion:
         monkeypatch.setattr(site, "_actions", {})
         delete_selected(staff, save("disk"))
         assert StoredFile.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("actions", "names"),
+        [
+            (["publish"], ["publish", "delete_selected"]),
+            (["delete_selected"], ["delete_selected"]),
+            (None, []),
+        ],
+        ids=["added", "named", "none"],
+    )
+    def test_actions_of_a_subclass(self, rf, admin_user, actions, names):
+        class Subclass(RecordAdmin):
+            def publish(self, request, queryset):
+                pass
+
+        Subclass.actions = actions
+        request = rf.get("/")
+        request.user = admin_user
+        model_admin = Subclass(StoredFile, site)
+        assert list(model_admin.get_actions(request)) == names
+        assert model_admin.check() == []
 
     def test_file_that_was_deleted_already(self, staff):
         row = save("disk")
