@@ -333,7 +333,7 @@ class TestSearch:
         "get_term",
         [
             lambda row: "letters/he",
-            lambda row: "ELLO",
+            lambda row: "ello",
             lambda row: row.path,
             lambda row: CHECKSUM.upper(),
             lambda row: f" {row.object_id} ",
