@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin, messages
-from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.actions import delete_selected as django_delete_selected
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import model_ngettext, quote, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import connections, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -138,6 +139,12 @@ class RecordAdmin(ModelAdmin):
     sortable_by = ["shown_path"]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+
+    def __init__(self, model: Any, admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        # It replaces Django's action, also in a subclass with actions of its own.
+        if self.actions is not None and "delete_selected" not in self.actions:
+            self.actions = [*self.actions, "delete_selected"]
 
     # Columns and fields
 
@@ -263,9 +270,12 @@ class RecordAdmin(ModelAdmin):
             return queryset, False
         columns = self._get_columns()
         condition = Q(path=term)
-        # The beginning of an absolute path is a folder of the server.
+        # The beginning of an absolute path can be a folder of the server.
         if not term.startswith("/"):
             condition |= Q(path__startswith=term)
+            # Paths in storages without local files.
+            own_path = Concat(Value("/"), "original_storage_path", output_field=CharField())
+            condition |= Q(path__startswith=f"/{term}", path=own_path)
             for root in _get_all_roots(self.model):
                 condition |= Q(path__startswith=f"{root}{term}")
         if "name" in columns:
@@ -305,13 +315,37 @@ class RecordAdmin(ModelAdmin):
                 transaction.non_atomic_requests(using=alias)(url.callback)
         return urls
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions. The one that deletes files shows which could not be deleted."""
-        actions: dict[str, Any] = super().get_actions(request)
-        if "delete_selected" in actions:
-            _function, name, description = actions["delete_selected"]
-            actions[name] = (_delete_selected_files, name, description)
-        return actions
+    def has_delete_selected_permission(self, request: HttpRequest) -> bool:
+        """Return whether the action is shown: not if the site disables Django's action."""
+        enabled = {name for name, _action in self.admin_site.actions}
+        return "delete_selected" in enabled and self.has_delete_permission(request)
+
+    @admin.action(
+        permissions=["delete_selected"],
+        description=django_delete_selected.short_description,  # type: ignore[attr-defined]
+    )
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Delete the selected files, and report which could not be deleted.
+
+        Django's action logs all deletions before, and reports all of them as successful.
+
+        Args:
+            request: the request, with its user.
+            queryset: the selected rows.
+        """
+        if not request.POST.get("post"):
+            return django_delete_selected(self, request, queryset)
+        rows = list(queryset)
+        if not self.may_delete(request, rows):
+            raise PermissionDenied
+        deleted = self.delete_files(request, rows)
+        if deleted:
+            text = _("Successfully deleted %(count)d %(items)s.") % {
+                "count": deleted,
+                "items": model_ngettext(self.opts, deleted),
+            }
+            self.message_user(request, text, messages.SUCCESS)
+        return None
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
@@ -407,25 +441,6 @@ class RecordAdmin(ModelAdmin):
             self.delete_model(request, row)
 
 
-def _delete_selected_files(
-    model_admin: RecordAdmin, request: HttpRequest, queryset: QuerySet[Any]
-) -> Any:
-    """Delete the selected files, and report how many could be deleted."""
-    if not request.POST.get("post"):
-        return delete_selected(model_admin, request, queryset)
-    rows = list(queryset)
-    if not model_admin.may_delete(request, rows):
-        raise PermissionDenied
-    deleted = model_admin.delete_files(request, rows)
-    if deleted:
-        text = _("Successfully deleted %(count)d %(items)s.") % {
-            "count": deleted,
-            "items": model_ngettext(model_admin.opts, deleted),
-        }
-        model_admin.message_user(request, text, messages.SUCCESS)
-    return None
-
-
 def get_obstacle(row: Any) -> Any:
     """Return why a file cannot be deleted through its proxy storage; ``None`` if it can."""
     name = row.proxy_storage_name
@@ -496,7 +511,7 @@ def _get_all_roots(model: type[Model]) -> set[str]:
             storage = registry.get_proxy_storage(name)
             if _has_records_in(storage, model):
                 roots |= {*get_roots(storage), *get_full_roots(storage)}
-    return roots - {""}
+    return roots - {"", "/"}
 
 
 def _has_records_in(storage: ProxyStorageBase, model: type[Model]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin import SimpleListFilter
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
@@ -18,7 +20,29 @@ OTHER = "-"
 MIME_TYPES = ("application/pdf", "application/", "audio/", "image/", "text/", "video/")
 
 
-class ProxyStorageFilter(SimpleListFilter):
+class RecordFilter(SimpleListFilter):
+    """The base class of the filters. A value that is not one of the choices finds no records."""
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the records of the choice in the URL, or all records without one."""
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in dict(self.lookup_choices):
+            return queryset.none()
+        return self.filter_records(queryset, value)
+
+    @abstractmethod
+    def filter_records(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the records of a choice.
+
+        Args:
+            queryset: the records.
+            value: the value of the choice.
+        """
+
+
+class ProxyStorageFilter(RecordFilter):
     """Records of one proxy storage, or of those that are not registered."""
 
     title = _("proxy storage")
@@ -29,16 +53,14 @@ class ProxyStorageFilter(SimpleListFilter):
         names = sorted(registry.get_proxy_storage_names())
         return [*((name, name) for name in names), (OTHER, _("not registered"))]
 
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the records of the chosen storage."""
-        if self.value() is None:
-            return queryset
-        if self.value() == OTHER:
+    def filter_records(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the records of a storage, or of those that are not registered."""
+        if value == OTHER:
             return queryset.exclude(proxy_storage_name__in=registry.get_proxy_storage_names())
-        return queryset.filter(proxy_storage_name=self.value())
+        return queryset.filter(proxy_storage_name=value)
 
 
-class ContentTypeFilter(SimpleListFilter):
+class ContentTypeFilter(RecordFilter):
     """Records whose content object is of one model."""
 
     title = _("model of the content object")
@@ -50,18 +72,13 @@ class ContentTypeFilter(SimpleListFilter):
         labels = {model._meta.label_lower: model._meta.verbose_name for model in models}
         return sorted((label, f"{name} ({label})") for label, name in labels.items())
 
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the records of the chosen model."""
-        if self.value() is None:
-            return queryset
-        for model in get_content_object_models():
-            if model._meta.label_lower == self.value():
-                content_type = ContentType.objects.get_for_model(model)
-                return queryset.filter(content_type_id=content_type.pk)
-        return queryset.none()
+    def filter_records(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the records of a model."""
+        content_type = ContentType.objects.get_for_model(apps.get_model(value))
+        return queryset.filter(content_type_id=content_type.pk)
 
 
-class HasContentObjectFilter(SimpleListFilter):
+class HasContentObjectFilter(RecordFilter):
     """Records with a content object, or without one."""
 
     title = _("content object")
@@ -71,14 +88,12 @@ class HasContentObjectFilter(SimpleListFilter):
         """Return the two choices."""
         return [("yes", _("Yes")), ("no", _("No"))]
 
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def filter_records(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the records with or without a content object."""
-        if self.value() is None:
-            return queryset
-        return queryset.filter(content_type_id__isnull=self.value() == "no")
+        return queryset.filter(content_type_id__isnull=value == "no")
 
 
-class MimeTypeFilter(SimpleListFilter):
+class MimeTypeFilter(RecordFilter):
     """Records of one MIME type, or of a group of them."""
 
     title = _("MIME type")
@@ -89,11 +104,8 @@ class MimeTypeFilter(SimpleListFilter):
         groups = [(text, f"{text}*" if text.endswith("/") else text) for text in MIME_TYPES]
         return [*groups, (OTHER, _("not recorded"))]
 
-    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the records of the chosen type."""
-        value = self.value()
-        if value is None:
-            return queryset
+    def filter_records(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the records of a type, of a group, or without a type."""
         if value == OTHER:
             return queryset.filter(mime_type="")
         return queryset.filter(mime_type__startswith=value)

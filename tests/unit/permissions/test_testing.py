@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, IsAdminUser
@@ -254,7 +254,9 @@ class TestMatrix:
             self.check(document, people, readers, *OWNER)
 
 
-def test_example_of_the_page(monkeypatch, settings, people):
+# Django's TestCase closes the connections at its end, so no transaction can be around it.
+@pytest.mark.django_db(transaction=True)
+def test_example_of_the_page(monkeypatch, settings):
     class LetterFiles(FieldPermissions):
         model = Document
         permissions = {"orm_file": IsOwner("user"), "mongo_file": AllowAny}
@@ -273,7 +275,6 @@ def test_example_of_the_page(monkeypatch, settings, people):
         monkeypatch.setitem(sys.modules, name, module)
     classes = ["letters.permissions.LetterFiles"]
     settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "DEFAULT_PERMISSION_CLASSES": classes}
-    User.objects.all().delete()
 
     def run(code):
         namespace = {"__name__": "letters.tests"}

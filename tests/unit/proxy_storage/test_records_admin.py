@@ -68,8 +68,10 @@ def folder(settings, tmp_path):
 
 def save(alias, name="letters/hello.txt", content=b"hello", model=StoredFile, **values):
     saved_path = storages[alias].save(name, ContentFile(content))
-    model.objects.filter(path=saved_path).update(**values)
-    return model.objects.get(path=saved_path)
+    row = model.objects.get(path=saved_path)
+    model.objects.filter(pk=row.pk).update(**values)
+    row.refresh_from_db()
+    return row
 
 
 def get_values(instance, field):
@@ -186,6 +188,15 @@ class TestPages:
                 assert shown in response.text
                 assert SECRET not in response.text
                 assert "Open" not in response.text
+
+    def test_hostile_name(self, staff):
+        row = save("disk", "a.txt", path="<b>&.txt")
+        StoredFile.objects.update(name="<i>.txt")
+        for view in ("changelist", "change", "delete"):
+            page = staff.get(get_url(row, view)).text
+            assert "&lt;b&gt;&amp;.txt" in page
+            assert "<b>" not in page
+            assert "<i>" not in page
 
     def test_number_of_queries(self, staff):
         def count():
@@ -305,10 +316,13 @@ class TestFolders:
 
     def test_path_cannot_be_guessed_by_a_search(self, staff, folder):
         row = save("full")
-        page = staff.get(get_url(row), {"q": str(folder)}).text
-        assert "letters/hello.txt" not in page
+        save("memory", path=f"{SECRET}/hello.txt")
+        for text in (str(folder), str(folder)[1:], SECRET, SECRET[1:]):
+            changelist = staff.get(get_url(row), {"q": text}).context["cl"]
+            assert changelist.result_list == []
 
 
+@pytest.mark.database
 class TestSearch:
     @pytest.fixture
     def row(self):
@@ -319,7 +333,7 @@ class TestSearch:
         "get_term",
         [
             lambda row: "letters/he",
-            lambda row: "ELLO",
+            lambda row: "ello",
             lambda row: row.path,
             lambda row: CHECKSUM.upper(),
             lambda row: f" {row.object_id} ",
@@ -330,6 +344,11 @@ class TestSearch:
         changelist = staff.get(get_url(row), {"q": get_term(row)}).context["cl"]
         assert [found.pk for found in changelist.result_list] == [row.pk]
 
+    def test_path_in_a_storage_without_local_files(self, staff):
+        row = save("memory")
+        changelist = staff.get(get_url(row), {"q": "letters/h"}).context["cl"]
+        assert changelist.result_list == [row]
+
     def test_storage_that_cannot_be_built(self, staff, row, settings):
         broken = {"BACKEND": PROXY, "OPTIONS": {"original_storage": "missing"}}
         settings.STORAGES = {**settings.STORAGES, "broken": broken}
@@ -339,6 +358,7 @@ class TestSearch:
         assert staff.get(get_url(row), {"q": " "}).context["cl"].result_count == 2
 
 
+@pytest.mark.database
 class TestFilters:
     @pytest.fixture(autouse=True)
     def rows(self):
@@ -360,6 +380,7 @@ class TestFilters:
             ({"mime_type": "image/"}, "b"),
             ({"mime_type": "application/pdf"}, "c"),
             ({"mime_type": "-"}, "d"),
+            ({"mime_type": "no"}, ""),
         ],
         ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
     )
@@ -490,6 +511,27 @@ class TestDeletion:
         monkeypatch.setattr(site, "_actions", {})
         delete_selected(staff, save("disk"))
         assert StoredFile.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("actions", "names"),
+        [
+            (["publish"], ["publish", "delete_selected"]),
+            (["delete_selected"], ["delete_selected"]),
+            (None, []),
+        ],
+        ids=["added", "named", "none"],
+    )
+    def test_actions_of_a_subclass(self, rf, admin_user, actions, names):
+        class Subclass(RecordAdmin):
+            def publish(self, request, queryset):
+                pass
+
+        Subclass.actions = actions
+        request = rf.get("/")
+        request.user = admin_user
+        model_admin = Subclass(StoredFile, site)
+        assert list(model_admin.get_actions(request)) == names
+        assert model_admin.check() == []
 
     def test_file_that_was_deleted_already(self, staff):
         row = save("disk")
