@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import SimpleNamespace
@@ -61,6 +62,8 @@ else:
     AnyFile = File
 
 BATCH_SIZE = 500
+# The time after which the records of a group are written, in seconds.
+GROUP_SECONDS = 1.0
 
 # The errors of one file. After any other error the storage does not work, and the import stops.
 ERRORS_OF_A_FILE = (errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
@@ -162,7 +165,8 @@ def import_field(
         checksum: whether to read each file, for its checksum and charset, if the storage records
             them.
         dry_run: whether to write nothing, and to read no content.
-        progress: a function that is called with the report after each row.
+        progress: a function that is called with the report after each row. On SQLite, records
+            are written in groups, at least each second.
 
     Returns:
         The counts and the bad rows.
@@ -173,22 +177,19 @@ def import_field(
     """
     importer = _Importer(file_field, database, using, checksum, dry_run)
     report = Report(get_label(file_field))
-    row = None
     try:
         report.total = importer.rows.count()
         for batch in _read_batches(importer.rows, file_field, batch_size):
-            importer.start_batch(batch)
-            for row in batch:
-                try:
-                    result = importer.import_row(row)
+            for row, result in importer.import_batch(batch):
+                if isinstance(result, RowError):
+                    report.bad.append(BadRow(row.key, row.value, str(result)))
+                else:
                     setattr(report, result, getattr(report, result) + 1)
-                except RowError as error:
-                    report.bad.append(BadRow(row.key, row.value, str(error)))
                 progress(report)
     except ConfigurationError:
         raise
     except Exception as error:
-        where = "" if row is None else f" near the row {row.key!r}"
+        where = "" if importer.row is None else f" near the row {importer.row.key!r}"
         raise ImportStopped(
             f"The import of {report.label} stopped{where}: {type(error).__name__}: {error} The "
             "records so far are complete. Run the import again to continue.",
@@ -263,6 +264,9 @@ class _Importer:
         self.reads_content = checksum and (
             records_metadata or self.storage.checksum_algorithm is not None
         )
+        self.has_locks = connections[self.database].features.has_select_for_update
+        # The row that is being imported.
+        self.row: Row | None = None
         self._records: dict[str, MetaBackendObject] = {}
         self._records_by_bytes: dict[str, MetaBackendObject] = {}
 
@@ -306,7 +310,56 @@ class _Importer:
 
     # Batches
 
-    def start_batch(self, batch: Sequence[Row]) -> None:
+    def import_batch(self, batch: Sequence[Row]) -> Iterator[tuple[Row, str | RowError]]:
+        """Import some rows; yield each with its result after its record was written.
+
+        The result is the name of a counter in `Report`, or the reason why it was not imported.
+        """
+        self._read_records(batch)
+        pending: list[tuple[Row, Callable[[], str]]] = []
+        group_ends_at = time.monotonic() + GROUP_SECONDS
+        for row in batch:
+            self.row = row
+            try:
+                step = self._prepare(row)
+            except RowError as error:
+                yield row, error
+                continue
+            except Exception:
+                yield from self._write_group(pending)
+                raise
+            if isinstance(step, str):
+                yield row, step
+                continue
+            pending.append((row, step))
+            if self.has_locks or time.monotonic() >= group_ends_at:
+                yield from self._write_group(pending)
+                pending = []
+                group_ends_at = time.monotonic() + GROUP_SECONDS
+        yield from self._write_group(pending)
+
+    def _write_group(
+        self, pending: Sequence[tuple[Row, Callable[[], str]]]
+    ) -> list[tuple[Row, str | RowError]]:
+        """Write the records of some rows; in one transaction on SQLite, which syncs each commit.
+
+        Other databases commit each record. A transaction that locks several rows could be in
+        deadlock with one of the site.
+        """
+        if not pending:
+            return []
+        alias = self.meta_backend.get_transaction_alias()
+        is_group = alias is not None and not self.has_locks
+        results: list[tuple[Row, str | RowError]] = []
+        with transaction.atomic(using=alias) if is_group else nullcontext():
+            for row, write in pending:
+                try:
+                    results.append((row, write()))
+                except RowError as error:
+                    results.append((row, error))
+        return results
+
+    def _read_records(self, batch: Sequence[Row]) -> None:
         """Read the records of the files of some rows."""
         paths = [row.value for row in batch if is_literal_path(row.value)]
         found = self.meta_backend.select(Q(path__in=paths))
@@ -333,8 +386,12 @@ class _Importer:
 
     # Rows
 
-    def import_row(self, row: Row) -> str:
-        """Create or assign the record of a row; return the name of the counter.
+    def _prepare(self, row: Row) -> str | Callable[[], str]:
+        """Check a row and read its file.
+
+        Returns:
+            The name of the counter if nothing has to be written. Otherwise a function that writes
+            the record and returns the name of the counter, or raises `RowError`.
 
         Raises:
             RowError: the row is not imported.
@@ -350,16 +407,23 @@ class _Importer:
             if self.dry_run:
                 return CREATED
             values = {**self._measure(row.value, original_storage_path), **data}
-            try:
-                self._write(row, data, partial(self.meta_backend.create, values))
-            except MetaBackendObjectAlreadyExists:
-                # Another row of this batch, or another process, was faster.
-                record = self._read_again(row)
-            else:
-                return CREATED
+            return partial(self._create, row, values, data)
         if self._belongs_to(record, data):
             return PRESENT
-        return self._assign(row, record, data)
+        self._check_record(row, record)
+        return ASSIGNED if self.dry_run else partial(self._assign, row, record, data)
+
+    def _create(self, row: Row, values: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+        try:
+            self._write(row, data, partial(self.meta_backend.create, values))
+        except MetaBackendObjectAlreadyExists:
+            # Another row of this batch, or another process, was faster.
+            record = self._read_again(row)
+            if self._belongs_to(record, data):
+                return PRESENT
+            self._check_record(row, record)
+            return self._assign(row, record, data)
+        return CREATED
 
     def _belongs_to(self, record: MetaBackendObject, data: Mapping[str, Any]) -> bool:
         return record["proxy_storage_name"] == self.storage_name and belongs_to(record, data)
@@ -380,7 +444,7 @@ class _Importer:
         rows = self.field.model._base_manager.using(self.database)
         names = rows.filter(pk=row.key).values_list(self.field.attname, flat=True)
         changed = RowError("The row was changed at this moment. Import again.")
-        if connections[self.database].features.has_select_for_update:
+        if self.has_locks:
             with transaction.atomic(using=self.database):
                 if list(names.select_for_update()) != [row.value]:
                     raise changed
@@ -441,10 +505,10 @@ class _Importer:
             raise RowError(str(error)) from error
 
     def _locate_path(self, path: str) -> str:
-        for original, name in split_path(self.storage, path):
-            if original.name == self.original.name:
-                return name
-        raise RowError("The path is not one of this storage.")
+        places = {original.name: name for original, name in split_path(self.storage, path)}
+        if self.original.name not in places:
+            raise RowError("The path is not one of this storage.")
+        return places[self.original.name]
 
     def _check_exists(self, original_storage_path: str) -> None:
         """Raise `RowError` if the original storage does not have the file of a row."""
@@ -488,8 +552,8 @@ class _Importer:
             data["original_storage_name"] = self.original.name
         return data
 
-    def _assign(self, row: Row, record: MetaBackendObject, data: Mapping[str, Any]) -> str:
-        """Make a row the content object of the record that has its path.
+    def _check_record(self, row: Row, record: MetaBackendObject) -> None:
+        """Check that a row may become the content object of the record that has its path.
 
         The record may be the one of a file that was saved later: with relative paths, a new file
         gets the name of an old one that does not have a record, and its bytes get another name. So
@@ -515,8 +579,8 @@ class _Importer:
                 "of its field file."
             )
         self._check_exists(original_storage_path)
-        if self.dry_run:
-            return ASSIGNED
+
+    def _assign(self, row: Row, record: MetaBackendObject, data: Mapping[str, Any]) -> str:
         values, _released = self.meta_backend.get_content_object_values(data)
         where = {"content_type_id": None, **self.meta_backend.get_identity(record)}
         try:
@@ -564,10 +628,6 @@ class _StoredFile(AnyFile):
     @cached_property
     def size(self) -> int:
         return self._storage.size(str(self.name))
-
-    @property
-    def closed(self) -> bool:
-        return self.file is not None and bool(self.file.closed)
 
     def _get_opened(self) -> Any:
         if self.file is None:

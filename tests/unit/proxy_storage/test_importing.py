@@ -109,7 +109,7 @@ def test_stopped_import_is_continued(model, rows):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_field(get_field(model), progress=stop_in_the_middle)
+        import_field(get_field(model), batch_size=1, progress=stop_in_the_middle)
     assert get_counts(import_field(get_field(model))) == (ROWS - 3, 0, 3, 0)
 
 
@@ -159,6 +159,28 @@ def test_record_that_another_process_creates_meanwhile(model, rows, monkeypatch,
     else:
         assert get_counts(report) == (0, 0, 1, 1)
         assert get_only_bad_row(report).key == rows[0].pk
+
+
+def test_record_that_another_process_saves_by_the_name(model, rows, monkeypatch):
+    PlainLetter.objects.exclude(pk=rows[0].pk).delete()
+    original = importing._Importer._measure
+
+    def measure(self, path, original_storage_path):
+        self.storage.save(path, None, original_storage_path=path)
+        return original(self, path, original_storage_path)
+
+    monkeypatch.setattr(importing._Importer, "_measure", measure)
+    assert get_counts(import_field(get_field(model))) == (0, 1, 0, 0)
+    record = get_field(model).storage.get_meta_backend_obj(rows[0].file.name)
+    assert record["object_id"] == rows[0].pk
+
+
+def test_records_are_written_in_groups(model, rows, monkeypatch):
+    """On SQLite, a group ends after some time."""
+    monkeypatch.setattr(importing, "GROUP_SECONDS", 0)
+    counts = []
+    import_field(get_field(model), progress=lambda report: counts.append(report.created))
+    assert counts == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("has_lock", [True, False])
