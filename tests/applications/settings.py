@@ -12,7 +12,8 @@ from pathlib import Path
 FOLDER = Path(tempfile.mkdtemp(prefix="proxy-storage-applications-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
-SECRET_KEY = "tests"
+# Long enough for tokens that are signed with HMAC and SHA-256.
+SECRET_KEY = "tests of applications on proxy storages"
 USE_TZ = True
 ROOT_URLCONF = "tests.applications.urls"
 STATIC_URL = "/static/"
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "simple_history",
     "dbbackup",
     "drf_chunked_upload",
+    "debug_toolbar",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
