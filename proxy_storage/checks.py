@@ -258,7 +258,7 @@ def check_tables(
     with suppress(ConfigurationError):  # check_settings reports it.
         for meta_backend in registry.get_meta_backends():
             alias = meta_backend.get_transaction_alias()
-            if isinstance(meta_backend, ORMMetaBackend) and alias in databases:
+            if isinstance(meta_backend, ORMMetaBackend) and alias and alias in databases:
                 problems += find_missing_columns(meta_backend.model, alias)
     # An error would keep migrate from creating the table.
     return [
