@@ -355,7 +355,8 @@ class RecordAdmin(ModelAdmin):
         Django's view opens a transaction and logs the deletion before it.
         """
         row = self.get_object(request, unquote(object_id))
-        if not (request.method == "POST" and row is not None and self.may_delete(request, [row])):
+        # Without a confirmation, the permission or a row, Django's view answers.
+        if not request.POST or row is None or not self.may_delete(request, [row]):
             return super().delete_view(request, object_id, extra_context)
         shown_path, key = row.get_display_path(), row.pk
         if self.delete_files(request, [row]):
