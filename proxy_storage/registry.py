@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
@@ -74,7 +75,7 @@ def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
 def _import_proxy_storage(options: Any) -> type[ProxyStorageBase] | None:
     try:
         cls = import_string(options["BACKEND"])
-    except (ImportError, KeyError, TypeError, AttributeError):
+    except (ImportError, KeyError, TypeError, AttributeError, ImproperlyConfigured):
         return None  # Django raises an error if this storage is used.
     return cls if _is_proxy_storage_class(cls) else None
 
