@@ -38,8 +38,8 @@ if DATABASES["default"]["ENGINE"].endswith("mysql"):
 DATABASE_ROUTERS = ["tests.testapp.routers.ElsewhereRouter"]
 # django-guardian does not create a user for anonymous requests.
 ANONYMOUS_USER_NAME = None
-# Some tests use guardian's backend. The check of names concerns the storages below. Some models have
-# fields of Django whose files get no content object.
+# Some tests use guardian's backend. The check of names concerns the storages below. The files of
+# some models have no content object.
 SILENCED_SYSTEM_CHECKS = ["guardian.W001", "proxy_storage.W006", "proxy_storage.W103"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

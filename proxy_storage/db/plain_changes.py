@@ -58,7 +58,8 @@ def install(connect: Callable[[type[Model]], object]) -> None:
 @wraps(_save_of_django)
 def _save(self: FieldFile, name: str, content: Any, save: bool = True) -> None:
     """Save a file as Django does, and note its path if the field is tracked."""
-    if not is_tracked_plain_field(self.field) or not is_in_storage_of_field(self):
+    is_tracked = isinstance(self.instance, Model) and is_tracked_plain_field(self.field)
+    if not is_tracked or not is_in_storage_of_field(self):
         _save_of_django(self, name, content, save)
         return
     name = get_returned_name(self.storage, name)
@@ -88,11 +89,11 @@ def note_row(sender: type[Model], instance: Model, **kwargs: Any) -> None:
 
     They are used only if the instance was read from its row.
     """
+    tracking.set_read_now(instance)
     for field in _get_plain_fields(sender):
         if field.attname in instance.__dict__:
             path = tracking.get_committed_path(instance.__dict__[field.attname])
             tracking.set_row_path(instance, field.name, path)
-            tracking.set_read_now(instance)
 
 
 def _get_plain_fields(model: type[Model]) -> tuple[Any, ...]:

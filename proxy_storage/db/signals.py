@@ -40,7 +40,6 @@ from proxy_storage.db.plain_fields import has_descriptor, is_in_storage_of_field
 from proxy_storage.db.tracking import recent_changes
 from proxy_storage.exceptions import MetaBackendError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.settings import SETTING
 from proxy_storage.storages.restoring import restore_record
 from proxy_storage.transactions import after_commit, get_open_transactions
 
@@ -81,7 +80,7 @@ def connect_all() -> None:
 @receiver(setting_changed, dispatch_uid=UID)
 def connect_again(setting: str, **kwargs: Any) -> None:
     """Connect the receivers to models whose storage has been changed, in tests."""
-    if setting in (SETTING, "STORAGES"):
+    if setting == "STORAGES":
         forget_content_object_models()
         connect_all()
 

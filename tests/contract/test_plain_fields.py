@@ -177,6 +177,18 @@ class TestQueries:
         with django_assert_num_queries(1):
             unchanged.save()
 
+    def test_path_of_a_file_that_was_not_read(self, document, django_assert_num_queries, caplog):
+        """Django 6.1 assigns the paths of deferred fields as text with ``FETCH_PEERS``."""
+        path = document.orm_file.name
+        deferred = TrackedDocument.objects.only("title").get()
+        deferred.orm_file = path
+        with django_assert_num_queries(1 + 1):
+            deferred.save()
+        assert owned(document, path)
+        assert caplog.text == ""
+        with django_assert_num_queries(1):
+            deferred.save()
+
     def test_row_without_file_costs_nothing(self, db, django_assert_num_queries):
         with django_assert_num_queries(1):
             document = TrackedDocument.objects.create()

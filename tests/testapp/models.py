@@ -251,9 +251,6 @@ class TrackedBase(models.Model):
     class Meta:
         abstract = True
 
-    def can_read_file(self, user, field):
-        return self.user_id == user.pk
-
 
 class TrackedDocument(TrackedBase):
     orm_copy = models.FileField(storage=get_orm_relative_storage, upload_to="t", blank=True)

@@ -1,6 +1,6 @@
 """File fields of Django whose files get a content object because of their storage."""
 
-from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from django.core import checks
@@ -26,7 +26,8 @@ from tests.testapp.models import PlainDocument, PlainLetter, TrackedDocument
 from tests.testapp.storages import OrmDiskStorage
 
 PROXY = {"BACKEND": "proxy_storage.storages.ProxyStorage"}
-numbers = count()
+# Django identifies the model of a receiver by its address, which a later model could get.
+fields = []
 
 
 class TrackingStorage(OrmDiskStorage):
@@ -53,8 +54,9 @@ def make_field(storage, field_class=models.FileField, **attributes):
     # Passed as an argument, a lazy object would be built.
     file.storage = storage
     values = {"__module__": __name__, "Meta": Meta, "file": file}
-    name = f"Note{next(numbers)}"
-    return type(name, (models.Model,), values | attributes)._meta.get_field("file")
+    name = f"Note{len(fields)}"
+    fields.append(type(name, (models.Model,), values | attributes)._meta.get_field("file"))
+    return fields[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +150,19 @@ class TestConnection:
         settings.STORAGES = {**settings.STORAGES, "default": PROXY}
         assert post_delete.has_listeners(TrackedDocument)
 
+    def test_default_storage_that_cannot_be_imported(self, settings, monkeypatch):
+        """Packages raise this error at their import if a dependency is missing."""
+
+        def fail(path):
+            raise ImproperlyConfigured("no dependency")
+
+        settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.missing.Storage"}}
+        monkeypatch.setattr(registry, "import_string", fail)
+        registry.is_proxy_storage_alias.cache_clear()
+        field = make_field(default_storage)
+        assert not post_delete.has_listeners(field.model)
+        assert not is_tracked(field)
+
 
 class TestLazyDefault:
     @pytest.mark.django_db
@@ -191,6 +206,14 @@ class TestOtherStorageOfAFile:
         assert document.orm_file.name == "t/a.txt"
         with django_assert_num_queries(1):
             document.save()
+
+
+def test_file_of_an_object_that_is_not_a_row(empty_storages):
+    field = TrackedDocument._meta.get_field("orm_file")
+    owner = SimpleNamespace(_meta=TrackedDocument._meta)
+    file = FieldFile(owner, field, None)
+    file.save("a.txt", ContentFile(b"a"), save=False)
+    assert owner.orm_file == file.name == "t/a.txt"
 
 
 def test_install_wraps_once():
