@@ -183,11 +183,22 @@ def test_records_are_written_in_groups(model, rows, monkeypatch):
     assert counts == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("has_lock", [True, False])
+@pytest.fixture(params=[True, False], ids=["locks", "no locks"])
+def has_locks(request, monkeypatch, rows):
+    """Whether the database has locks of rows. SQLite leaves the clause out of the query."""
+    monkeypatch.setattr(connection.features, "has_select_for_update", request.param)
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(connection.ops, "for_update_sql", lambda **options: "")
+
+
+@pytest.mark.usefixtures("has_locks")
+def test_row_that_does_not_change(model):
+    assert get_counts(import_field(get_field(model))) == (ROWS, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("has_locks")
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
-def test_row_that_changes_meanwhile_keeps_no_old_file(model, rows, monkeypatch, has_lock, change):
-    features = connection.features
-    monkeypatch.setattr(features, "has_select_for_update", has_lock)
+def test_row_that_changes_meanwhile_keeps_no_old_file(model, rows, monkeypatch, change):
     PlainLetter.objects.exclude(pk=rows[0].pk).delete()
     original = importing._Importer._measure
 
@@ -199,9 +210,6 @@ def test_row_that_changes_meanwhile_keeps_no_old_file(model, rows, monkeypatch, 
         return original(self, path, original_storage_path)
 
     monkeypatch.setattr(importing._Importer, "_measure", measure)
-    if has_lock and connection.vendor == "sqlite":
-        # SQLite does not have the clause, so it is left out.
-        monkeypatch.setattr(connection.ops, "for_update_sql", lambda **options: "")
     report = import_field(get_field(model))
     assert "was changed at this moment" in get_only_bad_row(report).reason
     storage = model._meta.get_field("file").storage

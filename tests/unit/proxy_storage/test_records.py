@@ -76,6 +76,10 @@ def test_metadata_needs_columns(settings):
     assert "size" in error.msg
 
 
+def test_metadata_of_the_ready_model_can_be_left_out():
+    assert not ProxyStorage(records_metadata=False).records_metadata
+
+
 def test_mixin_can_be_added_to_the_class():
     class Measured(FileMetadataProxyStorageMixin, ProxyStorage):
         meta_backend = OrmStorage.meta_backend

@@ -59,14 +59,15 @@ def test_serverconf_page_shows_the_output_for_nginx(settings):
 
 
 @pytest.mark.parametrize(
-    ("page", "heading"),
+    ("page", "heading", "name", "location"),
     [
-        ("README.md", "Serve the files through nginx"),
-        ("docs/serving-nginx.md", "Delivery by nginx"),
+        ("README.md", "Serve the files through nginx", "default", "/internal/files/"),
+        ("docs/serving-nginx.md", "Delivery by nginx", "letters", "/internal/letters/"),
     ],
 )
-def test_pages_show_a_location_of_the_output(settings, page, heading):
-    use_storages(settings, letters=(FileSystemStorage("/path/to/private"), ACCEL))
+def test_pages_show_a_location_of_the_output(settings, page, heading, name, location):
+    server = XAccelRedirectServer(location)
+    use_storages(settings, **{name: (FileSystemStorage("/path/to/private"), server)})
     locations = [block for block in get_blocks(page, heading) if "internal;" in block]
     assert len(locations) == 1
     assert f"\n\n{locations[0]}" in get_output("nginx")
