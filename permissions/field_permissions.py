@@ -112,11 +112,11 @@ class FieldPermissions(FilePermission):
             return
         for field, value in permissions.items():
             try:
-                _find_model(name, model, field)
+                declaring_model = _find_model(name, model, field)
             except ConfigurationError as error:
                 yield Problem(str(error), hint=f"The file fields are {_name_fields(model)}.")
                 continue
-            for problem in _find_problems_of_field(model, field, value):
+            for problem in _find_problems_of_field(declaring_model, field, value):
                 yield replace(problem, text=f"{name}.permissions[{field!r}]: {problem.text}")
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
@@ -145,7 +145,13 @@ def _find_problems_of_field(model: type[Model], field: str, value: Any) -> Itera
 
 def _name_fields(model: type[Model]) -> str:
     """Return the names of the file fields of a model, for a message."""
-    return ", ".join(map(repr, get_file_fields(model))) or "none"
+    return ", ".join(map(repr, _get_file_fields(model))) or "none"
+
+
+def _get_file_fields(model: type[Model]) -> list[str]:
+    """Return the names of the file fields that a model, or the model of a proxy, declares."""
+    concrete: Any = model._meta.concrete_model or model  # An abstract model does not have one.
+    return get_file_fields(concrete)
 
 
 @lru_cache(maxsize=256)
@@ -156,7 +162,7 @@ def _find_model(permission: str, model: type[Model], name: str) -> type[Model]:
     except FieldDoesNotExist as error:
         raise ConfigurationError(
             f"{permission}.permissions has {name!r}, which is not a field of {model._meta.label}."
-            f"{suggest(name, get_file_fields(model))}"
+            f"{suggest(name, _get_file_fields(model))}"
         ) from error
     if declaring_model is not model._meta.concrete_model:
         raise ConfigurationError(

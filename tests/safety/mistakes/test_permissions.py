@@ -1,6 +1,7 @@
 """Mistakes in permissions and in their settings."""
 
 import pytest
+from django.test.utils import isolate_apps
 from django.urls import include, path
 from rest_framework.permissions import AllowAny, IsAdminUser
 
@@ -41,6 +42,19 @@ class TestField:
         text = find("proxy_storage_api.E005", **{READING: [make({"user": AllowAny})]})
         assert "jobs.JobApply.user is not a file field" in text
         assert "The file fields are 'resume', 'avatar'" in text
+
+    @isolate_apps("jobs")
+    def test_field_of_a_proxy_model(self, find):
+        class JobProxy(JobApply):
+            class Meta:
+                app_label = "jobs"
+                proxy = True
+
+        rules = make({"resmue": AllowAny, "resume": AllowAny}, JobProxy)
+        text = find("proxy_storage_api.E005", **{READING: [rules]})
+        assert "Did you mean 'resume'?" in text
+        assert "The file fields are 'resume', 'avatar'" in text
+        assert "is not a file field" not in text
 
     @pytest.mark.parametrize("model", [None, "jobs.JobApply", IsOwner])
     def test_model(self, find, model):
