@@ -265,7 +265,10 @@ def _get_response(
     if response is None:
         # One of the errors may only be about the declared support.
         raise next((error for error in errors if SENDFILE_TYPE not in str(error)), errors[0])
-    response.close()
+    # response.close() would also send request_finished, which closes the database connections.
+    any_response: Any = response
+    for close in any_response._resource_closers:
+        close()
     headers = {name: _shorten(value) for name, value in response.items()}
     for name in names:
         if name in headers:

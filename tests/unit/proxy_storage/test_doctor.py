@@ -151,6 +151,7 @@ class TestOriginalStorages:
         assert found.problem == "TimeoutError: There was no answer within 0.05 seconds."
 
 
+@pytest.mark.database
 class TestRecords:
     @pytest.fixture
     def one(self, settings, tmp_path):
