@@ -7,7 +7,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_api.hidden import get_missing_records
 from proxy_storage_permissions import FieldPermissions, IsOwner, get_readable
-from tests.contract.content_objects import get_row, save_file
+from tests.contract.content_objects import save_file
 from tests.testapp.models import TrackedChild, TrackedDocument, get_orm_relative_storage
 
 pytestmark = [
