@@ -119,7 +119,7 @@ class FileReferenceField(serializers.CharField):
         **kwargs: the arguments of ``CharField``, and ``use_url`` of ``FileField``.
 
     Raises:
-        ConfigurationError: on use, if the field is not a `ProxyStorageFileField`, if its records
+        ConfigurationError: on use, if the files of the field get no content object, if its records
             cannot hold the uploader, or if the context has no request.
     """
 
@@ -166,7 +166,8 @@ class FileReferenceField(serializers.CharField):
         if not is_tracked(field) or not isinstance(storage, ProxyStorageBase):
             raise ConfigurationError(
                 f"FileReferenceField needs a ProxyStorageFileField, and {field} is a "
-                f"{type(field).__name__}. Change the model field, or use DRF's FileField here."
+                f"{type(field).__name__}, whose files get no content object. Change the model "
+                "field, or use DRF's FileField here."
             )
         missing = [key for key in KEYS if not storage.meta_backend.can_hold(key)]
         if missing:

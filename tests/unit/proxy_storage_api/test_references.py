@@ -15,7 +15,7 @@ from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
 from proxy_storage_api.references import FileReferenceField
 from tests.contract.content_objects import get_row, row_of
 from tests.contract.images import make_png
-from tests.contract.uploads import get_user, upload
+from tests.contract.uploads import STORAGES, get_user, upload
 from tests.testapp.models import (
     Document,
     ElsewhereDocument,
@@ -23,6 +23,7 @@ from tests.testapp.models import (
     NamedDocument,
     Picture,
     PlainDocument,
+    RelativeDocument,
     Team,
 )
 from tests.unit.proxy_storage_api.documents import describe
@@ -207,6 +208,22 @@ class TestOtherSerializers:
         assert form.is_valid()
         document = Document.objects.create(**{field: form.validated_data["file"]})
         assert get_row(Document, field, path) == row_of(document, field)
+
+    def test_field_of_django_on_a_proxy_storage(self, messi, change, monkeypatch):
+        change(UPLOAD_STORAGES=["orm-relative-disk"])
+        monkeypatch.setitem(STORAGES, "plain_file", "orm-relative-disk")
+        paths = [upload(messi, "plain_file")["path"] for _ in range(2)]
+        document = None
+        for path in paths:
+            serializer = serialize(RelativeDocument, "plain_file", messi, path, document)
+            assert serializer.is_valid()
+            document = serializer.save()
+            expected = row_of(document, "plain_file", RelativeDocument)
+            assert get_row(RelativeDocument, "plain_file", path) == expected
+            assert RelativeDocument.objects.get().plain_file.name == path
+        assert get_row(RelativeDocument, "plain_file", paths[0]) is None
+        serializer = serialize(RelativeDocument, "plain_file", messi, paths[1])
+        assert not serializer.is_valid()
 
     def test_instance_with_another_type_of_key(self, messi, field):
         path = upload(messi, field)["path"]
