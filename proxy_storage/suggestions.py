@@ -74,8 +74,7 @@ def get_install_hint(error: BaseException) -> str:
     """
     cause: BaseException | None = error
     while cause is not None:
-        module = str(cause.name) if isinstance(cause, ModuleNotFoundError) else ""
-        extra = _EXTRAS.get(module.partition(".")[0])
+        extra = _EXTRAS.get(str(cause.name)) if isinstance(cause, ModuleNotFoundError) else None
         if extra is not None:
             return f'. Install it with: pip install "django-proxy-storage[{extra}]"'
         cause = cause.__cause__ or cause.__context__

@@ -16,6 +16,7 @@ OF_A_FILE = {"path": True, "storage": False}
 CONDITIONS = {"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
 FILTERS = {
     *("storage", "content_type", "object_id", "field", "mime_type", "path__startswith"),
+    "name__icontains",
     *("size__gte", "size__lte", "created_at__gte", "created_at__lte", "ordering", "search"),
     *("released_at__gte", "released_at__lte", "has_content_object", "name"),
 }
