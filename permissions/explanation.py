@@ -177,7 +177,7 @@ def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
 
 
 @lru_cache(maxsize=256)
-def _get_argument_names(cls: type[Any]) -> tuple[str, ...]:
+def _get_argument_names(cls: Any) -> tuple[str, ...]:
     try:
         return tuple(inspect.signature(cls).parameters)
     except (TypeError, ValueError):  # It is a class without a signature.
