@@ -71,6 +71,13 @@ class JoiningServer(ThreadedWSGIServer):
     daemon_threads = False  # `server_close` waits for the threads.
 
 
+@pytest.fixture(autouse=True)
+def silenced(settings):
+    """Silence the checks of models and permissions whose storages these tests replace."""
+    ids = ["proxy_storage.E111", "proxy_storage_api.W010", "proxy_storage_api.W011"]
+    settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, *ids]
+
+
 @pytest.fixture
 def site_url(transactional_db):
     """The URL of a site in another thread, which uses the databases in memory of this one.
