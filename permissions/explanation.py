@@ -166,7 +166,7 @@ def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
         permission: an instance.
         obj: the file's record. The name of a `FieldPermissions` contains the field.
     """
-    cls = type(permission)
+    cls: Any = type(permission)
     if cls in _OPERATORS:
         return _OPERATORS[cls]
     if isinstance(permission, FieldPermissions) and obj is not None:
