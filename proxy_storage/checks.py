@@ -182,9 +182,9 @@ _VALUES: list[tuple[str, Callable[[], object], str]] = [
         partial(_check_bool, "REQUIRE_SENDFILE_TYPE"),
         "Set it to True or False, without quotation marks.",
     ),
-    ("proxy_storage.E030", get_url_style, "Set it to 'query' or 'path'."),
+    ("proxy_storage.E019", get_url_style, "Set it to 'query' or 'path'."),
     (
-        "proxy_storage.E031",
+        "proxy_storage.E020",
         partial(_check_bool, "STREAM_IN_DEBUG"),
         "Set it to True or False, without quotation marks.",
     ),
@@ -241,7 +241,7 @@ def check_backends(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
                     f"STORAGES[{alias!r}] cannot be used: {describe_build_error(entry, error)}.",
                     hint="Correct BACKEND, the dotted path of a storage class, or install the "
                     "package that it needs.",
-                    id="proxy_storage.W010",
+                    id="proxy_storage.W009",
                 )
             )
     return found
@@ -265,7 +265,7 @@ def check_tables(
         checks.Warning(
             f"Records cannot be read. {problem}",
             hint="Run manage.py migrate. Before the first migration, this warning is expected.",
-            id="proxy_storage.W011",
+            id="proxy_storage.W010",
         )
         for problem in problems
     ]
@@ -325,7 +325,7 @@ def _check_signing(name: str, storage: ProxyStorageBase) -> Iterator[checks.Chec
         yield checks.Error(
             f"The proxy storage {name!r} returns signed links, which {API_APP!r} makes.",
             hint="Add it to INSTALLED_APPS, or remove url='signed' from the storage.",
-            id="proxy_storage.E040",
+            id="proxy_storage.E021",
         )
 
 

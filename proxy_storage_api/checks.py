@@ -132,7 +132,7 @@ _SETTINGS: tuple[tuple[str, Callable[[], object], str], ...] = (
     ),
     ("proxy_storage_api.E013", partial(_get_classes, "UPLOAD_PERMISSION_CLASSES"), _CLASSES_HINT),
     (
-        "proxy_storage_api.E040",
+        "proxy_storage_api.E019",
         get_base_url,
         "Set it to the scheme and host of the site, without a path.",
     ),
@@ -211,7 +211,7 @@ def check_default_rules(app_configs: Any, **kwargs: Any) -> list[checks.CheckMes
             f"{SETTING}[{READING!r}] is not set, so that only staff may read files.",
             hint="Set it to a list of permission classes, such as ['app.permissions.AppFiles']. "
             f"To keep the default, set it to {DEFAULTS[READING]!r}.",
-            id="proxy_storage_api.W010",
+            id="proxy_storage_api.W004",
         )
     ]
 
@@ -226,7 +226,7 @@ def check_apps(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 "'proxy_storage_api' is in INSTALLED_APPS, but 'proxy_storage' is not.",
                 hint="Add it. It updates the records of files when rows are deleted, and checks "
                 "the settings.",
-                id="proxy_storage_api.E020",
+                id="proxy_storage_api.E016",
             )
         )
     has_pages = any(
@@ -241,7 +241,7 @@ def check_apps(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 "are missing and its pages cannot be shown in browsers.",
                 hint="Add it, or remove BrowsableAPIRenderer from DEFAULT_RENDERER_CLASSES in "
                 "REST_FRAMEWORK.",
-                id="proxy_storage_api.E021",
+                id="proxy_storage_api.E017",
             )
         )
     return found
@@ -258,7 +258,7 @@ def check_signed_urls(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessa
             "them, so they do not open the files.",
             hint="Combine HasValidSignature of proxy_storage_permissions with the permission "
             "classes by '|', or remove url='signed' from the storage.",
-            id="proxy_storage_api.W040",
+            id="proxy_storage_api.W007",
         )
         for name in registry.get_proxy_storage_names()
         if _signs_urls(name)
@@ -308,7 +308,7 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
                 "file.",
                 hint=f"Include proxy_storage_api.urls, or add a URL with <path:{PATH_KWARG}> to "
                 "the URLs of the project. Routers do not make one.",
-                id="proxy_storage_api.W030",
+                id="proxy_storage_api.W006",
             )
         ]
     return []
@@ -329,7 +329,7 @@ def check_media_views(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessa
                     f"{view.__qualname__} delivers the files of {name!r}, which is not the name of "
                     "a proxy storage.",
                     hint=f"Pass as_view(storage=...) one of {', '.join(known)}.",
-                    id="proxy_storage_api.E030",
+                    id="proxy_storage_api.E018",
                 )
             )
     return found
@@ -385,7 +385,7 @@ def _walk(patterns: Any) -> Iterator[URLPattern]:
 def _check_rule(where: str, key: str, permission: Any) -> Iterator[checks.CheckMessage]:
     problems = list(find_problems(permission, get_content_object_models()))
     for problem in problems:
-        level, check_id = (checks.Error, "E005") if problem.is_error else (checks.Warning, "W011")
+        level, check_id = (checks.Error, "E005") if problem.is_error else (checks.Warning, "W005")
         yield level(
             f"{where}: {problem.text}", hint=problem.hint, id=f"proxy_storage_api.{check_id}"
         )

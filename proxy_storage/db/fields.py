@@ -316,7 +316,7 @@ class ContentObjectFileFieldMixin(BaseField):
                 hint="Add it. It updates the records of files when rows are deleted, and checks "
                 "the settings.",
                 obj=self,
-                id="proxy_storage.E110",
+                id="proxy_storage.E104",
             )
 
     def _check_storage(self) -> Iterable[checks.CheckMessage]:
@@ -368,7 +368,7 @@ class ContentObjectFileFieldMixin(BaseField):
                 f"The storage of the field cannot save files. {error}",
                 hint="Each record contains the registered name of its proxy storage.",
                 obj=self,
-                id="proxy_storage.E111",
+                id="proxy_storage.E105",
             )
 
     def _check_scope(self) -> Iterable[checks.CheckMessage]:

@@ -20,10 +20,10 @@ class TestMissingApp:
     @pytest.mark.parametrize(
         ("app", "words"),
         [
-            ("proxy_storage", ["E110", "E020", "'proxy_storage' is not", "Add it"]),
+            ("proxy_storage", ["E104", "E016", "'proxy_storage' is not", "Add it"]),
             ("proxy_storage.records", ["E005", "Add 'proxy_storage.records' to INSTALLED_APPS"]),
             ("proxy_storage_api", ["'proxy_storage_api' is not in INSTALLED_APPS. Add it"]),
-            ("rest_framework", ["E021", "'rest_framework' is not in INSTALLED_APPS", "Add it"]),
+            ("rest_framework", ["E017", "'rest_framework' is not in INSTALLED_APPS", "Add it"]),
         ],
     )
     def test_check_names_it(self, project, app, words):

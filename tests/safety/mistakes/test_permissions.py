@@ -97,7 +97,7 @@ class TestRelation:
 
     def test_that_some_models_have(self, find):
         """It is a warning: the views of a project may be about the other models only."""
-        text = find("proxy_storage_api.W011", **{READING: [IsOwner("user")]})
+        text = find("proxy_storage_api.W005", **{READING: [IsOwner("user")]})
         assert "has no relation 'user'" in text
         assert "JobApply" not in text
         assert "in a FieldPermissions" in text
@@ -179,7 +179,7 @@ class TestNoClasses:
     def test_only_staff_may_read(self, find, settings, value):
         classes = settings.PROXY_STORAGE["PROXY_STORAGE_CLASSES"]
         settings.PROXY_STORAGE = {"PROXY_STORAGE_CLASSES": classes, **value}
-        text = find("proxy_storage_api.W010")
+        text = find("proxy_storage_api.W004")
         assert f"PROXY_STORAGE['{READING}'] is not set, so that only staff may read files" in text
         assert "Set it to a list of permission classes" in text
 
@@ -204,7 +204,7 @@ class TestDjangoPermission:
         ("name", "meant"), [("veiw", "view"), ("jobs.view_jobaply", "jobs.view_jobapply")]
     )
     def test_unknown_name(self, find, cls, name, meant):
-        text = find("proxy_storage_api.W011", **{READING: [make({"resume": cls(name)})]})
+        text = find("proxy_storage_api.W005", **{READING: [make({"resume": cls(name)})]})
         assert f"{cls.__name__}('{name}') needs the permission" in text
         assert "which no model declares. Only superusers have it" in text
         assert f"Did you mean '{meant}'?" in text
@@ -236,7 +236,7 @@ class Backend:
 
 def test_method_that_no_model_has(find):
     rules = make({"orm_file": CanReadFile("can_read_fiel")}, Document)
-    text = find("proxy_storage_api.W011", **{READING: [rules]})
+    text = find("proxy_storage_api.W005", **{READING: [rules]})
     assert "calls the method 'can_read_fiel', which is not defined by testapp.Document" in text
     assert "It denies all their files" in text
     assert "Define the method" in text

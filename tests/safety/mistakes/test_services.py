@@ -77,7 +77,7 @@ class TestMissingTable:
         found = [
             one
             for one in checks.run_checks(databases=["default"])
-            if one.id == "proxy_storage.W011"
+            if one.id == "proxy_storage.W010"
         ]
         assert "testapp.StoredFile needs does not exist in the database 'default'" in found[0].msg
         assert "Run manage.py migrate" in found[0].hint
@@ -85,7 +85,7 @@ class TestMissingTable:
     def test_check_without_the_database_sends_no_query(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             found = checks.run_checks()
-        assert "proxy_storage.W011" not in [one.id for one in found]
+        assert "proxy_storage.W010" not in [one.id for one in found]
 
     @pytest.mark.parametrize("ask", [download, upload])
     def test_request(self, client, get_lines, ask):

@@ -40,7 +40,7 @@ class TestDottedPath:
             **settings.STORAGES,
             "letters": {"BACKEND": "proxy_storage.storages.ProxyStorge"},
         }
-        text = find("proxy_storage.W010")
+        text = find("proxy_storage.W009")
         assert "STORAGES['letters'] cannot be used" in text
         assert f"Did you mean '{PROXY}'?" in text
 
@@ -67,7 +67,7 @@ def test_unregistered_storage_of_a_field():
             app_label = "testapp"
 
     (error,) = Letter.check()
-    assert error.id == "proxy_storage.E111"
+    assert error.id == "proxy_storage.E105"
     assert "LetterStorage is not registered. Add" in error.msg
     assert "PROXY_STORAGE['PROXY_STORAGE_CLASSES']" in error.msg
 

@@ -103,11 +103,11 @@ WRONG_VALUES = [
     ("SERVERS", "E003", ["default", [STREAM], None, 5, {"default": None}, {"default": "a.B"}]),
     ("FILE_URL_NAME", "E017", [5, "", ["files"], {"name": "files"}, True, b"files"]),
     ("FILE_URL_KWARGS", "E014", [5, None, ["v1"], "", "tests.broken_module.get_arguments"]),
-    ("FILE_URL_STYLE", "E030", ["Path", "", None, 5, True, ["path"], {}]),
+    ("FILE_URL_STYLE", "E019", ["Path", "", None, 5, True, ["path"], {}]),
     ("GET_TENANT", "E011", [5, "", True, ["a.b"], {}, "tests.broken_module.get_tenant"]),
     ("CONTENT_OBJECT_DATABASES", "E010", [None, 5, "other", ["nowhere"], [["other"]], [5]]),
     ("REQUIRE_SENDFILE_TYPE", "E018", ["False", "True", 0, 1, None, []]),
-    ("STREAM_IN_DEBUG", "E031", ["False", "True", 0, 1, None, []]),
+    ("STREAM_IN_DEBUG", "E020", ["False", "True", 0, 1, None, []]),
     ("CACHE_CONTROL", "E012", ["private", None, 5, ["private"], {"orm_disk": 60}]),
     ("FRAME_ANCESTORS", "E013", ["'self'", None, 5, ["self"], [5], {"'self'": 1}]),
     ("MIME_TYPES", "E015", [None, 5, "model/step", ["model/step"], {".step": 5}, {5: "a/b"}]),
@@ -340,7 +340,7 @@ def test_field_whose_records_cannot_have_a_content_object(storage):
 
     errors = Wrong.check()
     # The storage is not registered either.
-    assert [error.id for error in errors] == ["proxy_storage.E111", "proxy_storage.E102"]
+    assert [error.id for error in errors] == ["proxy_storage.E105", "proxy_storage.E102"]
 
 
 @isolate_apps("tests.testapp")
@@ -441,7 +441,7 @@ def test_original_storage_without_exclusive_create_gives_a_warning(
 
 def test_field_without_the_app(settings):
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "proxy_storage"]
-    assert [one.id for one in Document.check()].count("proxy_storage.E110") == 2
+    assert [one.id for one in Document.check()].count("proxy_storage.E104") == 2
 
 
 @isolate_apps("tests.testapp")

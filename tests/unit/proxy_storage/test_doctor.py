@@ -66,7 +66,7 @@ class ClientError(Exception):
 @pytest.fixture(autouse=True)
 def silenced(settings):
     """Silence the checks of models and permissions whose storages these tests replace."""
-    ids = ["proxy_storage.E111", "proxy_storage_api.W010", "proxy_storage_api.W011"]
+    ids = ["proxy_storage.E105", "proxy_storage_api.W004", "proxy_storage_api.W005"]
     settings.SILENCED_SYSTEM_CHECKS = [*settings.SILENCED_SYSTEM_CHECKS, *ids]
 
 

@@ -145,7 +145,7 @@ class TestStorage:
         with pytest.raises(ConfigurationError, match="'signed' returns signed links, which"):
             storage.url(record["path"])
         assert [error.id for error in check_settings(None) if "signed links" in error.msg] == [
-            "proxy_storage.E040"
+            "proxy_storage.E021"
         ]
 
     def test_download_by_the_url(self, storage, client, settings):
@@ -252,8 +252,8 @@ class TestChecks:
 
     def test_links_that_are_not_accepted(self, storage, settings):
         found = self.check(settings, "rest_framework.permissions.IsAdminUser")
-        assert found == ["proxy_storage_api.W040"]
-        assert self.check(settings, "no.such.Class") == ["proxy_storage_api.W040"]
+        assert found == ["proxy_storage_api.W007"]
+        assert self.check(settings, "no.such.Class") == ["proxy_storage_api.W007"]
 
     def test_storages_without_signed_links(self, settings):
         assert self.check(settings, "rest_framework.permissions.IsAdminUser") == []
@@ -266,7 +266,7 @@ class TestChecks:
         broken = {"BACKEND": "proxy_storage.storages.ProxyStorage", "OPTIONS": {"url": "signd"}}
         settings.STORAGES = {**settings.STORAGES, "broken": broken}
         found = self.check(settings, "rest_framework.permissions.IsAdminUser")
-        assert found == ["proxy_storage_api.W040"]
+        assert found == ["proxy_storage_api.W007"]
 
     def test_settings_that_cannot_be_read(self, settings):
         settings.PROXY_STORAGE = []

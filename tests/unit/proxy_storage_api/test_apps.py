@@ -40,13 +40,13 @@ def test_all_apps_are_installed():
 
 def test_missing_app_of_the_storages(remove):
     remove("proxy_storage")
-    assert get_ids() == ["E020"]
+    assert get_ids() == ["E016"]
 
 
 class TestRestFramework:
     def test_pages_need_it(self, remove):
         remove("rest_framework")
-        assert get_ids() == ["E021"]
+        assert get_ids() == ["E017"]
 
     def test_json_does_not(self, remove, settings):
         remove("rest_framework")

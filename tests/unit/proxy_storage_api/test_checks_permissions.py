@@ -81,7 +81,7 @@ def get_ids(messages):
     [
         (AllowAny, []),
         (DenyAll, []),
-        (IsOwner, ["W011"]),
+        (IsOwner, ["W005"]),
         (Faster, []),
         (HasValidSignature, []),
         (HasObjectPermission, []),
@@ -204,7 +204,7 @@ class TestUrl:
         settings.ROOT_URLCONF = Urls(*router.urls)
         change(FILE_URL_NAME="scan-list")
         (warning,) = find()
-        assert get_ids([warning]) == ["W030"]
+        assert get_ids([warning]) == ["W006"]
         assert "/scans/a.txt is not the URL of a file" in warning.msg
         view = FileViewSet.as_view({"get": "download"})
         settings.ROOT_URLCONF = Urls(*router.urls, path("scans/<path:file_path>", view))
@@ -244,7 +244,7 @@ class TestMediaViews:
             path("media/<path:file_path>", MediaViewSet.as_view(**options)),
         )
         found = find()
-        assert get_ids(found) == ["E030"] * count
+        assert get_ids(found) == ["E018"] * count
         for error in found:
             assert repr(options.get("storage", "default")) in error.msg
 
