@@ -113,7 +113,8 @@ class TestInternalLocation:
         request = f"{method} {spelling.format(secret)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         request += "Cookie: reader=yes\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         answer = ask_raw(front.address, request.encode(), method)
-        assert answer.status in (400, 403, 404)
+        # 405: the request has the URL of a file, and POST is not a method of files.
+        assert answer.status in ((400, 403, 404, 405) if method == "POST" else (400, 403, 404))
         assert SECRET not in answer.body
         for name in ("ETag", "Last-Modified", "Accept-Ranges"):
             assert name not in answer.headers

@@ -1,6 +1,7 @@
 """Hostile names are refused, or each program delivers them unchanged."""
 
 import posixpath
+import re
 import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -26,6 +27,11 @@ def may_be_refused(name):
         or any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
         or max(len(part.encode(errors="surrogatepass")) for part in parts) > 255
     )
+
+
+def without_directions(name):
+    """Return a name as it is recorded: without the characters that change its direction."""
+    return re.sub("[\u202a-\u202e\u2066-\u2069]", "", name)
 
 
 @pytest.fixture(params=NAMES)
@@ -60,7 +66,7 @@ def test_name_is_refused_or_arrives(front, site, name):
     assert head.status == 200
     for answer in (whole, part, head):
         disposition = answer.headers["Content-Disposition"]
-        assert get_saved_name(disposition) == PurePosixPath(path).name
+        assert get_saved_name(disposition) == without_directions(PurePosixPath(path).name)
         assert answer.headers["Content-Type"] == whole.headers["Content-Type"]
 
 

@@ -79,7 +79,7 @@ class TestMissingTable:
             for one in checks.run_checks(databases=["default"])
             if one.id == "proxy_storage.W010"
         ]
-        assert "testapp.StoredFile needs does not exist in the database 'default'" in found[0].msg
+        assert "'testapp_storedfile' does not exist in the database 'default'" in found[0].msg
         assert "Run manage.py migrate" in found[0].hint
 
     def test_check_without_the_database_sends_no_query(self, django_assert_num_queries):
