@@ -47,8 +47,8 @@ class Explanation:
             composed permission ``"and"``, ``"or"`` or ``"not"``.
         answer: the result of `evaluate`; ``None`` also if the permission was not evaluated, or has
             raised an exception.
-        reason: why it is so, or the text of the exception. It is for the operator of the site: it
-            may contain facts that the requester must not see.
+        reason: the reason for the answer, or the text of the exception. It is for the operator of
+            the site: it may contain facts that the requester must not see.
         parts: the operands of a composed permission, and the permissions that another one has
             evaluated, such as the permission of a field in `FieldPermissions`.
         is_evaluated: whether the answer is known. The second operand is not evaluated if the first
@@ -92,9 +92,8 @@ def explain(
 ) -> Explanation:
     """Evaluate a permission, and return the answer of each of its parts.
 
-    A permission class that evaluates other permissions itself needs nothing for this, as long as
-    it calls `evaluate` and passes its own ``view``. A class may return reasons from
-    `FilePermission.get_reason`.
+    If a permission class evaluates other permissions with `evaluate`, and passes its own ``view``,
+    the explanation contains them. A class may return reasons from `FilePermission.get_reason`.
 
     Args:
         permission: an instance, which may be composed with ``& | ~``.

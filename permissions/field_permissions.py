@@ -150,7 +150,7 @@ def _name_fields(model: type[Model]) -> str:
 
 def _get_file_fields(model: type[Model]) -> list[str]:
     """Return the names of the file fields that a model, or the model of a proxy, declares."""
-    concrete: Any = model._meta.concrete_model or model  # An abstract model does not have one.
+    concrete: Any = model._meta.concrete_model or model  # It is None for an abstract model.
     return get_file_fields(concrete)
 
 

@@ -66,7 +66,7 @@ def find_problems(permission: Any, models: Collection[type[Model]]) -> Iterator[
 
     Args:
         permission: an instance, composed or not.
-        models: the models of the content objects whose files it decides about.
+        models: the models of the content objects for whose files it is evaluated.
     """
     for rule in get_single_rules(permission):
         if hasattr(rule, "find_problems"):

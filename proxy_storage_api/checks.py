@@ -195,7 +195,7 @@ def _check_classes(where: str, key: str, classes: Any) -> Iterator[checks.CheckM
 
 @checks.register()
 def check_default_rules(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find out whether the permissions to read are the default, which only staff fulfils."""
+    """Check whether the permissions to read are the default, which allows only staff."""
     if not _are_readable() or ProxyStorageSettings.user_settings().get(READING):
         return []
     attribute, _ = READ_PERMISSIONS

@@ -158,7 +158,7 @@ class Delivery:
 
     Attributes:
         server: the class of the server.
-        sends: what the response consists of, such as ``X-Accel-Redirect: /internal/a.txt``.
+        sends: the content of the response, such as ``X-Accel-Redirect: /internal/a.txt``.
         headers: the headers of the response, except the one of `sends`.
         problem: why the file cannot be delivered.
         exists: whether the original storage has the file; ``None`` if it does not answer.
@@ -213,7 +213,7 @@ def _find_problems(view: GenericFileViewSet, record: MetaBackendObject) -> Itera
     try:
         view.find_record(record["path"], record["proxy_storage_name"])
     except (APIException, Http404):
-        yield "The viewset does not find the record, because it narrows down the records."
+        yield "The viewset does not find the record. Its get_queryset() or a filter excludes it."
     try:
         record.get_original_storage()
     except ConfigurationError as error:

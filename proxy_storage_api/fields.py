@@ -21,8 +21,8 @@ from proxy_storage_permissions.links import get_signed_url
 class SignedFileField(serializers.FileField):
     """A file as a signed link, which opens it until the link expires.
 
-    The view decides who may read the instance, and each of these requesters gets the link. The
-    value is ``null`` without a file, and if the file belongs to another instance or field: a path
+    Each user who receives the instance from the view receives the link. The value is ``null``
+    without a file, and if the file belongs to another instance or field: a path
     that is written to a row must not give access to its file. The link is absolute if the context
     has the request.
 

@@ -113,7 +113,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
     _searched: tuple[str, str | None] | None = None
     # The error of an authentication that has failed, for a request that may not need one.
     _failed_authentication: AuthenticationFailed | NotAuthenticated | None = None
-    # The permission that `check_permissions` has denied a request by, with the text for the log.
+    # The permission by which `check_permissions` has refused the request, with text for the log.
     _denied_by: str | None = None
     # The answers of the permission that is evaluated: see `proxy_storage_permissions.explanation`.
     _answers_of_permissions: list[Any] | None = None
@@ -434,7 +434,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
         return self.request.query_params.get(self.path_parameter)
 
     def _log_refusal(self, path: str | None, rules: str) -> None:
-        """Log which rules have refused the request.
+        """Log the permissions that have refused the request.
 
         The user's key is logged, but not the name. A query is not logged: it may be a signed link.
         """

@@ -1,4 +1,4 @@
-"""The HTML page for a browser that opens a file and does not get it."""
+"""The HTML page for a browser if a file is refused or missing."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def is_page_preferred(request: Request) -> bool:
 class RefusalPageRenderer(BaseRenderer):
     """Render the error of a download as an HTML page.
 
-    The page has no more than the JSON response: its ``detail``. Anonymous requesters also get a
+    The page contains only the ``detail`` of the JSON response. Anonymous requesters also get a
     link to the log-in page, which leads back to the file.
 
     The headers of the package's own page forbid scripts. A template of the project may need

@@ -119,8 +119,8 @@ class FileReferenceField(serializers.CharField):
         **kwargs: the arguments of ``CharField``, and ``use_url`` of ``FileField``.
 
     Raises:
-        ConfigurationError: on use, if the files of the field get no content object, if its records
-            cannot hold the uploader, or if the context has no request.
+        ConfigurationError: on use, if the files of the field do not get a content object, if its
+            records cannot hold the uploader, or if the context does not have the request.
     """
 
     default_error_messages = {
@@ -166,8 +166,8 @@ class FileReferenceField(serializers.CharField):
         if not is_tracked(field) or not isinstance(storage, ProxyStorageBase):
             raise ConfigurationError(
                 f"FileReferenceField needs a ProxyStorageFileField, and {field} is a "
-                f"{type(field).__name__}, whose files get no content object. Change the model "
-                "field, or use DRF's FileField here."
+                f"{type(field).__name__}, whose files do not get a content object. Change "
+                "the model field, or use DRF's FileField here."
             )
         missing = [key for key in KEYS if not storage.meta_backend.can_hold(key)]
         if missing:

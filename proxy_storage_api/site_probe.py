@@ -1,8 +1,8 @@
 """Request files from a running site, to check that its web server delivers them.
 
 A file is requested only as the permissions of the project allow it: by an anonymous request, by a
-signed link, or with headers that the operator passes. There is no other access for this check,
-because an access of its own could be misused.
+signed link, or with headers that the operator passes. The check does not have special access,
+because such access could be misused.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def examine_site(
     headers: Mapping[str, str] | None = None,
     skip_writes: bool = False,
 ) -> Iterator[Finding]:
-    """Check that the site delivers files, and that there is no way around the permissions.
+    """Check that the site delivers files, and only with a permission check.
 
     Args:
         site: its URL.
@@ -213,7 +213,7 @@ def _find_problem(answer: _Answer, content: bytes) -> tuple[str, str] | None:
     else:
         problem = f"The status of the response is {answer.status}."
     if answer.status in (401, 403):
-        return problem, "Run manage.py proxystorage explain with the path to find the rule."
+        return problem, "Run manage.py proxystorage explain with the path to find the permission."
     if answer.status >= 500:
         return problem, "The log of the site has the error."
     return (
@@ -246,7 +246,7 @@ def _examine_way_around(check: str, address: str, content: bytes) -> Finding:
     try:
         answer = _request(address, {})
     except (OSError, http.client.HTTPException):
-        return Finding(check)  # Nothing answers there.
+        return Finding(check)  # The address does not respond.
     if answer.status == 200 and answer.content == content and content:
         return Finding(
             check,

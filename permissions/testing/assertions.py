@@ -1,4 +1,4 @@
-"""Assertions about who may read which file."""
+"""Assertions that users may or may not read files."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def assert_matrix(
     permission_classes: Sequence[Any] | None = None,
     check_list: bool = True,
 ) -> None:
-    """Assert who may read which file. Users who are not named for a file must not read it.
+    """Assert the allowed users of files. The other users in the table must not read them.
 
     ::
 

@@ -132,7 +132,7 @@ def attach_after_commit(
     held = _HeldWrite(write)
     # After a rollback Django drops its reference, and after a commit it has called the function.
     weakref.finalize(held, _unlock, meta_backend, record).atexit = False
-    # The last owner of the lock may have attached the upload.
+    # The process that held the lock before may have attached the upload.
     _get_attachable(meta_backend, path, upload, data)
     after_commit(held.run)
 

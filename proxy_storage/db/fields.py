@@ -106,7 +106,8 @@ class ProxyStorageFieldFile(FieldFile):
         """The URL of the file.
 
         If the storage returns signed links (``signs_urls``), a file of another instance has the
-        URL without signature: a path that was assigned as text opens no file of another row.
+        URL without signature: a path that was assigned as text must not open the file of
+        another row.
         """
         storage: Any = self.storage
         if not (self and getattr(storage, "signs_urls", False)):

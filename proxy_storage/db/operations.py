@@ -30,7 +30,7 @@ OLD_NAME, NEW_NAME = "content_type_id", "content_type"
 
 HINT = (
     "Write a migration with proxy_storage.db.operations.UpgradeRecords({name!r}) before you run "
-    "makemigrations. See the page Coming from 0.1.2 in the documentation."
+    "makemigrations. See the page Upgrade from 0.1.2 in the documentation."
 )
 
 

@@ -109,7 +109,7 @@ def _is_proxy_storage(storage: Any) -> bool:
 
 
 def _is_unbuilt(storage: Any) -> bool:
-    # The class of a lazy object is asked by type(), because isinstance() would build the object.
+    # type() returns the class of a lazy object. isinstance() would build the object.
     return issubclass(type(storage), LazyObject) and vars(storage).get("_wrapped", empty) is empty
 
 

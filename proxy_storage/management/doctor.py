@@ -31,17 +31,15 @@ class Doctor(Subcommand):
     description = (
         "Check the settings, the tables and collections of records, the original storages, and "
         "with --site the delivery by the web server. A probe file is written to each original "
-        "storage and deleted. The exit status is 0 if all is well, 1 if there are problems, and 2 "
-        "if the checks could not be made."
+        "storage and deleted. The exit status is 0 if all checks succeed, 1 if there are problems, "
+        "and 2 if the checks could not be made."
     )
     # It reports them itself.
     requires_system_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        parser.add_argument(
-            "--skip-writes", action="store_true", help="Write no probe files, only read."
-        )
+        parser.add_argument("--skip-writes", action="store_true", help="Do not write probe files.")
         parser.add_argument(
             "--site",
             type=_read_site,

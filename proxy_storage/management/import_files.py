@@ -71,7 +71,7 @@ class ImportFiles(Subcommand):
             help="Do not read the files. Their records have no checksum and no charset.",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Only count the rows; write nothing."
+            "--dry-run", action="store_true", help="Check the rows, but do not write anything."
         )
         parser.add_argument("--no-progress", action="store_true", help="Do not show the progress.")
         parser.add_argument(

@@ -340,7 +340,7 @@ class MetaBackendBase(ABC):
         """Check that records can have these keys. System checks call this method.
 
         Raises:
-            ConfigurationError: they cannot. The message says what to change.
+            ConfigurationError: they cannot. The message contains the necessary change.
         """
 
     def check(self) -> list[CheckMessage]:

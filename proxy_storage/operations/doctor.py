@@ -43,8 +43,8 @@ class Finding:
 
     Attributes:
         check: the checked object, such as ``original storage of 'letters'``.
-        problem: what is wrong; ``None`` if nothing is.
-        cure: how to correct it.
+        problem: the problem; ``None`` if the check has succeeded.
+        cure: the remedy.
         is_warning: whether the installation works nevertheless.
     """
 

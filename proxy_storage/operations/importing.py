@@ -4,8 +4,9 @@ The project has given the field a proxy storage. The rows still have the names t
 returned, and the bytes are in the original storage under these names. Each file gets a record whose
 path is the name in the row, with the row as its content object. Rows and bytes are not changed.
 
-A record gets its content object in the insert, so that a killed import leaves no half a record, and
-the next one continues. If two imports run at once, the unique path decides which insert succeeds.
+A record gets its content object in the insert, so that a killed import does not leave incomplete
+records, and the next one continues. If two imports run at once, the unique path decides which
+insert succeeds.
 """
 
 from __future__ import annotations
@@ -561,7 +562,7 @@ class _Importer:
         its permissions depended on another row.
 
         Raises:
-            RowError: the record has another content object, or it is not clear whose it is.
+            RowError: the record has another content object, or may be that of another file.
         """
         if record["proxy_storage_name"] != self.storage_name:
             raise RowError("The path has a record of another proxy storage.")

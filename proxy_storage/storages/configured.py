@@ -71,8 +71,8 @@ class ProxyStorage(OptionalMetadataMixin):
         plain_fields: whether the files of Django's own file fields on this storage get a content
             object, as those of ``ProxyStorageFileField`` do; by default they do.
         url: the URLs that ``url()`` returns: ``"endpoint"`` for the download endpoint, which
-            checks the permissions, or ``"signed"`` for signed links, which open the file for
-            everyone who has the link until it expires.
+            checks the permissions, or ``"signed"`` for signed links, which give access
+            to the file without a log-in until they expire.
 
     Raises:
         ConfigurationError: an option is missing or not valid.

@@ -123,7 +123,7 @@ def _find_user(name: str | None) -> Any:
         known = model._default_manager.values_list(model.USERNAME_FIELD, flat=True)
         similar = get_close_matches(name, map(str, known[:_COMPARED_USERS]))
         hint = f" Similar names: {', '.join(map(repr, similar))}." if similar else ""
-        raise CommandError(f"There is no user {name!r}.{hint}") from None
+        raise CommandError(f"The user {name!r} does not exist.{hint}") from None
 
 
 def _get_content_object(record: MetaBackendObject) -> str | None:

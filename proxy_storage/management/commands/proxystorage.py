@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from proxy_storage.exceptions import ProxyStorageError
 from proxy_storage.management.subcommand import Subcommand
 
-#: Name -> dotted path of the subcommand. A package may be missing that one of them needs.
+#: Name -> dotted path of the subcommand. A subcommand may need a package that is not installed.
 SUBCOMMANDS: dict[str, str] = {
     "doctor": "proxy_storage.management.doctor.Doctor",
     "explain": "proxy_storage_api.management.explain.Explain",
@@ -73,7 +73,7 @@ class Unavailable(Subcommand):
     def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
         """Raise CommandError with the name of the missing package."""
         raise CommandError(
-            f"This subcommand cannot be imported: {self.description}. Install what it needs with: "
+            f"This subcommand cannot be imported: {self.description}. Install the package with: "
             "pip install 'django-proxy-storage[api]'"
         )
 

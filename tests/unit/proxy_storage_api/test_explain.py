@@ -200,7 +200,7 @@ class TestViewset:
         use_urls(NoFiles)
         found = explain_json(resume.name)
         assert found["problems"] == [
-            "The viewset does not find the record, because it narrows down the records."
+            "The viewset does not find the record. Its get_queryset() or a filter excludes it."
         ]
         assert found["is_allowed"] is False
 
@@ -266,8 +266,8 @@ class TestFind:
     def test_unknown_user(self, resume):
         with pytest.raises(CommandError) as error:
             explain(resume.name, "--user", "mesi")
-        assert str(error.value) == "There is no user 'mesi'. Similar names: 'messi'."
-        with pytest.raises(CommandError, match=r"^There is no user 'x'\.$"):
+        assert str(error.value) == "The user 'mesi' does not exist. Similar names: 'messi'."
+        with pytest.raises(CommandError, match=r"^The user 'x' does not exist\.$"):
             explain(resume.name, "--user", "x")
 
 

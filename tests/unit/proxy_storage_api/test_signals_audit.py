@@ -42,7 +42,7 @@ def file(log_in, change):
 @pytest.fixture
 def snippets():
     """The code of the page: a model and receivers."""
-    text = PAGE.read_text().partition("\n## Audit\n")[2].partition("\n## ")[0]
+    text = PAGE.read_text().partition("\n## Audit trail\n")[2].partition("\n## ")[0]
     model, receivers = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     return model, receivers
 
