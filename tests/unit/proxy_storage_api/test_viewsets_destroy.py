@@ -113,6 +113,13 @@ def test_later_file_of_the_same_row_is_kept(admin, document, field, meanwhile):
         assert file.read() == b"later"
 
 
+def test_file_that_is_deleted_by_another_request(admin, document, field, meanwhile):
+    file = getattr(document, field)
+    meanwhile(lambda: file.storage.delete(file.name))
+    assert delete(admin, file.name) == 204
+    assert not file.storage.exists(file.name)
+
+
 @pytest.fixture
 def meanwhile(monkeypatch):
     """Run a function after the permission check and before the delete."""
