@@ -293,6 +293,23 @@ def has_content_object(record: Mapping[str, Any]) -> bool:
     return any(record.get(key) is not None for key in CONTENT_OBJECT_KEYS)
 
 
+def get_recorded_content_object(
+    record: Mapping[str, Any], meta_backend: MetaBackendBase
+) -> dict[str, Any]:
+    """Return the values by which a record names its content object, or that it has none.
+
+    They are a condition for changes: a record whose content object has changed since it was read
+    does not have them any more. This also holds for a record that has got a content object and has
+    lost it again.
+
+    Args:
+        record: the record.
+        meta_backend: the meta backend that it was read from.
+    """
+    keys = (*CONTENT_OBJECT_KEYS, SCOPE_KEY, FORMER_KEYS["content_type_id"])
+    return {key: record.get(key) for key in keys if meta_backend.can_hold(key)}
+
+
 def locate_content_object(data: Mapping[str, Any]) -> tuple[type[Model], str] | tuple[None, None]:
     """Return the model class and the database alias of the content object that a record names.
 

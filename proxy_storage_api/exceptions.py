@@ -53,6 +53,17 @@ class PreconditionFailed(APIException):
     default_code = "precondition_failed"
 
 
+class FileChanged(APIException):
+    """409: the file has got another content object since the permissions were checked.
+
+    Source: RFC 9110 section 15.5.10.
+    """
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("The file was changed by another request. Try again.")
+    default_code = "conflict"
+
+
 class LinkExpired(APIException):
     """403: the requester has a signed link to this file, and it has expired."""
 

@@ -431,7 +431,8 @@ class GenericFileViewSet(GenericViewSet[Any]):
             self._log_refusal(self._get_requested_path(), rules)
 
     def _get_requested_path(self) -> str | None:
-        return self.request.query_params.get(self.path_parameter)
+        path: str | None = getattr(self, "kwargs", {}).get(PATH_KWARG)
+        return self.request.query_params.get(self.path_parameter) if path is None else path
 
     def _log_refusal(self, path: str | None, rules: str) -> None:
         """Log the permissions that have refused the request.

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import global_settings, settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.template import Context, Engine, TemplateDoesNotExist
@@ -151,7 +151,8 @@ def _get_login_url(request: Request) -> str | None:
 
     Returns:
         ``None`` if the project has no log-in page: ``LOGIN_URL`` cannot be reversed, or it is
-        Django's default and no view has this URL.
+        Django's default and no view has this URL. Also ``None`` if the log-in page is on another
+        host, and the request has a host that ``ALLOWED_HOSTS`` does not have.
     """
     try:
         url = resolve_url(settings.LOGIN_URL)
@@ -161,9 +162,13 @@ def _get_login_url(request: Request) -> str | None:
     if settings.LOGIN_URL == global_settings.LOGIN_URL and not is_valid_path(parts.path):
         return None
     django_request = request._request
-    if parts.netloc and parts.netloc != django_request.get_host():
-        current = django_request.build_absolute_uri()
-    else:
-        current = django_request.get_full_path()
+    current = django_request.get_full_path()
+    if parts.netloc:
+        try:
+            is_elsewhere = parts.netloc != django_request.get_host()
+        except DisallowedHost:
+            return None
+        if is_elsewhere:
+            current = django_request.build_absolute_uri()
     query = urlencode({REDIRECT_FIELD_NAME: current})
     return parts._replace(query=f"{parts.query}&{query}" if parts.query else query).geturl()

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -39,6 +39,7 @@ from proxy_storage.content_objects import (
     is_tracked,
 )
 from proxy_storage.db.attaching import Upload, UploadPath
+from proxy_storage.endpoint import get_file_url
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import guess_mime_type
@@ -211,10 +212,31 @@ class FileReferenceField(serializers.CharField):
             self.fail("invalid")
         if data.startswith(("http://", "https://")):
             try:
-                return parse_qs(urlsplit(data).query).get("path", [""])[-1]
+                return self._get_path_of_url(data)
             except ValueError:  # It is not a valid URL.
                 self.fail("invalid")
         return str(data)
+
+    def _get_path_of_url(self, url: str) -> str:
+        """Return the path in a URL of the endpoint, in its query or after the endpoint's own URL.
+
+        The host is not compared: it depends on the proxies that a request has passed through.
+
+        Returns:
+            An empty text, which is not the path of an upload, for any other URL.
+
+        Raises:
+            ValueError: it is not a valid URL.
+        """
+        parts = urlsplit(url)
+        in_query = parse_qs(parts.query, keep_blank_values=True).get("path")
+        if in_query is not None:
+            return in_query[-1]
+        storage = get_proxy_storage_name(self.model_field.storage)
+        endpoint = get_file_url("", storage, self.context.get("request"))
+        if endpoint is None or not parts.path.startswith(endpoint):
+            return ""
+        return unquote(parts.path.removeprefix(endpoint), errors="strict")
 
     def _is_current(self, path: str) -> bool:
         """Return whether a path is that of the instance's own file; one query if so."""

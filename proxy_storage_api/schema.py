@@ -302,7 +302,10 @@ class FileSchema(AutoSchema):
                 507: "There is not enough space to save the file.",
             }
         if action == "destroy":
-            texts |= {412: "The file is not of the requested version."}
+            texts |= {
+                409: "Another request has changed the content object of the file.",
+                412: "The file is not of the requested version.",
+            }
         if action in ("create", "link"):
             texts |= {415: "The type of the body is not supported."}
         if self.view.get_throttles():

@@ -28,8 +28,17 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings as drf_settings
 from rest_framework.throttling import BaseThrottle
 
-from proxy_storage.content_objects import clear_field, get_content_object_models
-from proxy_storage.exceptions import ConfigurationError, RuleError, UnsafePathError
+from proxy_storage.content_objects import (
+    clear_field,
+    get_content_object_models,
+    get_recorded_content_object,
+)
+from proxy_storage.exceptions import (
+    ConfigurationError,
+    MetaBackendObjectDoesNotExist,
+    RuleError,
+    UnsafePathError,
+)
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.record_set import RecordSet
 from proxy_storage.original_storages.failures import describe_missing_file
@@ -38,7 +47,7 @@ from proxy_storage.serving.conditional import Validators, get_validators
 from proxy_storage.serving.headers import get_file_headers, keep_framing
 from proxy_storage.serving.local import get_local_file, get_source, require_deliverable
 from proxy_storage_api.authorize import get_record_path, is_at_its_path, read_client_request
-from proxy_storage_api.exceptions import PreconditionFailed, StorageFull
+from proxy_storage_api.exceptions import FileChanged, PreconditionFailed, StorageFull
 from proxy_storage_api.filters import ORDERINGS
 from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.links import make_link_request
@@ -347,16 +356,22 @@ class FileViewSet(GenericFileViewSet):
         """Delete the file of a path, and clear the field of its content object.
 
         The record for which the permissions were checked is deleted, never a later one of the
-        same path.
+        same path, and only if it still has the content object that they were checked for. An
+        upload can be attached at the same moment.
 
         Raises:
+            FileChanged: 409, the file has got another content object, or lost it.
             PreconditionFailed: 412, the file is not of the version that ``If-Match`` or
                 ``If-Unmodified-Since`` requires.
         """
         record = self.get_object()
         _check_preconditions(request, record)
-        record.get_proxy_storage().delete_record(record)
-        clear_field(record)
+        storage = record.get_proxy_storage()
+        where = get_recorded_content_object(record, storage.meta_backend)
+        if storage.delete_record(record, where=where):
+            clear_field(record)
+        elif _exists(record):
+            raise FileChanged
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     # POST files/link/
@@ -470,6 +485,16 @@ def log_unfiltered_permissions(names: tuple[str, ...]) -> None:
         "requester: %s. See the documentation of get_filter().",
         ", ".join(names),
     )
+
+
+def _exists(record: MetaBackendObject) -> bool:
+    """Return whether a record exists, and not only a later one of its path."""
+    meta_backend = record.get_proxy_storage().meta_backend
+    try:
+        current = meta_backend.get(record["path"])
+    except MetaBackendObjectDoesNotExist:
+        return False
+    return meta_backend.get_identity(current) == meta_backend.get_identity(record)
 
 
 def _check_preconditions(request: Request, record: MetaBackendObject) -> None:

@@ -6,8 +6,9 @@ record decides, so that of two saves with the same upload only one succeeds. The
 the error of the upload.
 
 Records that are not part of the row's transaction are changed after its commit. Until then a lock
-on the record keeps other saves from attaching the upload. A killed process leaves the upload
-without a content object: its lock ends by itself.
+on the record keeps other saves from attaching the upload, and deletes from deleting it. Records
+that take part in no transaction at all are locked for each change. A killed process leaves the
+upload without a content object: its lock ends by itself.
 """
 
 from __future__ import annotations
@@ -110,6 +111,8 @@ def attach_after_commit(
 ) -> None:
     """Lock the record of an upload, and change it after the commit of the open transactions.
 
+    Without a transaction it is changed at once.
+
     Args:
         meta_backend: the meta backend of the record.
         path: the path of the record.
@@ -131,10 +134,15 @@ def attach_after_commit(
         raise upload.make_error() from error
     held = _HeldWrite(write)
     # After a rollback Django drops its reference, and after a commit it has called the function.
-    weakref.finalize(held, _unlock, meta_backend, record).atexit = False
-    # The process that held the lock before may have attached the upload.
-    _get_attachable(meta_backend, path, upload, data)
-    after_commit(held.run)
+    unlock = weakref.finalize(held, _unlock, meta_backend, record)
+    unlock.atexit = False
+    try:
+        # The process that held the lock before may have attached the upload.
+        _get_attachable(meta_backend, path, upload, data)
+        after_commit(held.run)
+    except BaseException:
+        unlock()  # The traceback of the error keeps a reference to the function.
+        raise
 
 
 class _HeldWrite:

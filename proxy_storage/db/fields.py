@@ -140,8 +140,7 @@ class ProxyStorageFieldFile(FieldFile):
         if record is None:
             logger.info("%r was deleted before", self.name)
         elif not content_objects.has_content_object(record) or self._is_named_by(record):
-            keys = (*content_objects.CONTENT_OBJECT_KEYS, SCOPE_KEY)
-            where = {key: record.get(key) for key in keys if storage.meta_backend.can_hold(key)}
+            where = content_objects.get_recorded_content_object(record, storage.meta_backend)
             storage.delete_record(record, where=where)
         else:
             logger.warning(

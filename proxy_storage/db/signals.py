@@ -12,8 +12,8 @@ another database, and the next row with this key would get the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -338,20 +338,31 @@ class _FieldSave:
         if path is None or upload is None or self._is_written_at_once():
             _run(write, self.meta_backend, self.using)
         else:
-            attach_after_commit(self.meta_backend, path, upload, data, write)
+            with self._without_path_of_refused_upload(path):
+                attach_after_commit(self.meta_backend, path, upload, data, write)
 
     def _is_written_at_once(self) -> bool:
-        """Return whether the records are changed now, not after a commit."""
+        """Return whether the records are changed now, without a lock.
+
+        Records that take part in no Django transaction are always locked: the query that attaches
+        an upload could come while its file is being deleted.
+        """
         alias = self.meta_backend.get_transaction_alias()
-        return alias == self.using or not get_open_transactions()
+        return alias == self.using or (alias is not None and not get_open_transactions())
 
     def _attach(self, path: str, upload: Upload) -> None:
-        """Attach an upload; if another row has got it, remove its path from this row.
+        with self._without_path_of_refused_upload(path):
+            attach(self.meta_backend, path, upload, self.data)
 
-        The row may have been committed already, since Django opens no transaction for a save.
+    @contextmanager
+    def _without_path_of_refused_upload(self, path: str) -> Iterator[None]:
+        """If another row has got the upload, remove its path from this row.
+
+        The row may have been committed already, since Django opens no transaction for a save. It
+        may also be committed by code that catches the error inside a transaction.
         """
         try:
-            attach(self.meta_backend, path, upload, self.data)
+            yield
         except MetaBackendError:
             raise  # It is not known which row has the upload.
         except Exception:

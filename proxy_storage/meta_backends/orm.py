@@ -18,9 +18,10 @@ from django.db import (
     OperationalError,
     connections,
     router,
+    transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, CompositePrimaryKey, Model, Q, QuerySet, Value, When
+from django.db.models import Case, CompositePrimaryKey, F, Model, Q, QuerySet, Value, When
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant
@@ -360,8 +361,19 @@ class ORMMetaBackend(MetaBackendBase):
             raise self._refused(update_data.get("path", criteria["path"]), error) from error
 
     def _delete(self, criteria: dict[str, Any]) -> bool:
-        with self._mapped_errors(criteria["path"]):
-            return bool(self._find(criteria).delete()[0])
+        alias = self.get_transaction_alias()
+        with (
+            self._mapped_errors(criteria["path"]),
+            transaction.atomic(using=alias, savepoint=False),
+        ):
+            rows = self._find(criteria)
+            # If a row has relations, or its model has receivers of signals, Django reads the row
+            # and deletes it by its primary key. The other values could change in between. An
+            # update locks the row in every database.
+            can_change = criteria.keys() - {"path", self.model._meta.pk.attname}
+            if can_change and not rows.update(proxy_storage_name=F("proxy_storage_name")):
+                return False
+            return bool(rows.delete()[0])
 
     def _set_content_object(
         self,

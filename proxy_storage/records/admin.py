@@ -428,8 +428,8 @@ class RecordAdmin(ModelAdmin):
         if reason is not None:
             raise ConfigurationError(str(reason))
         (record,) = ORMMetaBackend(model=self.model).get_records([obj])
-        record.get_proxy_storage().delete_record(record)
-        clear_field(record)
+        if record.get_proxy_storage().delete_record(record):
+            clear_field(record)
 
     def delete_queryset(self, request: HttpRequest, queryset: Iterable[Any]) -> None:
         """Delete files through their proxy storages.

@@ -329,7 +329,7 @@ class ProxyStorageBase(Storage):
 
     def delete_record(
         self, meta_backend_obj: MetaBackendObject, where: Mapping[str, Any] | None = None
-    ) -> None:
+    ) -> bool:
         """Delete the file of a record: its bytes and the record. See `delete`.
 
         A later record of the same path is not deleted.
@@ -337,8 +337,13 @@ class ProxyStorageBase(Storage):
         Args:
             meta_backend_obj: a record of this proxy storage.
             where: values that the record must still have, otherwise nothing is deleted.
+
+        Returns:
+            ``False`` if nothing was deleted, because the record has changed or does not exist any
+            more. ``True`` if the file was deleted, or is deleted after the commit of the open
+            transactions, unless the record changes before.
         """
-        DeleteOperation(self, meta_backend_obj, where or {}).delete()
+        return DeleteOperation(self, meta_backend_obj, where or {}).delete()
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Return the names of the folders and of the files directly below a path, both sorted.

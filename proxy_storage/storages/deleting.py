@@ -34,45 +34,56 @@ class DeleteOperation:
     record: MetaBackendObject
     where: Mapping[str, Any] = field(default_factory=dict)
 
-    def delete(self) -> None:
+    def delete(self) -> bool:
         """Delete the file, or the parts that a rollback cannot restore after the commit.
 
         If the only open transaction is one of the record's database, the record is deleted at
         once and the bytes after the commit. If no transaction is open, both are deleted at once.
         Otherwise both are deleted after the commit.
+
+        Returns:
+            ``False`` if the record has changed or does not exist any more. ``True`` if the file
+            was deleted, or is deleted after the commit.
         """
         check_can_wait()
         self.storage.get_original_storage(self.record)  # Raises before anything is deleted.
-        if get_open_transactions() != [self.storage.meta_backend.get_transaction_alias()]:
+        transactions = get_open_transactions()
+        if not transactions:
+            return self._delete_now()
+        if transactions != [self.storage.meta_backend.get_transaction_alias()]:
             after_commit(self._delete_now)
         elif self._delete_record():
             after_commit(self._delete_unless_replaced)
+        else:
+            return False
+        return True
 
-    def _delete_now(self) -> None:
+    def _delete_now(self) -> bool:
         meta_backend = self.storage.meta_backend
         alias = meta_backend.get_transaction_alias()
         if alias is not None:
             # If the bytes cannot be deleted, the rollback restores the record. Until the commit,
             # other calls that delete or save at this path wait for the lock on the row.
             with transaction.atomic(using=alias):
-                if self._delete_record():
+                is_deleted = self._delete_record()
+                if is_deleted:
                     self._delete_bytes()
-            return
+            return is_deleted
         try:
             lock = meta_backend.lock(self.record)
         except MetaBackendObjectDoesNotExist:
             self._log_missing_record()
-            return
+            return False
         try:
             if not self._is_as_wanted():
                 meta_backend.unlock(self.record)
-                return
+                return False
             self._delete_bytes()
         except BaseException:
             with suppress(MetaBackendError):  # A lock ends by itself as well.
                 meta_backend.unlock(self.record)
             raise
-        self._delete_record(lock)
+        return self._delete_record(lock)
 
     def _is_as_wanted(self) -> bool:
         """Return whether the locked record still has the values of ``where``."""

@@ -4,9 +4,10 @@ import threading
 from contextlib import nullcontext
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import RequestFactory
 from rest_framework.exceptions import ValidationError
+from rest_framework.test import APIClient
 
 from tests.contract.content_objects import get_row, row_of
 from tests.contract.reading import read
@@ -76,3 +77,42 @@ def test_one_request_of_many_attaches_an_upload(field, is_atomic, is_new, attemp
     assert list(Document.objects.filter(**{field: path})) == saved
     assert get_row(Document, field, path) == row_of(saved[0], field)
     assert read(saved[0]._meta.get_field(field).storage, path) == b"content"
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+@pytest.mark.parametrize("field", ["orm_file", "mongo_file"])
+@pytest.mark.parametrize("is_atomic", [False, True])
+@pytest.mark.parametrize("attempt", range(5))
+def test_upload_is_either_attached_or_deleted(field, is_atomic, attempt, settings):
+    settings.PROXY_STORAGE = {
+        **settings.PROXY_STORAGE,
+        "DELETE_PERMISSION_CLASSES": ["proxy_storage_permissions.IsUploader"],
+    }
+    user = get_user("messi")
+    path = upload(user, field)["path"]
+    request = RequestFactory().get("/")
+    request.user = user
+    serializer = DocumentSerializer(data={field: path}, context={"request": request})
+    assert serializer.is_valid()
+    client, statuses = APIClient(), []
+    client.force_authenticate(user)
+
+    def delete():
+        try:
+            statuses.append(client.delete("/files/", query_params={"path": path}).status_code)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    saved, refused = attach_at_once([serializer], is_atomic)
+    thread.join(60)
+    storage = Document._meta.get_field(field).storage
+    assert list(Document.objects.filter(**{field: path})) == saved
+    if saved:
+        assert statuses[0] in (403, 409)
+        assert get_row(Document, field, path) == row_of(saved[0], field)
+        assert read(storage, path) == b"content"
+    else:
+        assert (statuses, len(refused)) == ([204], 1)
+        assert not storage.exists(path)

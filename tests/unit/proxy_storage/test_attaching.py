@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from contextlib import nullcontext
 
 import pytest
 from django.core.files.base import ContentFile
@@ -126,6 +127,58 @@ class TestSave:
             Document.objects.create(**{field: path})
         assert "cannot name the scope 'other'" in caplog.text
         assert not Document.objects.filter(**{field: path}).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("in_transaction", [False, True])
+class TestRefusedSave:
+    def test_row_does_not_name_the_upload(self, field, path, in_transaction):
+        """Code may catch the error inside the transaction and commit it."""
+        document = Document.objects.create(**{field: path})
+        with transaction.atomic() if in_transaction else nullcontext(), pytest.raises(Refused):
+            Document.objects.create(**{field: path})
+        assert list(Document.objects.filter(**{field: path})) == [document]
+        assert Document.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", ["mongo_file"])
+def test_upload_whose_file_is_being_deleted(field, storage, path, monkeypatch):
+    """The save comes after the file was deleted, and before its record is deleted."""
+    monkeypatch.setattr("proxy_storage.meta_backends.mongo.LOCK_WAIT_SECONDS", 0.1)
+    original = storage.get_original_storage(storage.meta_backend.get(path))
+    delete, errors = type(original).delete, []
+
+    def delete_and_save(self, name):
+        delete(self, name)
+        with pytest.raises(Refused) as caught:
+            Document.objects.create(**{field: path})
+        errors.append(caught.value)
+
+    monkeypatch.setattr(type(original), "delete", delete_and_save)
+    storage.delete(path)
+    assert len(errors) == 1
+    assert not Document.objects.filter(**{field: path}).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", ["mongo_file"])
+def test_delete_during_a_save(field, storage, path, monkeypatch):
+    """The delete waits for the lock of the save, and keeps the file then."""
+    monkeypatch.setattr("proxy_storage.meta_backends.mongo.LOCK_WAIT_SECONDS", 0.1)
+    record, update = storage.meta_backend.get(path), type(storage.meta_backend).update
+
+    def delete_and_update(self, *args, **kwargs):
+        monkeypatch.setattr(type(storage.meta_backend), "update", update)
+        with pytest.raises(MetaBackendUnavailable):
+            storage.delete_record(record)
+        update(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(storage.meta_backend), "update", delete_and_update)
+    document = Document.objects.create(**{field: path})
+    assert getattr(document, field).storage.exists(path)
+    assert storage.delete_record(record, where={"content_type_id": None}) is False
+    assert get_row(Document, field, path) == row_of(document, field)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.writer import MigrationWriter
+from django.db.models.signals import pre_delete
 from pymongo import MongoClient
 
 from demo.services import free_port
@@ -88,6 +91,33 @@ class TestORMMetaBackend:
         backend = ORMMetaBackend("testapp.PlainStoredFile")
         with pytest.raises(ConfigurationError, match="has no field 'original_storage_name'"):
             backend.create({**RECORD, "original_storage_name": "disk"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_record_that_changes_while_django_deletes_its_row(empty_storages):
+    """With a receiver of the signal, Django reads the row first and deletes it by its key."""
+    storage = get_proxy_storage("orm_disk")
+    record = storage.meta_backend.get(storage.save("a.txt", ContentFile(b"a")))
+    futures = []
+
+    def update():
+        try:
+            storage.meta_backend.update(record["path"], {"field": "scan"}, where={"field": None})
+        finally:
+            connection.close()
+
+    def update_meanwhile(**kwargs):
+        futures.append(pool.submit(update))
+        wait(futures, timeout=0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        pre_delete.connect(update_meanwhile, sender=StoredFile)
+        try:
+            storage.delete_record(record, where={"field": None})
+        finally:
+            pre_delete.disconnect(update_meanwhile, sender=StoredFile)
+        assert isinstance(futures[0].exception(), MetaBackendError)
+    assert not storage.exists(record["path"])
 
 
 class NamedRecords(ORMMetaBackend):

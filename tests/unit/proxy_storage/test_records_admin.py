@@ -18,6 +18,7 @@ from django.urls import include, path, reverse
 
 from proxy_storage.records.admin import RecordAdmin
 from proxy_storage.records.models import StoredFile
+from proxy_storage.storages.base import ProxyStorageBase
 from tests.testapp.models import Document, KeyedDocument, PlainStoredFile, ShardDocument
 from tests.testapp.models import StoredFile as OwnStoredFile
 from tests.testapp.storages import MemoryStorage, OrmStorage
@@ -425,6 +426,26 @@ class TestDeletion:
         document.refresh_from_db()
         other.refresh_from_db()
         assert (document.orm_file.name, other.orm_file.name) == ("", row.path)
+
+    @both_ways
+    def test_field_that_names_a_later_file_is_kept(self, staff, delete, monkeypatch):
+        """Another request replaces the file after the page was requested."""
+        document = Document.objects.create()
+        row = save("disk", **get_values(document, "orm_file"))
+        Document.objects.update(orm_file=row.path)
+        delete_record = ProxyStorageBase.delete_record
+
+        def replace_and_delete(self, record, where=None):
+            monkeypatch.undo()
+            assert delete_record(self, record)
+            assert save("disk", **get_values(document, "orm_file")).path == row.path
+            return delete_record(self, record, where)
+
+        monkeypatch.setattr(ProxyStorageBase, "delete_record", replace_and_delete)
+        delete(staff, row)
+        document.refresh_from_db()
+        assert document.orm_file.name == row.path
+        assert StoredFile.objects.filter(path=row.path).exists()
 
     @both_ways
     def test_failed_deletion_keeps_the_record(self, staff, delete, caplog):

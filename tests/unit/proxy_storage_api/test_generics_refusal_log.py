@@ -59,6 +59,7 @@ def resume(log_in):
     [
         ("/files/", "list"),
         ("/files/?path=a%0Ab&signature=secret", r"download of 'a\nb'"),
+        ("/files/a/b%0A.txt?signature=secret", r"download of 'a/b\n.txt'"),
         ("/files/record/?path=a", "retrieve of 'a'"),
         ("/files/authorize/?path=a", "authorize of 'a'"),
         ("/files/authorize/", "authorize"),

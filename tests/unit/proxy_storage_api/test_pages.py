@@ -141,6 +141,34 @@ def test_login_url(client, settings, login_url, expected):
     assert target == f"{host}/files/?{urlencode(QUERY)}"
 
 
+@pytest.mark.parametrize(("login_url", "count"), [("https://sso.example.com/", 0), ("/login/", 1)])
+def test_host_that_is_not_allowed(client, settings, login_url, count):
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.LOGIN_URL = login_url
+    client.defaults["HTTP_HOST"] = "evil.example.com"
+    response = open_file(client)
+    assert response.status_code == 403
+    assert "evil" not in response.text
+    assert len(get_links(response)) == count
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("/files//evil.example.com", None),
+        ("/files/%5Cevil.example.com", "/files/%5Cevil.example.com"),
+        ("/files/a?next=//evil.example.com", "/files/a?next=//evil.example.com"),
+        ("/files/a?next=javascript:alert(1)", "/files/a?next=javascript:alert(1)"),
+    ],
+)
+def test_link_leads_back_to_this_site_only(client, url, target):
+    response = client.get(url, headers={"accept": NAVIGATION})
+    links = [] if target is None else get_links(response)
+    assert "<script" not in response.text
+    targets = [parse_qs(urlsplit(link).query)["next"] for link in links]
+    assert targets == ([] if target is None else [[target]])
+
+
 @pytest.mark.parametrize("login_url", ["no-such-name", "/accounts/login/"])
 def test_no_link_without_a_login_page(client, settings, login_url):
     settings.LOGIN_URL = login_url

@@ -1,22 +1,28 @@
 """The serializer field that attaches uploads."""
 
+from urllib.parse import quote
+
 import pytest
 from django import urls
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.base import ContentFile
-from django.test import RequestFactory
+from django.test import RequestFactory, modify_settings
+from django.test.utils import override_script_prefix
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.generics import CreateAPIView
 
 from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
+from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api.references import FileReferenceField
+from proxy_storage_permissions import get_signed_url
 from tests.contract.content_objects import get_row, row_of
 from tests.contract.images import make_png
 from tests.contract.uploads import STORAGES, get_user, upload
 from tests.testapp.models import (
+    DiskDocument,
     Document,
     ElsewhereDocument,
     LimitedDocument,
@@ -231,6 +237,94 @@ class TestOtherSerializers:
         assert serializer.is_valid()
         document = serializer.save()
         assert get_row(NamedDocument, field, path) == row_of(document, field, NamedDocument)
+
+    def test_same_upload_for_two_fields_of_an_instance(self, messi, field):
+        other = field.replace("file", "default")
+        path = upload(messi, field.replace("file", "image"))["path"]
+
+        class Form(serializers.ModelSerializer):
+            locals().update({name: FileReferenceField() for name in (field, other)})
+
+            class Meta:
+                model = DiskDocument
+                fields = [field, other]
+
+        request = RequestFactory().get("/")
+        request.user = messi
+        form = Form(data={field: path, other: path}, context={"request": request})
+        assert form.is_valid()
+        with pytest.raises(serializers.ValidationError) as caught:
+            form.save()
+        assert list(caught.value.detail) == [other]
+        document = DiskDocument.objects.get()
+        assert (getattr(document, field).name, getattr(document, other).name) == (path, "")
+        assert get_row(DiskDocument, field, path) == row_of(document, field, DiskDocument)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("create", ["get_or_create", "update_or_create"])
+    def test_queries_that_save_instances(self, messi, field, create):
+        paths = [upload(messi, field)["path"] for _ in range(2)]
+        for path in paths:
+            serializer = serialize(Document, field, messi, path)
+            assert serializer.is_valid()
+            values = {"title": path, "defaults": serializer.validated_data}
+            document, _ = getattr(Document.objects, create)(**values)
+            assert get_row(Document, field, path) == row_of(document, field)
+        serializer = serialize(Document, field, messi, upload(messi, field)["path"])
+        assert serializer.is_valid()
+        upload_path = serializer.validated_data[field]
+        Document.objects.filter(pk=document.pk).update(**serializer.validated_data)
+        assert get_row(Document, field, upload_path) is None
+        assert get_row(Document, field, paths[1]) == row_of(document, field)
+
+
+class TestURLs:
+    """The URL of an upload has its path in the query, or in its own path."""
+
+    @pytest.fixture
+    def path(self, messi, change, monkeypatch):
+        change(UPLOAD_STORAGES=["orm-relative-disk"])
+        monkeypatch.setitem(STORAGES, "orm_file", "orm-relative-disk")
+        return upload(messi, "orm_file", "a é%41+b.txt")["path"]
+
+    def get_given(self, user, url):
+        serializer = serialize(RelativeDocument, "orm_file", user, url)
+        return serializer.validated_data["orm_file"] if serializer.is_valid() else None
+
+    @pytest.mark.parametrize("style", ["query", "path"])
+    def test_url_of_the_answer(self, messi, path, change, style):
+        change(FILE_URL_STYLE=style)
+        storage = get_proxy_storage("orm-relative-disk")
+        for host in ("http://testserver", "https://cdn.example.com"):
+            assert self.get_given(messi, host + storage.url(path)) == path
+        record = storage.get_meta_backend_obj(path)
+        assert self.get_given(messi, f"http://testserver{get_signed_url(record).url}") == path
+
+    def test_script_name(self, messi, path, change):
+        change(FILE_URL_STYLE="path")
+        with override_script_prefix("/site/"):
+            url = get_proxy_storage("orm-relative-disk").url(path)
+            assert url.startswith("/site/files/")
+            assert self.get_given(messi, f"http://testserver{url}") == path
+        assert self.get_given(messi, f"http://testserver{url}") is None
+
+    @pytest.mark.parametrize(
+        "prefix", ["", "/", "/media/", "/files//", "/files/x/../", "/files/./"]
+    )
+    def test_other_urls(self, messi, path, prefix):
+        assert self.get_given(messi, f"http://testserver{prefix}{quote(path)}") is None
+
+    @pytest.mark.parametrize("rest", ["/", "%00", "?path=", "?path=other.txt"])
+    def test_other_spellings(self, messi, path, rest):
+        assert self.get_given(messi, f"http://testserver/files/{quote(path)}{rest}") is None
+
+    def test_url_that_is_not_valid(self, messi, path):
+        url = "http://testserver/files/%FF"
+        assert get_errors(RelativeDocument, "orm_file", messi, url) == ["invalid"]
+
+    def test_project_without_an_endpoint(self, messi, path):
+        with modify_settings(INSTALLED_APPS={"remove": "proxy_storage_api"}):
+            assert self.get_given(messi, f"http://testserver/files/{quote(path)}") is None
 
 
 class TestCurrentFile:

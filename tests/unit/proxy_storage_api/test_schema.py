@@ -68,7 +68,7 @@ def test_enabled_action_is_described(change, key, method):
     [
         ("", "get", FILE | REFUSALS),
         ("", "post", {"201", "411", "413", "415", "507"} | REFUSALS),
-        ("", "delete", {"204", "412"} | REFUSALS),
+        ("", "delete", {"204", "409", "412"} | REFUSALS),
         ("record/", "get", {"200"} | REFUSALS),
         ("link/", "post", {"200", "415"} | REFUSALS),
         ("authorize/", "get", {"204"} | REFUSALS),

@@ -5,14 +5,18 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.utils.http import http_date, parse_http_date
+from rest_framework.permissions import AllowAny
 from rest_framework.test import APIClient
 
 from proxy_storage.content_objects import clear_field
 from proxy_storage.original_storages.sources import Source
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage_api import viewsets
-from tests.contract.content_objects import get_row, save_file
+from proxy_storage_permissions import IsUploader
+from tests.contract.content_objects import get_row, row_of, save_file
+from tests.contract.uploads import STORAGES, get_user, send, upload
 from tests.testapp.models import Document, ShardDocument
 
 pytestmark = [
@@ -83,16 +87,130 @@ def test_later_file_of_the_path_is_kept(admin, document, field, monkeypatch):
     delete_record = type(storage).delete_record
     other = Document()
 
-    def delete_late(self, record):
+    def delete_late(self, record, where):
         monkeypatch.undo()
         self.delete(path)
         assert save_file(other, field, content=b"another's") == path
-        delete_record(self, record)
+        return delete_record(self, record, where)
 
     monkeypatch.setattr(type(storage), "delete_record", delete_late)
     assert delete(admin, path) == 204
     with getattr(Document.objects.get(pk=other.pk), field).open() as file:
         assert file.read() == b"another's"
+
+
+def test_later_file_of_the_same_row_is_kept(admin, document, field, meanwhile):
+    """The field of the row is not cleared, because it names the later file."""
+    path = getattr(document, field).name
+
+    def replace():
+        getattr(document, field).delete()
+        assert save_file(document, field, content=b"later") == path
+
+    meanwhile(replace)
+    assert delete(admin, path) == 204
+    with getattr(Document.objects.get(pk=document.pk), field).open() as file:
+        assert file.read() == b"later"
+
+
+def test_file_that_is_deleted_by_another_request(admin, document, field, meanwhile):
+    file = getattr(document, field)
+    meanwhile(lambda: file.storage.delete(file.name))
+    assert delete(admin, file.name) == 204
+    assert not file.storage.exists(file.name)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Run a function after the permission check and before the delete."""
+    check = viewsets._check_preconditions
+
+    def run_before_delete(function):
+        def check_and_run(request, record):
+            check(request, record)
+            monkeypatch.undo()
+            function()
+
+        monkeypatch.setattr(viewsets, "_check_preconditions", check_and_run)
+
+    return run_before_delete
+
+
+class TestContentObjectHasChanged:
+    """The permissions were checked for another content object."""
+
+    def test_upload_that_is_attached(self, settings, field, meanwhile):
+        """The uploader may delete a pending upload, but not the file of an instance."""
+        settings.PROXY_STORAGE = {
+            **settings.PROXY_STORAGE,
+            "DEFAULT_PERMISSION_CLASSES": [IsUploader],
+            "DELETE_PERMISSION_CLASSES": [IsUploader],
+            "UPLOAD_PERMISSION_CLASSES": [AllowAny],
+            "UPLOAD_STORAGES": [STORAGES[field]],
+        }
+        user = get_user("messi")
+        path = upload(user, field)["path"]
+        client = APIClient()
+        client.force_authenticate(user)
+        document = []
+
+        def attach():
+            assert send(user, "post", {"title": "a", field: path}).status_code == 201
+            document.append(Document.objects.get())
+
+        meanwhile(attach)
+        response = client.delete("/files/", query_params={"path": path})
+        assert response.status_code == 409
+        assert get_row(Document, field, path) == row_of(document[0], field)
+        with getattr(document[0], field).open() as file:
+            assert file.read() == b"content"
+        assert client.delete("/files/", query_params={"path": path}).status_code == 403
+
+    def test_file_of_another_instance(self, admin, document, field, meanwhile):
+        path, other = getattr(document, field).name, Document.objects.create()
+
+        def assign_to_other():
+            setattr(document, field, "")
+            document.save()
+            setattr(other, field, path)
+            other.save()
+            getattr(other, field).assign()
+
+        meanwhile(assign_to_other)
+        assert delete(admin, path) == 409
+        assert get_row(Document, field, path) == row_of(other, field)
+        assert getattr(Document.objects.get(pk=other.pk), field).name == path
+
+    def test_file_that_is_released(self, admin, document, field, meanwhile):
+        path = getattr(document, field).name
+        meanwhile(document.delete)
+        assert delete(admin, path) == 409
+        assert get_row(Document, field, path) is None
+        assert delete(admin, path) == 204
+
+    def test_upload_that_is_attached_and_released(self, admin, field, meanwhile):
+        path = Document._meta.get_field(field).storage.save("a.txt", ContentFile(b"content"))
+
+        def attach_and_release():
+            document = Document.objects.create(**{field: path})
+            getattr(document, field).assign()
+            document.delete()
+
+        meanwhile(attach_and_release)
+        assert delete(admin, path) == 409
+
+    def test_atomic_requests(self, admin, document, field, meanwhile, monkeypatch):
+        """Records of MongoDB are deleted after the commit, unless they have changed by then."""
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+        path = getattr(document, field).name
+        meta_backend = getattr(document, field).storage.meta_backend
+
+        def release():
+            meta_backend.update(path, dict.fromkeys(("content_type_id", "object_id", "field")))
+
+        meanwhile(release)
+        assert delete(admin, path) == (409 if field == "orm_file" else 204)
+        assert meta_backend.exists(path)
 
 
 @pytest.mark.parametrize(
