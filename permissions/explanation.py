@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import escape_control_characters
+from proxy_storage.suggestions import describe_error
 
 from .base import (
     ANSWERS,
@@ -231,8 +232,9 @@ class _Builder:
         parts = _flatten(rule, parts)
         if isinstance(result, Exception):
             # An exception of a part is shown with that part.
-            error = None if result in results else type(result).__name__
-            reason = None if error is None else f"{error}: {result}"
+            is_own = result not in results
+            error = type(result).__name__ if is_own else None
+            reason = describe_error(result) if is_own else None
             return Explanation(rule, None, reason, tuple(parts), error=error)
         reason = self._get_reason(permission, result) if result is not True else None
         return Explanation(rule, result, reason, tuple(parts))
@@ -247,7 +249,7 @@ class _Builder:
         try:
             return permission.get_reason(request, self._view, obj)
         except Exception as error:  # noqa: BLE001  (the answer itself is known)
-            return f"{type(error).__name__}: {error}"
+            return describe_error(error)
 
 
 def _get_static(permission: Any) -> Explanation:

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -33,12 +32,12 @@ from rest_framework.fields import get_error_detail
 from proxy_storage.content_objects import (
     FORMER_KEYS,
     RELEASED_KEY,
-    belongs_to,
-    get_content_object_data,
     has_content_object,
     is_tracked,
 )
 from proxy_storage.db.attaching import Upload, UploadPath
+from proxy_storage.db.own_files import get_own_records
+from proxy_storage.endpoint import read_file_url
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import guess_mime_type
@@ -210,25 +209,18 @@ class FileReferenceField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         if data.startswith(("http://", "https://")):
-            try:
-                return parse_qs(urlsplit(data).query).get("path", [""])[-1]
-            except ValueError:  # It is not a valid URL.
+            found = read_file_url(data)
+            if found is None:
                 self.fail("invalid")
+            return found[0]
         return str(data)
 
     def _is_current(self, path: str) -> bool:
         """Return whether a path is that of the instance's own file; one query if so."""
         instance = getattr(self.parent, "instance", None)
         file = getattr(instance, self.model_field.attname, None)
-        if not isinstance(file, FieldFile) or file.name != path or not path:
-            return False
-        meta_backend = self.model_field.storage.meta_backend
-        try:
-            record = meta_backend.get(path)
-        except MetaBackendObjectDoesNotExist:
-            return False
-        data = get_content_object_data(file.instance, self.model_field, meta_backend=meta_backend)
-        return belongs_to(record, data)
+        is_same = isinstance(file, FieldFile) and bool(path) and file.name == path
+        return is_same and get_own_records([file]) != [None]
 
     def _find_upload(self, path: str) -> MetaBackendObject | None:
         """Return the record of an upload that the requester may attach; one query."""

@@ -55,6 +55,7 @@ from proxy_storage.paths import MAX_PATH_LENGTH, is_literal_path, normalize_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
 from proxy_storage.storages.lookup import RELATIVE, get_all_originals, get_path_kind, split_path
+from proxy_storage.suggestions import describe_error
 
 if TYPE_CHECKING:
     AnyFile = File[Any]
@@ -191,7 +192,7 @@ def import_field(
     except Exception as error:
         where = "" if importer.row is None else f" near the row {importer.row.key!r}"
         raise ImportStopped(
-            f"The import of {report.label} stopped{where}: {type(error).__name__}: {error} The "
+            f"The import of {report.label} stopped{where}: {describe_error(error)} The "
             "records so far are complete. Run the import again to continue.",
             report=report,
         ) from error

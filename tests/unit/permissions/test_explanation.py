@@ -126,7 +126,7 @@ class TestTree:
         for permission in (AllowAny & Raises, DenyAll | ~Raises):
             lines = str(explain_file(permission, people["owner"], resume)).splitlines()
             assert lines[0].startswith("?  ")
-            assert sum(r"Raises: PermissionDenied: not\ntoday" in line for line in lines) == 1
+            assert sum("Raises: PermissionDenied: not today" in line for line in lines) == 1
             assert sum("PermissionDenied" in line for line in lines) == 1
 
     def test_rule_error(self, people, resume):
