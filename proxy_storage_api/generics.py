@@ -47,7 +47,7 @@ from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.signals import file_refused
 from proxy_storage_permissions import DenyAll, evaluate, get_readable
 from proxy_storage_permissions.base import StandInView, is_refusal
-from proxy_storage_permissions.explanation import get_refusing_rules
+from proxy_storage_permissions.explanation import get_refusing_permissions
 from proxy_storage_permissions.links import get_model_label, is_marked_as_expired
 from proxy_storage_permissions.ownership import is_logged_in
 from proxy_storage_permissions.settings import READING
@@ -302,10 +302,10 @@ class GenericFileViewSet(GenericViewSet[Any]):
                 answer = False
             except Exception as error:
                 if is_refusal(error):
-                    self._denied_by = self._get_refusing_rules()
+                    self._denied_by = self._get_refusing_permissions()
                 raise
             if answer is False or (answer is None and not is_open):
-                self._denied_by = self._get_refusing_rules()
+                self._denied_by = self._get_refusing_permissions()
                 self._deny(request, permission)
         if self.action == "list" and not (
             api_settings.ANONYMOUS_LISTS or is_logged_in(request.user)
@@ -412,17 +412,17 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     def _report_refusal(self, record: MetaBackendObject) -> None:
         """Log a refusal, and send ``file_refused`` after the transactions of the request."""
-        self._log_refusal(record["path"], self._get_refusing_rules(record))
+        self._log_refusal(record["path"], self._get_refusing_permissions(record))
         refusal = {"request": self.request, "record": record, "action": self.action}
         if self._refusals is None:
             file_refused.send_robust(type(self), **refusal)
         else:
             self._refusals.append(refusal)
 
-    def _get_refusing_rules(self, record: MetaBackendObject | None = None) -> str:
+    def _get_refusing_permissions(self, record: MetaBackendObject | None = None) -> str:
         answers = self._answers_of_permissions
         # A project may override a method that evaluates the permissions.
-        return get_refusing_rules(answers, record) if answers else type(self).__qualname__
+        return get_refusing_permissions(answers, record) if answers else type(self).__qualname__
 
     def _log_denial(self) -> None:
         """Log that `check_permissions` has refused the request, once."""

@@ -16,13 +16,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.base import File
-from django.core.files.storage import Storage
 from django.db import connections, router, transaction
 from django.db.models import CompositePrimaryKey, FileField, Model, Q, QuerySet
 
@@ -54,13 +52,9 @@ from proxy_storage.original_storages.inspect import (
 from proxy_storage.paths import MAX_PATH_LENGTH, is_literal_path, normalize_name, validate_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
+from proxy_storage.storages.lazy_file import LazyFile
 from proxy_storage.storages.lookup import RELATIVE, get_all_originals, get_path_kind, split_path
 from proxy_storage.suggestions import describe_error
-
-if TYPE_CHECKING:
-    AnyFile = File[Any]
-else:
-    AnyFile = File
 
 BATCH_SIZE = 500
 # The time after which the records of a group are written, in seconds.
@@ -531,7 +525,12 @@ class _Importer:
         """Return the data of a new record, with the metadata that the storage records."""
         original = self.original.storage
         algorithm = self.storage.checksum_algorithm if self.reads_content else None
-        with _errors_of_a_file(), _StoredFile(original, original_storage_path) as file:
+        file = LazyFile(
+            original_storage_path,
+            partial(original.open, original_storage_path),
+            partial(original.size, original_storage_path),
+        )
+        with _errors_of_a_file(), file:
             content = MeasuredFile(file, original_storage_path, algorithm)
             if self.reads_content:
                 for _chunk in content.chunks():
@@ -613,35 +612,3 @@ def _describe_content_object(record: MetaBackendObject) -> str:
     model, _database = locate_content_object(record)
     label = "an unknown model" if model is None else model._meta.label
     return f"the field {record.get('field')!r} of {label} with the key {record.get('object_id')!r}"
-
-
-class _StoredFile(AnyFile):
-    """A file of an original storage, which is opened when it is read.
-
-    Some storages download a file as soon as it is opened.
-    """
-
-    file: Any = None
-
-    def __init__(self, storage: Storage, name: str) -> None:
-        self._storage, self.name = storage, name
-
-    @cached_property
-    def size(self) -> int:
-        return self._storage.size(str(self.name))
-
-    def _get_opened(self) -> Any:
-        if self.file is None:
-            self.file = self._storage.open(str(self.name))
-        return self.file
-
-    def read(self, size: int = -1) -> Any:
-        return self._get_opened().read(size)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        is_at_start = self.file is None and (offset, whence) == (0, os.SEEK_SET)
-        return 0 if is_at_start else int(self._get_opened().seek(offset, whence))
-
-    def close(self) -> None:
-        if self.file is not None:
-            self.file.close()

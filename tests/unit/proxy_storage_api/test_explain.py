@@ -194,7 +194,7 @@ class TestViewset:
         use_urls(StaffFiles)
         found = explain_json(resume.name, "--user", "messi")
         assert found["viewset"] == f"{__name__}.StaffFiles"
-        assert [one["rule"] for one in found["permissions"]] == ["IsAdminUser"]
+        assert [one["permission"] for one in found["permissions"]] == ["IsAdminUser"]
 
     def test_viewset_that_narrows_records(self, resume, use_urls):
         use_urls(NoFiles)
