@@ -195,7 +195,7 @@ def explain_file(view: GenericFileViewSet, record: MetaBackendObject) -> FileExp
     """
     problems = list(_find_problems(view, record))
     permissions = view.get_permissions()
-    found = [view._evaluate(explain, one, view.request, view, record) for one in permissions]
+    found = [view.call_permissions(explain, one, view.request, view, record) for one in permissions]
     return FileExplanation(
         is_allowed=not problems and all(one.answer is True for one in found),
         problems=problems,

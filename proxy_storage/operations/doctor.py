@@ -23,6 +23,11 @@ from django.db.models import Q
 
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.original_storages.inspect import get_local_path
+from proxy_storage.original_storages.s3 import (
+    MISSING_BUCKET_CODES,
+    MISSING_BUCKET_HINT,
+    get_error_code,
+)
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lookup import get_all_originals
@@ -202,11 +207,9 @@ def _check_folder(original: Storage, skip_writes: bool) -> None:
 
 
 def _get_cure(error: Exception) -> str:
-    # Errors of boto3 have this attribute.
-    response: Any = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    if code in ("NoSuchBucket", "404"):
-        return "Create the bucket, or correct bucket_name."
+    code = get_error_code(error)
+    if code in MISSING_BUCKET_CODES:
+        return MISSING_BUCKET_HINT
     if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
         return "Correct the credentials, and allow to get, put, delete and list objects."
     return "Check the options of the storage, and that its server runs."

@@ -36,6 +36,7 @@ from proxy_storage.content_objects import (
     is_tracked,
     locate_content_object,
 )
+from proxy_storage.db.plain_fields import get_proxy_storage
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectAlreadyExists,
@@ -219,23 +220,21 @@ def get_storage(file_field: FileField) -> ProxyStorageBase:
         ConfigurationError: the storage is not a proxy storage, or its files do not get a content
             object.
     """
-    label, storage = get_label(file_field), file_field.storage
-    if not isinstance(storage, ProxyStorageBase):
+    label, storage = get_label(file_field), get_proxy_storage(file_field)
+    if storage is None:
         raise ConfigurationError(
-            f"{label} uses {storage.__class__.__name__}, which is not a proxy storage. Replace "
-            "the storage in the settings first, for example by STORAGES = STORAGES | "
+            f"{label} uses {file_field.storage.__class__.__name__}, which is not a proxy storage. "
+            "Replace the storage in the settings first, for example by STORAGES = STORAGES | "
             "{'default': {'BACKEND': 'proxy_storage.storages.ProxyStorage'}}, or pass a proxy "
             "storage as the argument storage of the field."
         )
-    # Django's default_storage wraps the storage. A method of the storage leads to itself.
-    own: ProxyStorageBase = storage.get_meta_backend_obj.__self__  # type: ignore[attr-defined]
-    if not (own.tracks_plain_fields or is_tracked(file_field)):
+    if not (storage.tracks_plain_fields or is_tracked(file_field)):
         raise ConfigurationError(
-            f"{label} is a {type(file_field).__name__} on {type(own).__name__}, which does not "
+            f"{label} is a {type(file_field).__name__} on {type(storage).__name__}, which does not "
             "track the files of Django's own fields. Set tracks_plain_fields = True on the class "
             "(the option plain_fields of ProxyStorage), or use a ProxyStorageFileField."
         )
-    return own
+    return storage
 
 
 class _Importer:

@@ -20,6 +20,7 @@ from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm_schema import find_schema_problems
 from proxy_storage.operations import doctor
 from proxy_storage.operations.doctor import examine
+from proxy_storage.original_storages.s3 import MISSING_BUCKET_HINT
 from proxy_storage.registry import get_proxy_storage
 from tests.testapp.memory_backend import MemoryMetaBackend
 from tests.testapp.storages import get_mongo_db
@@ -140,7 +141,7 @@ class TestOriginalStorages:
     @pytest.mark.parametrize(
         ("code", "cure"),
         [
-            ("NoSuchBucket", "Create the bucket, or correct bucket_name."),
+            ("NoSuchBucket", MISSING_BUCKET_HINT),
             (
                 "AccessDenied",
                 "Correct the credentials, and allow to get, put, delete and list objects.",
