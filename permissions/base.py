@@ -229,7 +229,7 @@ def evaluate(
 decide = evaluate
 
 #: The attribute of a view with the list to which `evaluate` adds the answer of each permission.
-ANSWERS = "_answers_of_permissions"
+ANSWERS = "permission_answers"
 #: A permission, its answer or error, and the length of the list before its own parts were added.
 Answer: TypeAlias = tuple[Any, bool | Exception | None, int]
 

@@ -36,7 +36,37 @@ from .problems import Problem
 DEFAULT_METHOD, DEFAULT_QUERYSET_METHOD = "can_read_file", "readable_by"
 
 
-class HasModelPermission(FilePermission):
+class _HasNamedPermission(FilePermission):
+    """The common part of the two permissions below.
+
+    Args:
+        name: the name of a Django permission, in its short or its full form.
+    """
+
+    def __init__(self, name: str = "view") -> None:
+        self.name = name
+
+    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
+        """Yield a problem if no model declares the permission, so that only superusers have it.
+
+        Authentication backends of other packages may have permissions that no model declares.
+        """
+        wanted = {get_full_name(self.name, model) for model in models}
+        known = {name for model in apps.get_models() for name in _get_declared_names(model)}
+        if not wanted or wanted & known or has_other_backends():
+            return
+        if "." not in self.name:
+            known = {action for model in models for action in _get_actions(model)}
+        yield Problem(
+            f"{type(self).__name__}({self.name!r}) needs the permission "
+            f"{' or '.join(sorted(wanted))}, which no model declares. Only superusers have it."
+            f"{suggest(self.name, known)}",
+            hint="Correct the name, or add the permission to Meta.permissions of the model.",
+            is_error=False,
+        )
+
+
+class HasModelPermission(_HasNamedPermission):
     """Allow users who have a Django permission on the model of the content object.
 
     The content object is not fetched, so this also allows files whose content object has been
@@ -49,19 +79,12 @@ class HasModelPermission(FilePermission):
     Source: https://docs.djangoproject.com/en/stable/topics/auth/default/#permissions-and-authorization
     """
 
-    def __init__(self, name: str = "view") -> None:
-        self.name = name
-
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Call ``user.has_perm``. Django caches the permissions of a user."""
         model, _ = locate_content_object(obj)
         return model is not None and self._is_permitted(request, model)
-
-    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
-        """Yield a problem if the permission does not exist, so that only superusers have it."""
-        yield from _find_unknown_permission(self, models)
 
     def get_reason(self, request: Request, view: APIView, obj: MetaBackendObject) -> str | None:
         """Return the name of the missing permission."""
@@ -80,7 +103,7 @@ class HasModelPermission(FilePermission):
         return has_perm(request.user, get_full_name(self.name, model))
 
 
-class HasObjectPermission(FilePermission):
+class HasObjectPermission(_HasNamedPermission):
     """Allow users who have a Django permission for the content object.
 
     Django itself does not store permissions for single objects; django-guardian and other
@@ -92,9 +115,6 @@ class HasObjectPermission(FilePermission):
 
     Source: https://docs.djangoproject.com/en/stable/topics/auth/customizing/#handling-object-permissions
     """
-
-    def __init__(self, name: str = "view") -> None:
-        self.name = name
 
     def has_object_permission(
         self, request: Request, view: APIView, obj: MetaBackendObject
@@ -136,10 +156,6 @@ class HasObjectPermission(FilePermission):
             for model in models
         )
         return reduce(or_, (_make_filter(model, instances) for model, instances in found), DENY_ALL)
-
-    def find_problems(self, models: Collection[type[Model]]) -> Iterator[Problem]:
-        """Yield a problem if the permission does not exist, so that only superusers have it."""
-        yield from _find_unknown_permission(self, models)
 
     def find_unfiltered(self, models: Collection[type[Model]]) -> Iterator[str]:
         """Yield the name of this class, if an authentication backend is not django-guardian's."""
@@ -261,29 +277,6 @@ def _get_own_attributes(model: type[Model]) -> Iterator[str]:
     for base in model.__mro__:
         if not base.__module__.startswith("django."):
             yield from vars(base)
-
-
-def _find_unknown_permission(
-    rule: HasModelPermission | HasObjectPermission, models: Collection[type[Model]]
-) -> Iterator[Problem]:
-    """Yield a problem if no model declares the permission of a rule.
-
-    Authentication backends of other packages may have permissions that no model declares.
-    """
-    wanted = {get_full_name(rule.name, model) for model in models}
-    known = {name for model in apps.get_models() for name in _get_declared_names(model)}
-    if not wanted or wanted & known or has_other_backends():
-        return
-    if "." in rule.name:
-        similar = suggest(rule.name, known)
-    else:
-        similar = suggest(rule.name, {action for one in models for action in _get_actions(one)})
-    yield Problem(
-        f"{type(rule).__name__}({rule.name!r}) needs the permission {' or '.join(sorted(wanted))}, "
-        f"which no model declares. Only superusers have it.{similar}",
-        hint="Correct the name, or add the permission to Meta.permissions of the model.",
-        is_error=False,
-    )
 
 
 def _get_declared_names(model: type[Model]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The answer of each part of a permission for one request: which rule has allowed or denied a file.
+"""The answer of each part of a permission for one request, which explains the answer as a whole.
 
 `evaluate` adds each answer to a list of the view, if the view has one. From this list, the tree of
 the answers is made. So a permission is never evaluated a second time to explain its answer.
@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import escape_control_characters
+from proxy_storage.suggestions import describe_error
 
 from .base import (
     ANSWERS,
@@ -43,7 +44,7 @@ class Explanation:
     """The answer of a permission, and the answers of its parts.
 
     Attributes:
-        rule: the name of the permission with its arguments, such as ``IsOwner('user')``; for a
+        permission: its name with its arguments, such as ``IsOwner('user')``; for a
             composed permission ``"and"``, ``"or"`` or ``"not"``.
         answer: the result of `evaluate`; ``None`` also if the permission was not evaluated, or has
             raised an exception.
@@ -56,7 +57,7 @@ class Explanation:
         error: the name of the exception's class, if the permission has raised one.
     """
 
-    rule: str
+    permission: str
     answer: bool | None
     reason: str | None = None
     parts: tuple[Explanation, ...] = ()
@@ -70,14 +71,14 @@ class Explanation:
     def _get_lines(self, indent: str) -> Iterator[str]:
         reason = "" if self.reason is None else f": {escape_control_characters(self.reason)}"
         word = _WORDS[self.answer] if self.is_evaluated else "-"
-        yield f"{indent}{word:3} {self.rule}{reason}"
+        yield f"{indent}{word:3} {self.permission}{reason}"
         for part in self.parts:
             yield from part._get_lines(f"{indent}    ")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tree as JSON can express it."""
         return {
-            "rule": self.rule,
+            "permission": self.permission,
             "answer": self.answer,
             "reason": self.reason,
             "parts": [part.as_dict() for part in self.parts],
@@ -120,10 +121,10 @@ def explain(
     return _Builder(answers, any_request, any_view, obj).build()
 
 
-def get_refusing_rules(answers: Sequence[Answer], obj: MetaBackendObject | None) -> str:
-    """Return the names of the single rules that have denied a request, for a log.
+def get_refusing_permissions(answers: Sequence[Answer], obj: MetaBackendObject | None) -> str:
+    """Return the names of the single permissions that have denied a request, for a log.
 
-    No method of a rule is called, so that nothing is queried.
+    No method of a permission is called, so that nothing is queried.
 
     Args:
         answers: the list of the view, after `evaluate`. The last answer is explained.
@@ -133,29 +134,29 @@ def get_refusing_rules(answers: Sequence[Answer], obj: MetaBackendObject | None)
 
 
 def _get_refusing(explanation: Explanation) -> Iterator[str]:
-    """Yield the names of the single rules because of which an answer is not ``True``."""
+    """Yield the names of the single permissions because of which an answer is not ``True``."""
     refusing = [part for part in explanation.parts if part.is_evaluated and part.answer is not True]
-    if explanation.rule == "and":
+    if explanation.permission == "and":
         # One "no" is sufficient. The first operand may only have been undecided.
         refusing = [part for part in refusing if part.answer is explanation.answer]
-    if explanation.rule in ("and", "or"):
+    if explanation.permission in ("and", "or"):
         for part in refusing:
             yield from _get_refusing(part)
-    elif explanation.rule == "not":
+    elif explanation.permission == "not":
         yield f"~{_get_expression(explanation.parts[0])}"
     else:
         inner = ", ".join(name for part in refusing for name in _get_refusing(part))
         raised = "" if explanation.error is None else f" (raised {explanation.error})"
-        yield explanation.rule + (f" ({inner})" if inner else "") + raised
+        yield explanation.permission + (f" ({inner})" if inner else "") + raised
 
 
 def _get_expression(explanation: Explanation) -> str:
-    if explanation.rule == "not":
+    if explanation.permission == "not":
         return f"~{_get_expression(explanation.parts[0])}"
-    if explanation.rule in ("and", "or"):
-        operator = {"and": " & ", "or": " | "}[explanation.rule]
+    if explanation.permission in ("and", "or"):
+        operator = {"and": " & ", "or": " | "}[explanation.permission]
         return f"({operator.join(map(_get_expression, explanation.parts))})"
-    return explanation.rule
+    return explanation.permission
 
 
 def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
@@ -226,15 +227,16 @@ class _Builder:
         if isinstance(permission, AND | OR) and len(parts) == 1:
             composed: Any = permission
             parts.append(_get_static(composed.op2))
-        rule = describe(permission, self._obj)
-        parts = _flatten(rule, parts)
+        name = describe(permission, self._obj)
+        parts = _flatten(name, parts)
         if isinstance(result, Exception):
             # An exception of a part is shown with that part.
-            error = None if result in results else type(result).__name__
-            reason = None if error is None else f"{error}: {result}"
-            return Explanation(rule, None, reason, tuple(parts), error=error)
+            is_own = result not in results
+            error = type(result).__name__ if is_own else None
+            reason = describe_error(result) if is_own else None
+            return Explanation(name, None, reason, tuple(parts), error=error)
         reason = self._get_reason(permission, result) if result is not True else None
-        return Explanation(rule, result, reason, tuple(parts))
+        return Explanation(name, result, reason, tuple(parts))
 
     def _get_reason(self, permission: Any, result: bool | None) -> str | None:
         if result is None:
@@ -246,7 +248,7 @@ class _Builder:
         try:
             return permission.get_reason(request, self._view, obj)
         except Exception as error:  # noqa: BLE001  (the answer itself is known)
-            return f"{type(error).__name__}: {error}"
+            return describe_error(error)
 
 
 def _get_static(permission: Any) -> Explanation:
@@ -257,18 +259,18 @@ def _get_static(permission: Any) -> Explanation:
         operands.append(composed.op1)
         if not isinstance(permission, NOT):
             operands.append(composed.op2)
-    rule = describe(permission)
+    name = describe(permission)
     return Explanation(
-        rule,
+        name,
         None,
         None if operands else NOT_EVALUATED,
-        tuple(_flatten(rule, [_get_static(one) for one in operands])),
+        tuple(_flatten(name, [_get_static(one) for one in operands])),
         is_evaluated=False,
     )
 
 
-def _flatten(rule: str, parts: Sequence[Explanation]) -> list[Explanation]:
+def _flatten(name: str, parts: Sequence[Explanation]) -> list[Explanation]:
     """Return ``a | b | c``, which is ``(a | b) | c``, as three parts."""
-    if rule not in ("and", "or"):
+    if name not in ("and", "or"):
         return list(parts)
-    return [one for part in parts for one in (part.parts if part.rule == rule else [part])]
+    return [one for part in parts for one in (part.parts if part.permission == name else [part])]

@@ -15,7 +15,6 @@ from django.utils.module_loading import import_string
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from proxy_storage.content_objects import CONTENT_OBJECT_KEYS, RELEASED_KEY
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.meta_backends.queries import Condition
@@ -25,7 +24,7 @@ from proxy_storage.storages.lookup import get_roots
 from .base import FilePermission, evaluate
 from .filters import PermissionFilter, get_rule_name
 from .settings import get_reading_classes
-from .uploader import ID_KEY as UPLOADER_KEY
+from .uploader import ATTACHED_KEYS, ID_KEY
 
 GetSource: TypeAlias = Callable[[MetaBackendObject], str | None]
 
@@ -33,7 +32,7 @@ GetSource: TypeAlias = Callable[[MetaBackendObject], str | None]
 MAX_STEPS = 4
 
 # A file whose record has a value for one of these keys was saved by a user, not by a library.
-_NOT_DERIVED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, UPLOADER_KEY)
+_NOT_DERIVED_KEYS = (*ATTACHED_KEYS, ID_KEY)
 # The name that easy-thumbnails gives a thumbnail, without its folders and its prefix.
 _EASY_THUMBNAIL = re.compile(r"(?P<source>.+)\.\d+x\d+(?:_[^/]*)?\.\w+")
 # The paths of the files whose sources are being checked, with their meta backends.

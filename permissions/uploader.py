@@ -29,8 +29,8 @@ from .ownership import is_user
 #: The keys of a record that name its uploader.
 ID_KEY, SCOPE_KEY = "uploader_id", "uploader_scope"
 UPLOADER_KEYS = (ID_KEY, SCOPE_KEY)
-# A record has a value for one of these if the file has, or has had, a content object.
-_ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, FORMER_KEYS["content_type_id"])
+#: A record has a value for one of these if the file has, or has had, a content object.
+ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, FORMER_KEYS["content_type_id"])
 
 
 def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[str, str | None]:
@@ -62,6 +62,19 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
     return {ID_KEY: text, SCOPE_KEY: get_scope(model, using, meta_backend)}
 
 
+def is_uploader(user: Any, record: MetaBackendObject) -> bool:
+    """Return whether a user has uploaded a file that was never attached to an instance.
+
+    Args:
+        user: ``request.user``.
+        record: the file's record.
+    """
+    if any(record.get(key) is not None for key in ATTACHED_KEYS):
+        return False
+    data = get_uploader_data(user, record.meta_backend)
+    return data[ID_KEY] is not None and all(record.get(key) == data[key] for key in UPLOADER_KEYS)
+
+
 class IsUploader(FilePermission):
     """Allow the user who uploaded the file through the endpoint, until the file is attached.
 
@@ -77,10 +90,7 @@ class IsUploader(FilePermission):
         self, request: Request, view: APIView, obj: MetaBackendObject
     ) -> bool:
         """Compare the keys of the user and of the uploader, without a query."""
-        if any(obj.get(key) is not None for key in _ATTACHED_KEYS):
-            return False
-        data = get_uploader_data(request.user, obj.meta_backend)
-        return data[ID_KEY] is not None and all(obj.get(key) == data[key] for key in UPLOADER_KEYS)
+        return is_uploader(request.user, obj)
 
     def get_filter(
         self, request: Request, view: APIView, models: Collection[type[Model]]
@@ -88,7 +98,7 @@ class IsUploader(FilePermission):
         """Select the files that the user has uploaded, and that were never attached."""
         if not is_user(request.user):
             return False
-        unattached = Q(**{f"{key}__isnull": True for key in _ATTACHED_KEYS})
+        unattached = Q(**{f"{key}__isnull": True for key in ATTACHED_KEYS})
         return unattached & Q(**{f"{ID_KEY}__in": _Uploader(request.user)})
 
 

@@ -13,18 +13,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.apps import apps
-from django.urls import NoReverseMatch, ResolverMatch, reverse
+from django.urls import (
+    NoReverseMatch,
+    Resolver404,
+    ResolverMatch,
+    get_script_prefix,
+    resolve,
+    reverse,
+)
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.registry import get_meta_backends
-from proxy_storage.settings import SETTING, import_setting, proxy_storage_settings
+from proxy_storage.settings import SETTING, cached, import_setting, proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendObject
@@ -119,6 +126,7 @@ def is_kept_in_urls(path: str) -> bool:
     return _CHANGED_IN_URLS.search(path) is None
 
 
+@cached
 def get_url_style() -> str:
     """Return ``FILE_URL_STYLE``.
 
@@ -132,6 +140,30 @@ def get_url_style() -> str:
             f"{style!r}."
         )
     return str(style)
+
+
+def read_file_url(url: str) -> tuple[str, str | None] | None:
+    """Return the path and the proxy storage in the URL of a file, in one of its two forms.
+
+    Args:
+        url: any text. The path of a record can look like that of a URL, so that a text without a
+            scheme and a host is a URL only if the path is in its query.
+
+    Returns:
+        The proxy storage is ``None`` if the URL does not have it. ``None`` if the text is not the
+        URL of a file.
+    """
+    try:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    except ValueError:
+        return None
+    path = query.get("path")
+    if path is None and parts.netloc:
+        with suppress(Resolver404):
+            below = unquote(parts.path).removeprefix(get_script_prefix().removesuffix("/"))
+            path = resolve(below).kwargs.get(PATH_KWARG)
+    return None if path is None else (path, query.get("storage"))
 
 
 def add_to_query(url: str, parameters: Mapping[str, str]) -> str:

@@ -137,17 +137,18 @@ def get_proxy_storage_name(proxy_storage: ProxyStorageBase) -> str:
 
 def _warn_if_not_installed() -> None:
     """Log a missing app of this package. Its own system checks are missing as well."""
-    if apps.ready and not apps.is_installed("proxy_storage"):
+    if apps.ready:
         _log_missing_app()
 
 
 @cached
 def _log_missing_app() -> None:
-    logger.warning(
-        "A proxy storage is used, but 'proxy_storage' is not in INSTALLED_APPS. Add it: without "
-        "it, manage.py check does not find mistakes in the settings, and the records of files are "
-        "not updated when rows are deleted."
-    )
+    if not apps.is_installed("proxy_storage"):
+        logger.warning(
+            "A proxy storage is used, but 'proxy_storage' is not in INSTALLED_APPS. Add it: "
+            "without it, manage.py check does not find mistakes in the settings, and the records "
+            "of files are not updated when rows are deleted."
+        )
 
 
 @cached

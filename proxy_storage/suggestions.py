@@ -25,6 +25,7 @@ _EXTRAS = {
     "storages": "s3",
 }
 _CREDENTIALS = re.compile(r"//[^/\s]*@")
+_QUERY = re.compile(r"\?[^\s?]*=\S*")
 
 
 def suggest(value: object, known: Iterable[str]) -> str:
@@ -117,6 +118,9 @@ def _describe_call_error(cls: type[Any], options: Mapping[str, Any], error: Type
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error as one line for a log, without user names and passwords in URLs."""
+    """Return an error as one line for a log or a command.
+
+    URLs in it lose user names and passwords, and their query, which may be a signature.
+    """
     text = _CREDENTIALS.sub("//***@", " ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {_QUERY.sub('?...', text)}"

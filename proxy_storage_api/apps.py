@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
 
-from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.suggestions import get_install_hint
-
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendObject
 
@@ -24,12 +21,7 @@ class ProxyStorageAPIConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, the settings, and the extensions of drf-spectacular."""
-        try:
-            from proxy_storage_api import checks  # noqa: F401  (register on import)
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"proxy_storage_api cannot be imported. {error}{get_install_hint(error)}"
-            ) from error
+        from proxy_storage_api import checks  # noqa: F401  (register on import)
 
         if apps.is_installed("drf_spectacular"):
             from proxy_storage_api import schema  # noqa: F401  (register on import)

@@ -11,21 +11,12 @@ from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
-from django.urls import (
-    Resolver404,
-    URLPattern,
-    URLResolver,
-    get_resolver,
-    get_script_prefix,
-    resolve,
-)
 from rest_framework.permissions import DjangoModelPermissions, IsAuthenticatedOrReadOnly
 from rest_framework.renderers import BrowsableAPIRenderer
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_content_object_models
-from proxy_storage.endpoint import PATH_KWARG, get_file_url, load_url_kwargs
+from proxy_storage.endpoint import PATH_KWARG, get_file_url, load_url_kwargs, read_file_url
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_settings
 from proxy_storage.suggestions import suggest
@@ -39,6 +30,7 @@ from proxy_storage_api.settings import (
     get_permission_classes,
     get_throttle_classes,
 )
+from proxy_storage_api.urlconf import find_views
 from proxy_storage_permissions import HasValidSignature
 from proxy_storage_permissions.filters import find_unfiltered, get_rule_name, get_single_rules
 from proxy_storage_permissions.problems import find_problems, make_permission
@@ -301,7 +293,7 @@ def check_url(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
             )
         ]
     is_by_path = proxy_storage_settings.FILE_URL_STYLE == "path"
-    if endpoint is not None and is_by_path and not _has_path_route(endpoint):
+    if is_by_path and endpoint and read_file_url(f"https://localhost{endpoint}a.txt") is None:
         return [
             checks.Warning(
                 f"{SETTING}['FILE_URL_STYLE'] is 'path', but {endpoint}a.txt is not the URL of a "
@@ -335,14 +327,6 @@ def check_media_views(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessa
     return found
 
 
-def _has_path_route(endpoint: str) -> bool:
-    path_info = endpoint.removeprefix(get_script_prefix().removesuffix("/"))
-    try:
-        return PATH_KWARG in resolve(f"{path_info}a.txt").kwargs
-    except Resolver404:
-        return False
-
-
 def _find_rules() -> Iterator[tuple[str, str, Any]]:
     """Yield the place of permission classes, the setting that they are for, and the classes."""
     permissions = dict([READ_PERMISSIONS, *PERMISSIONS.values()])
@@ -355,31 +339,6 @@ def _find_rules() -> Iterator[tuple[str, str, Any]]:
         for name, key in permissions.items():
             classes = options.get(name, getattr(view, name)) or ()
             yield f"{view.__qualname__}.{name}", key, classes
-
-
-def find_views() -> list[tuple[type[GenericFileViewSet], dict[str, Any]]]:
-    """Return the viewsets in the project's URLs, and the arguments of their ``as_view``."""
-    if not getattr(settings, "ROOT_URLCONF", None):
-        return []
-    try:
-        patterns = list(_walk(get_resolver().url_patterns))
-    except (ImportError, ImproperlyConfigured):
-        return []  # Reported by Django.
-    callbacks: list[Any] = [pattern.callback for pattern in patterns]
-    return [
-        (callback.cls, callback.initkwargs)
-        for callback in callbacks
-        if isinstance(getattr(callback, "cls", None), type)
-        and issubclass(callback.cls, GenericFileViewSet)
-    ]
-
-
-def _walk(patterns: Any) -> Iterator[URLPattern]:
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from _walk(pattern.url_patterns)
-        else:
-            yield pattern
 
 
 def _check_rule(where: str, key: str, permission: Any) -> Iterator[checks.CheckMessage]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import Q
@@ -19,19 +19,20 @@ from django.http import Http404, HttpRequest, QueryDict
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from proxy_storage.endpoint import read_file_url
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectDoesNotExist,
     ServingError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.operations.doctor import get_text
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.serving import get_server, serve, x_accel, x_sendfile
 from proxy_storage.serving.base import SENDFILE_TYPE, ServerBase
 from proxy_storage.storages.lookup import find_record
-from proxy_storage_api.checks import find_views
+from proxy_storage.suggestions import describe_error
 from proxy_storage_api.generics import GenericFileViewSet
+from proxy_storage_api.urlconf import find_views
 from proxy_storage_api.viewsets import FileViewSet
 from proxy_storage_permissions.base import get_drf_request
 from proxy_storage_permissions.explanation import Explanation, explain
@@ -49,16 +50,13 @@ def parse_target(text: str) -> tuple[str, str | None, str]:
     """Return the path, the storage and the query of a path or of a URL at the endpoint.
 
     Args:
-        text: the path of a record, the name of a file in a field, or a URL with ``?path=``.
+        text: the path of a record, the name of a file in a field, or the URL of a file.
 
     Returns:
         The query is empty if the text is not a URL.
     """
-    query = urlsplit(text).query if "?" in text else ""
-    parameters = parse_qs(query)
-    if "path" not in parameters:
-        return text, None, ""
-    return parameters["path"][0], parameters.get("storage", [None])[0], query
+    found = read_file_url(text)
+    return (text, None, "") if found is None else (*found, urlsplit(text).query)
 
 
 def find_records(path: str, proxy_storage_name: str | None = None) -> list[MetaBackendObject]:
@@ -197,7 +195,7 @@ def explain_file(view: GenericFileViewSet, record: MetaBackendObject) -> FileExp
     """
     problems = list(_find_problems(view, record))
     permissions = view.get_permissions()
-    found = [view._evaluate(explain, one, view.request, view, record) for one in permissions]
+    found = [view.call_permissions(explain, one, view.request, view, record) for one in permissions]
     return FileExplanation(
         is_allowed=not problems and all(one.answer is True for one in found),
         problems=problems,
@@ -237,12 +235,12 @@ def explain_delivery(record: MetaBackendObject, request: Request) -> Delivery:
     try:
         found.exists = bool(original.exists(record["original_storage_path"]))
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        found.problem = f"{type(original).__name__} does not answer. {get_text(error)}"
+        found.problem = f"{type(original).__name__} does not answer. {describe_error(error)}"
     found.server = type(server).__qualname__
     try:
         found.sends, found.headers = _get_response(server, record, request._request)
     except Exception as error:  # noqa: BLE001  (as above)
-        found.problem = found.problem or get_text(error)
+        found.problem = found.problem or describe_error(error)
     return found
 
 

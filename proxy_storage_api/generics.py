@@ -47,7 +47,7 @@ from proxy_storage_api.settings import api_settings, get_permission_classes
 from proxy_storage_api.signals import file_refused
 from proxy_storage_permissions import DenyAll, evaluate, get_readable
 from proxy_storage_permissions.base import StandInView, is_refusal
-from proxy_storage_permissions.explanation import get_refusing_rules
+from proxy_storage_permissions.explanation import get_refusing_permissions
 from proxy_storage_permissions.links import get_model_label, is_marked_as_expired
 from proxy_storage_permissions.ownership import is_logged_in
 from proxy_storage_permissions.settings import READING
@@ -116,7 +116,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
     # The permission by which `check_permissions` has refused the request, with text for the log.
     _denied_by: str | None = None
     # The answers of the permission that is evaluated: see `proxy_storage_permissions.explanation`.
-    _answers_of_permissions: list[Any] | None = None
+    permission_answers: list[Any] | None = None
     # Whether permissions are being evaluated.
     _is_deciding = False
     # The arguments of `file_refused` for the end of `dispatch`; None outside of it.
@@ -294,18 +294,18 @@ class GenericFileViewSet(GenericViewSet[Any]):
         # action without a record, a permission that depends on records denies.
         is_open = self.checks_record or self.action in ("list", "metadata")
         for permission in self.get_permissions():
-            self._answers_of_permissions = []
+            self.permission_answers = []
             try:
-                answer = self._evaluate(evaluate, permission, request, self)
+                answer = self.call_permissions(evaluate, permission, request, self)
             except RuleError as error:
                 self._log_rule_error(error)
                 answer = False
             except Exception as error:
                 if is_refusal(error):
-                    self._denied_by = self._get_refusing_rules()
+                    self._denied_by = self._get_refusing_permissions()
                 raise
             if answer is False or (answer is None and not is_open):
-                self._denied_by = self._get_refusing_rules()
+                self._denied_by = self._get_refusing_permissions()
                 self._deny(request, permission)
         if self.action == "list" and not (
             api_settings.ANONYMOUS_LISTS or is_logged_in(request.user)
@@ -363,9 +363,12 @@ class GenericFileViewSet(GenericViewSet[Any]):
     def _find_refusing(self, record: MetaBackendObject) -> Any:
         """Return the first permission that does not allow a file, or ``None``."""
         for permission in self.get_permissions():
-            self._answers_of_permissions = []
+            self.permission_answers = []
             try:
-                if self._evaluate(evaluate, permission, self.request, self, record) is not True:
+                if (
+                    self.call_permissions(evaluate, permission, self.request, self, record)
+                    is not True
+                ):
                     return permission
             except RuleError as error:
                 self._log_rule_error(error)
@@ -384,7 +387,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
     def _is_missing_file_permitted(self, missing: MetaBackendObject) -> bool:
         try:
             return all(
-                self._evaluate(evaluate, permission, self.request, self, missing) is True
+                self.call_permissions(evaluate, permission, self.request, self, missing) is True
                 for permission in self.get_permissions()
             )
         except Exception as error:
@@ -393,7 +396,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
                 raise
             return False
 
-    def _evaluate(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call_permissions(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that evaluates permissions: they must not call `get_queryset`."""
         was_deciding, self._is_deciding = self._is_deciding, True
         try:
@@ -412,17 +415,17 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     def _report_refusal(self, record: MetaBackendObject) -> None:
         """Log a refusal, and send ``file_refused`` after the transactions of the request."""
-        self._log_refusal(record["path"], self._get_refusing_rules(record))
+        self._log_refusal(record["path"], self._get_refusing_permissions(record))
         refusal = {"request": self.request, "record": record, "action": self.action}
         if self._refusals is None:
             file_refused.send_robust(type(self), **refusal)
         else:
             self._refusals.append(refusal)
 
-    def _get_refusing_rules(self, record: MetaBackendObject | None = None) -> str:
-        answers = self._answers_of_permissions
+    def _get_refusing_permissions(self, record: MetaBackendObject | None = None) -> str:
+        answers = self.permission_answers
         # A project may override a method that evaluates the permissions.
-        return get_refusing_rules(answers, record) if answers else type(self).__qualname__
+        return get_refusing_permissions(answers, record) if answers else type(self).__qualname__
 
     def _log_denial(self) -> None:
         """Log that `check_permissions` has refused the request, once."""
@@ -431,8 +434,10 @@ class GenericFileViewSet(GenericViewSet[Any]):
             self._log_refusal(self._get_requested_path(), rules)
 
     def _get_requested_path(self) -> str | None:
-        path: str | None = getattr(self, "kwargs", {}).get(PATH_KWARG)
-        return self.request.query_params.get(self.path_parameter) if path is None else path
+        """Return the path that the URL of the request has, for the log of a refusal."""
+        with suppress(ValidationError):
+            return self.get_requested_file()[0]
+        return None
 
     def _log_refusal(self, path: str | None, rules: str) -> None:
         """Log the permissions that have refused the request.
@@ -583,7 +588,7 @@ class GenericFileViewSet(GenericViewSet[Any]):
                 return RecordSet(self.get_meta_backends())
             path, proxy_storage_name = self._searched
             return RecordSet(self._get_meta_backends_of(proxy_storage_name), Q(path=path))
-        readable = self._evaluate(get_readable, self.get_permissions(), self.request, self)
+        readable = self.call_permissions(get_readable, self.get_permissions(), self.request, self)
         check = None if readable.is_exact else self.has_access
         return RecordSet(self.get_meta_backends(), readable.condition, check=check)
 

@@ -18,12 +18,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from rest_framework import serializers
@@ -33,25 +31,19 @@ from rest_framework.fields import get_error_detail
 from proxy_storage.content_objects import (
     FORMER_KEYS,
     RELEASED_KEY,
-    belongs_to,
-    get_content_object_data,
-    has_content_object,
     is_tracked,
 )
 from proxy_storage.db.attaching import Upload, UploadPath
-from proxy_storage.endpoint import get_file_url
+from proxy_storage.db.own_files import get_own_records
+from proxy_storage.endpoint import read_file_url
 from proxy_storage.exceptions import ConfigurationError, MetaBackendObjectDoesNotExist
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.mime_types import guess_mime_type
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.base import ProxyStorageBase
+from proxy_storage.storages.lazy_file import LazyFile
 from proxy_storage_api.settings import get_attach_max_age
-from proxy_storage_permissions.uploader import UPLOADER_KEYS, get_uploader_data
-
-if TYPE_CHECKING:
-    AnyFile = File[Any]
-else:
-    AnyFile = File
+from proxy_storage_permissions.uploader import UPLOADER_KEYS, is_uploader
 
 #: The keys that the records of uploads need so that these can be attached.
 KEYS = (*UPLOADER_KEYS, "created_at", RELEASED_KEY, *FORMER_KEYS.values())
@@ -59,41 +51,27 @@ KEYS = (*UPLOADER_KEYS, "created_at", RELEASED_KEY, *FORMER_KEYS.values())
 CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
-class RecordedFile(AnyFile):
-    """The file of a record, which is opened when its content is read.
+class RecordedFile(LazyFile):
+    """The file of a record.
 
     Args:
         record: the record.
     """
 
     def __init__(self, record: MetaBackendObject) -> None:
-        self.record = record
-        self.name = record["path"]
+        storage = record.get_proxy_storage()
+        super().__init__(
+            record["path"], partial(storage.open_record, record), partial(_get_size, record)
+        )
         self.mime_type: str = record.get("mime_type") or guess_mime_type(record["path"])
 
-    @cached_property
-    def file(self) -> Any:  # type: ignore[override]  # An attribute that can be set, in Django.
-        """The open file."""
-        return self.record.get_proxy_storage().open_record(self.record)
 
-    @cached_property
-    def size(self) -> int:
-        """The size in bytes: the recorded one, or else that in the original storage."""
-        size = self.record.get("size")
-        if size is None:
-            original = self.record.get_original_storage()
-            size = original.size(self.record["original_storage_path"])
-        return int(size)
-
-    @property
-    def closed(self) -> bool:
-        """Whether the file is not open."""
-        return "file" not in vars(self) or self.file.closed
-
-    def close(self) -> None:
-        """Close the file if it is open."""
-        if not self.closed:
-            self.file.close()
+def _get_size(record: MetaBackendObject) -> int:
+    """Return the recorded size of a file, or else that in the original storage."""
+    size: int | None = record.get("size")
+    if size is None:
+        size = record.get_original_storage().size(record["original_storage_path"])
+    return size
 
 
 class FileReferenceField(serializers.CharField):
@@ -211,32 +189,11 @@ class FileReferenceField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         if data.startswith(("http://", "https://")):
-            try:
-                return self._get_path_of_url(data)
-            except ValueError:  # It is not a valid URL.
+            found = read_file_url(data)
+            if found is None:
                 self.fail("invalid")
+            return found[0]
         return str(data)
-
-    def _get_path_of_url(self, url: str) -> str:
-        """Return the path in a URL of the endpoint, in its query or after the endpoint's own URL.
-
-        The host is not compared: it depends on the proxies that a request has passed through.
-
-        Returns:
-            An empty text, which is not the path of an upload, for any other URL.
-
-        Raises:
-            ValueError: it is not a valid URL.
-        """
-        parts = urlsplit(url)
-        in_query = parse_qs(parts.query, keep_blank_values=True).get("path")
-        if in_query is not None:
-            return in_query[-1]
-        storage = get_proxy_storage_name(self.model_field.storage)
-        endpoint = get_file_url("", storage, self.context.get("request"))
-        if endpoint is None or not parts.path.startswith(endpoint):
-            return ""
-        return unquote(parts.path.removeprefix(endpoint), errors="strict")
 
     def _is_current(self, path: str) -> bool:
         """Return whether a path is that of the instance's own file; one query if so."""
@@ -244,13 +201,7 @@ class FileReferenceField(serializers.CharField):
         file = getattr(instance, self.model_field.attname, None)
         if not isinstance(file, FieldFile) or file.name != path or not path:
             return False
-        meta_backend = self.model_field.storage.meta_backend
-        try:
-            record = meta_backend.get(path)
-        except MetaBackendObjectDoesNotExist:
-            return False
-        data = get_content_object_data(file.instance, self.model_field, meta_backend=meta_backend)
-        return belongs_to(record, data)
+        return get_own_records([file]) != [None]
 
     def _find_upload(self, path: str) -> MetaBackendObject | None:
         """Return the record of an upload that the requester may attach; one query."""
@@ -259,25 +210,19 @@ class FileReferenceField(serializers.CharField):
             record: MetaBackendObject = storage.meta_backend.get(path)
         except MetaBackendObjectDoesNotExist:
             return None
-        is_free = not has_content_object(record) and not any(
-            record.get(key) is not None for key in (RELEASED_KEY, *FORMER_KEYS.values())
-        )
         is_of_storage = record["proxy_storage_name"] == get_proxy_storage_name(storage)
-        return record if is_free and is_of_storage and self._is_own(record) else None
+        return record if is_of_storage and self._is_own(record) else None
 
     def _is_own(self, record: MetaBackendObject) -> bool:
-        """Return whether the requester has uploaded a file, and not too long ago."""
+        """Return whether a free file was uploaded by the requester, and not too long ago."""
         request = self.context.get("request")
         if request is None:
             raise ConfigurationError(
                 f"FileReferenceField {self.field_name!r} needs the request. Pass "
                 "context={'request': request} to the serializer."
             )
-        uploader = get_uploader_data(request.user, record.meta_backend)
         created_at = _make_aware(record.get("created_at"))
-        if uploader["uploader_id"] is None or created_at is None:
-            return False
-        if any(record.get(key) != uploader[key] for key in UPLOADER_KEYS):
+        if created_at is None or not is_uploader(request.user, record):
             return False
         # A deleted user's key may be used again.
         joined_at = _make_aware(getattr(request.user, "date_joined", None))

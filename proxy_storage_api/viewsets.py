@@ -397,7 +397,7 @@ class FileViewSet(GenericFileViewSet):
             user=user,
         )
         if not self._is_accepted(link.url, record, user):
-            self._log_refusal(record["path"], self._get_refusing_rules(record))
+            self._log_refusal(record["path"], self._get_refusing_permissions(record))
             raise PermissionDenied("Links to this file are not accepted.")
         answer = LinkAnswerSerializer({"url": link.url, "expires_at": link.expires_at})
         return Response(answer.data)

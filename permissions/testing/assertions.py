@@ -19,7 +19,8 @@ from proxy_storage.meta_backends.orm import ORMMetaBackend
 from proxy_storage.meta_backends.queries import all_of, matches
 
 from ..base import evaluate, get_drf_request, is_refusal, make_reading_request
-from ..filters import Readable, get_readable, get_rule_name, get_single_rules
+from ..explanation import explain
+from ..filters import Readable, get_readable
 from ..settings import get_reading_classes
 
 # The words of the tables.
@@ -112,7 +113,7 @@ def assert_matrix(
             set it to ``False`` for a request with a signature.
 
     Raises:
-        AssertionError: a table of all differences.
+        AssertionError: a table of all differences, and the answers of the permissions.
         ValueError: the readers of a file contain a name that is not in ``users``.
         RuleError: a permission class cannot be evaluated.
     """
@@ -124,7 +125,7 @@ def assert_matrix(
                 f"The readers of {label!r} must be a set of the names in users, not {readers!r}."
             )
         records[label] = get_record(file)
-    rows = []
+    rows, details = [], []
     for name, user in users.items():
         reading = Reading(user, request, permission_classes)
         for label, (_file, readers) in files.items():
@@ -132,15 +133,14 @@ def assert_matrix(
             may_read = reading.is_allowed(records[label])
             is_listed = reading.is_listed(records[label]) if check_list else may_read
             if not wanted == may_read == is_listed:
-                rules = reading.describe_rules(records[label])
                 words = [WORDS[one] for one in (wanted, may_read, is_listed)]
-                rows.append([label, name, *words, rules])
+                rows.append([label, name, *words])
+                answers = reading.explain(records[label])
+                details.append(f"Permissions of {name} for the download of {label}:\n{answers}")
     if rows:
-        heads = ["file", "user", "expected", "download", "list", "permissions for the download"]
-        raise AssertionError(
-            f"{len(rows)} of {len(users) * len(files)} results are not as expected:\n\n"
-            f"{_make_table([heads, *rows])}"
-        )
+        table = _make_table([["file", "user", "expected", "download", "list"], *rows])
+        heading = f"{len(rows)} of {len(users) * len(files)} results are not as expected:"
+        raise AssertionError("\n\n".join([heading, table, *details]))
 
 
 def _assert_reading(
@@ -156,7 +156,7 @@ def _assert_reading(
     if reading.is_allowed(record) is not wanted:
         raise AssertionError(
             f"{reading.user} {'may not' if wanted else 'may'} read {describe_record(record)}. "
-            f"Permissions: {reading.describe_rules(record)}."
+            f"Permissions:\n{reading.explain(record)}"
         )
 
 
@@ -210,12 +210,11 @@ class Reading:
             return False
         return _is_selected(readable, record) and (readable.is_exact or self.is_allowed(record))
 
-    def describe_rules(self, record: MetaBackendObject) -> str:
-        """Return the names of the single permissions, and the result of each."""
-        rules = [rule for one in self._get_permissions() for rule in get_single_rules(one)]
-        results = {True: "allowed", False: "denied"}
-        return ", ".join(
-            f"{get_rule_name(rule)} {results[self._is_allowed_by(rule, record)]}" for rule in rules
+    def explain(self, record: MetaBackendObject) -> str:
+        """Return the answer of each part of the permissions, for a failed assertion."""
+        return "\n".join(
+            str(explain(permission, self._make_request(), None, _copy(record)))
+            for permission in self._get_permissions()
         )
 
 

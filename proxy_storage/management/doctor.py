@@ -17,6 +17,7 @@ from proxy_storage.management.subcommand import Subcommand
 from proxy_storage.operations.doctor import Finding, examine
 from proxy_storage.paths import escape_control_characters
 from proxy_storage.registry import get_proxy_storage_names
+from proxy_storage.suggestions import get_install_hint
 
 # It needs Django REST framework, so it is imported only if it is used.
 _EXAMINE_SITE = "proxy_storage_api.site_probe.examine_site"
@@ -97,9 +98,7 @@ def _examine(options: dict[str, Any]) -> Iterator[Finding]:
             examine_site = import_string(_EXAMINE_SITE)
         except ImportError as error:
             raise CommandError(
-                f"--site needs Django REST framework: {error}. Install it with: pip install "
-                "'django-proxy-storage[api]'",
-                returncode=NOT_RUN,
+                f"--site cannot be used: {error}{get_install_hint(error)}", returncode=NOT_RUN
             ) from error
         yield from examine_site(
             options["site"],

@@ -6,7 +6,6 @@ import json
 from argparse import ArgumentTypeError
 from contextlib import suppress
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from proxy_storage.operations.importing import (
     get_label,
     import_field,
 )
+from proxy_storage.suggestions import suggest
 
 # The number of bad rows that are printed for a field. A file named by --report has all of them.
 SHOWN_ROWS = 100
@@ -152,11 +152,7 @@ def _get_suggestion(label: str) -> str:
         for field in model._meta.local_fields
         if isinstance(field, FileField)
     ]
-    lowered = {known.lower(): known for known in labels}
-    close = get_close_matches(label.lower(), lowered, n=3, cutoff=0.5)
-    if close:
-        return f" Did you mean {' or '.join(lowered[known] for known in close)}?"
-    return " Write it as app.Model.field, such as letters.Letter.scan."
+    return suggest(label, labels) or " Write it as app.Model.field, such as letters.Letter.scan."
 
 
 def _print_report(command: BaseCommand, report: Report, options: dict[str, Any]) -> None:

@@ -23,9 +23,15 @@ from django.db.models import Q
 
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.original_storages.inspect import get_local_path
+from proxy_storage.original_storages.s3 import (
+    MISSING_BUCKET_CODES,
+    MISSING_BUCKET_HINT,
+    get_error_code,
+)
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lookup import get_all_originals
+from proxy_storage.suggestions import describe_error
 
 #: The time after which a storage or MongoDB counts as not available, in seconds.
 TIMEOUT = 10.0
@@ -116,7 +122,9 @@ def _check_meta_backend(meta_backend: MetaBackendBase, names: list[str]) -> Iter
         problems = run(meta_backend.find_problems)
         unknown = {} if problems else run(lambda: _count_unregistered(meta_backend, names))
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        yield Finding(check, get_text(error), "Check the connection, and that the server runs.")
+        yield Finding(
+            check, describe_error(error), "Check the connection, and that the server runs."
+        )
         return
     for problem, cure in problems:
         yield Finding(check, problem, cure)
@@ -153,7 +161,7 @@ def _try(check: str, function: Callable[..., object], *args: Any) -> Finding:
     except _ProblemError as error:
         return Finding(check, str(error), error.cure)
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        return Finding(check, get_text(error), _get_cure(error))
+        return Finding(check, describe_error(error), _get_cure(error))
     return Finding(check)
 
 
@@ -198,17 +206,10 @@ def _check_folder(original: Storage, skip_writes: bool) -> None:
         )
 
 
-def get_text(error: BaseException) -> str:
-    """Return the text of an error, without the query of a URL, which may be a signature."""
-    return f"{type(error).__name__}: {str(error).partition('?')[0]}"
-
-
 def _get_cure(error: Exception) -> str:
-    # Errors of boto3 have this attribute.
-    response: Any = getattr(error, "response", None)
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    if code in ("NoSuchBucket", "404"):
-        return "Create the bucket, or correct bucket_name."
+    code = get_error_code(error)
+    if code in MISSING_BUCKET_CODES:
+        return MISSING_BUCKET_HINT
     if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
         return "Correct the credentials, and allow to get, put, delete and list objects."
     return "Check the options of the storage, and that its server runs."

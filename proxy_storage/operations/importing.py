@@ -17,13 +17,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.base import File
-from django.core.files.storage import Storage
 from django.db import connections, router, transaction
 from django.db.models import CompositePrimaryKey, FileField, Model, Q, QuerySet
 
@@ -39,6 +37,7 @@ from proxy_storage.content_objects import (
     is_tracked,
     locate_content_object,
 )
+from proxy_storage.db.plain_fields import get_proxy_storage
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectAlreadyExists,
@@ -55,12 +54,9 @@ from proxy_storage.original_storages.inspect import (
 from proxy_storage.paths import MAX_PATH_LENGTH, is_literal_path, normalize_name, validate_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import MeasuredFile
+from proxy_storage.storages.lazy_file import LazyFile
 from proxy_storage.storages.lookup import RELATIVE, get_all_originals, get_path_kind, split_path
-
-if TYPE_CHECKING:
-    AnyFile = File[Any]
-else:
-    AnyFile = File
+from proxy_storage.suggestions import describe_error
 
 BATCH_SIZE = 500
 # The time after which the records of a group are written, in seconds.
@@ -192,7 +188,7 @@ def import_field(
     except Exception as error:
         where = "" if importer.row is None else f" near the row {importer.row.key!r}"
         raise ImportStopped(
-            f"The import of {report.label} stopped{where}: {type(error).__name__}: {error} The "
+            f"The import of {report.label} stopped{where}: {describe_error(error)} The "
             "records so far are complete. Run the import again to continue.",
             report=report,
         ) from error
@@ -225,23 +221,21 @@ def get_storage(file_field: FileField) -> ProxyStorageBase:
         ConfigurationError: the storage is not a proxy storage, or its files do not get a content
             object.
     """
-    label, storage = get_label(file_field), file_field.storage
-    if not isinstance(storage, ProxyStorageBase):
+    label, storage = get_label(file_field), get_proxy_storage(file_field)
+    if storage is None:
         raise ConfigurationError(
-            f"{label} uses {storage.__class__.__name__}, which is not a proxy storage. Replace "
-            "the storage in the settings first, for example by STORAGES = STORAGES | "
+            f"{label} uses {file_field.storage.__class__.__name__}, which is not a proxy storage. "
+            "Replace the storage in the settings first, for example by STORAGES = STORAGES | "
             "{'default': {'BACKEND': 'proxy_storage.storages.ProxyStorage'}}, or pass a proxy "
             "storage as the argument storage of the field."
         )
-    # Django's default_storage wraps the storage. A method of the storage leads to itself.
-    own: ProxyStorageBase = storage.get_meta_backend_obj.__self__  # type: ignore[attr-defined]
-    if not (own.tracks_plain_fields or is_tracked(file_field)):
+    if not (storage.tracks_plain_fields or is_tracked(file_field)):
         raise ConfigurationError(
-            f"{label} is a {type(file_field).__name__} on {type(own).__name__}, which does not "
+            f"{label} is a {type(file_field).__name__} on {type(storage).__name__}, which does not "
             "track the files of Django's own fields. Set tracks_plain_fields = True on the class "
             "(the option plain_fields of ProxyStorage), or use a ProxyStorageFileField."
         )
-    return own
+    return storage
 
 
 class _Importer:
@@ -531,7 +525,12 @@ class _Importer:
         """Return the data of a new record, with the metadata that the storage records."""
         original = self.original.storage
         algorithm = self.storage.checksum_algorithm if self.reads_content else None
-        with _errors_of_a_file(), _StoredFile(original, original_storage_path) as file:
+        file = LazyFile(
+            original_storage_path,
+            partial(original.open, original_storage_path),
+            partial(original.size, original_storage_path),
+        )
+        with _errors_of_a_file(), file:
             content = MeasuredFile(file, original_storage_path, algorithm)
             if self.reads_content:
                 for _chunk in content.chunks():
@@ -613,35 +612,3 @@ def _describe_content_object(record: MetaBackendObject) -> str:
     model, _database = locate_content_object(record)
     label = "an unknown model" if model is None else model._meta.label
     return f"the field {record.get('field')!r} of {label} with the key {record.get('object_id')!r}"
-
-
-class _StoredFile(AnyFile):
-    """A file of an original storage, which is opened when it is read.
-
-    Some storages download a file as soon as it is opened.
-    """
-
-    file: Any = None
-
-    def __init__(self, storage: Storage, name: str) -> None:
-        self._storage, self.name = storage, name
-
-    @cached_property
-    def size(self) -> int:
-        return self._storage.size(str(self.name))
-
-    def _get_opened(self) -> Any:
-        if self.file is None:
-            self.file = self._storage.open(str(self.name))
-        return self.file
-
-    def read(self, size: int = -1) -> Any:
-        return self._get_opened().read(size)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        is_at_start = self.file is None and (offset, whence) == (0, os.SEEK_SET)
-        return 0 if is_at_start else int(self._get_opened().seek(offset, whence))
-
-    def close(self) -> None:
-        if self.file is not None:
-            self.file.close()

@@ -33,7 +33,7 @@ _READ_PARAMETERS = (
 _CHANGED_OBJECT = ("NoSuchKey", "PreconditionFailed")
 
 # Error codes of S3 if the bucket does not exist. A response to HEAD has no body with a code.
-_MISSING_BUCKET = ("404", "NoSuchBucket")
+MISSING_BUCKET_CODES = ("404", "NoSuchBucket")
 MISSING_BUCKET_HINT = "Create the bucket, or correct bucket_name or AWS_STORAGE_BUCKET_NAME."
 
 # Header of the response -> parameter of the signed URL.
@@ -137,7 +137,7 @@ def get_bucket_problem(storage: Any) -> str | None:
     try:
         storage.bucket.meta.client.head_bucket(Bucket=name)
     except Exception as error:  # noqa: BLE001  (an error of boto3, which must not be imported here)
-        if get_error_code(error) in _MISSING_BUCKET:
+        if get_error_code(error) in MISSING_BUCKET_CODES:
             return f"The bucket {name!r} does not exist. {MISSING_BUCKET_HINT}"
         return (
             f"The bucket {name!r} cannot be used: {describe_error(error)}. Check its name, the "

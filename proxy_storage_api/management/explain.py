@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.management.subcommand import Subcommand
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.paths import escape_control_characters
+from proxy_storage.suggestions import describe_error, suggest
 from proxy_storage_api.explanation import (
     Delivery,
     FileExplanation,
@@ -121,9 +121,8 @@ def _find_user(name: str | None) -> Any:
         return model._default_manager.get_by_natural_key(name)
     except model.DoesNotExist:
         known = model._default_manager.values_list(model.USERNAME_FIELD, flat=True)
-        similar = get_close_matches(name, map(str, known[:_COMPARED_USERS]))
-        hint = f" Similar names: {', '.join(map(repr, similar))}." if similar else ""
-        raise CommandError(f"The user {name!r} does not exist.{hint}") from None
+        similar = suggest(name, map(str, known[:_COMPARED_USERS]))
+        raise CommandError(f"The user {name!r} does not exist.{similar}") from None
 
 
 def _get_content_object(record: MetaBackendObject) -> str | None:
@@ -131,7 +130,7 @@ def _get_content_object(record: MetaBackendObject) -> str | None:
         instance = record.get_content_object()
         return None if instance is None else f"{instance._meta.label} {instance.pk}: {instance}"
     except Exception as error:  # noqa: BLE001  (the model may not exist any more)
-        return f"not readable. {type(error).__name__}: {error}"
+        return f"not readable. {describe_error(error)}"
 
 
 def _get_lines(

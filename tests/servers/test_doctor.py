@@ -176,4 +176,4 @@ class TestS3:
     def test_missing_bucket(self, find_problems):
         (found,) = find_problems("nowhere")
         assert "NoSuchBucket" in found.problem
-        assert found.cure == "Create the bucket, or correct bucket_name."
+        assert found.cure == "Create the bucket, or correct bucket_name or AWS_STORAGE_BUCKET_NAME."

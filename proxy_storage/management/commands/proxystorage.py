@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ProxyStorageError
 from proxy_storage.management.subcommand import Subcommand
+from proxy_storage.suggestions import get_install_hint
 
 #: Name -> dotted path of the subcommand. A subcommand may need a package that is not installed.
 SUBCOMMANDS: dict[str, str] = {
@@ -64,7 +65,7 @@ class Unavailable(Subcommand):
     prefix_chars = "\0"
 
     def __init__(self, error: ImportError) -> None:
-        self.description = str(error)
+        self.description = f"{error}{get_install_hint(error)}"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Accept all arguments."""
@@ -72,10 +73,7 @@ class Unavailable(Subcommand):
 
     def handle(self, command: BaseCommand, options: dict[str, Any]) -> None:
         """Raise CommandError with the name of the missing package."""
-        raise CommandError(
-            f"This subcommand cannot be imported: {self.description}. Install the package with: "
-            "pip install 'django-proxy-storage[api]'"
-        )
+        raise CommandError(f"This subcommand cannot be imported: {self.description}")
 
 
 def _load(path: str) -> Subcommand:

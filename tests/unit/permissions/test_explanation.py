@@ -23,7 +23,7 @@ from proxy_storage_permissions import (
     explain,
 )
 from proxy_storage_permissions.base import ANSWERS
-from proxy_storage_permissions.explanation import describe, get_refusing_rules
+from proxy_storage_permissions.explanation import describe, get_refusing_permissions
 from tests.testapp.models import Document, Team
 from tests.unit.permissions.asking import own
 
@@ -72,7 +72,7 @@ def get_rules(permission, user, record):
         assert evaluate(permission(), ask(user), view, record) is not True
     except PermissionDenied:
         assert getattr(view, ANSWERS)
-    return get_refusing_rules(getattr(view, ANSWERS), record)
+    return get_refusing_permissions(getattr(view, ANSWERS), record)
 
 
 class TestTree:
@@ -113,12 +113,12 @@ class TestTree:
         found = explain_file(AllowAny | DenyAll, people["owner"], resume)
         not_evaluated = "not evaluated, because the answer before is sufficient"
         assert found.as_dict() == {
-            "rule": "or",
+            "permission": "or",
             "answer": True,
             "reason": None,
             "parts": [
-                {"rule": "AllowAny", "answer": True, "reason": None, "parts": []},
-                {"rule": "DenyAll", "answer": None, "reason": not_evaluated, "parts": []},
+                {"permission": "AllowAny", "answer": True, "reason": None, "parts": []},
+                {"permission": "DenyAll", "answer": None, "reason": not_evaluated, "parts": []},
             ],
         }
 
@@ -126,7 +126,7 @@ class TestTree:
         for permission in (AllowAny & Raises, DenyAll | ~Raises):
             lines = str(explain_file(permission, people["owner"], resume)).splitlines()
             assert lines[0].startswith("?  ")
-            assert sum(r"Raises: PermissionDenied: not\ntoday" in line for line in lines) == 1
+            assert sum("Raises: PermissionDenied: not today" in line for line in lines) == 1
             assert sum("PermissionDenied" in line for line in lines) == 1
 
     def test_rule_error(self, people, resume):

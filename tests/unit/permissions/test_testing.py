@@ -136,7 +136,7 @@ class TestOneFile:
         assert_may_read(None, path, storage="orm_disk", permission_classes=[AllowAny])
 
     def test_permissions_of_the_settings(self, document, people):
-        with pytest.raises(AssertionError, match="JobApplyFiles denied"):
+        with pytest.raises(AssertionError, match="no  JobApplyFiles"):
             assert_may_read(people["staff"], document.orm_file)
         assert_may_not_read(people["staff"], document.orm_file)
 
@@ -146,10 +146,12 @@ class TestOneFile:
             assert_may_read(people["stranger"], document.orm_file, permission_classes=classes)
         assert str(caught.value) == (
             f"stranger may not read {document.orm_file.name!r} (field 'orm_file' of "
-            f"testapp.Document {document.pk}). Permissions: "
-            "proxy_storage_permissions.ownership.IsOwner denied, "
-            "rest_framework.permissions.IsAdminUser denied, "
-            "rest_framework.permissions.AllowAny allowed."
+            f"testapp.Document {document.pk}). Permissions:\n"
+            "no  or\n"
+            f"    no  IsOwner('user'): The owner is {document.user_id}, and the requester is "
+            f"{people['stranger'].pk}.\n"
+            "    no  IsAdminUser\n"
+            "yes AllowAny"
         )
         Document.objects.all().delete()
         StoredFile.objects.update(content_type=None)
@@ -208,17 +210,24 @@ class TestMatrix:
         assert str(caught.value) == (
             "2 of 4 results are not as expected:\n"
             "\n"
-            "file  user      expected  download  list      permissions for the download\n"
-            "scan  stranger  may read  may not   may not   "
-            "tests.unit.permissions.test_testing.OwnerFiles denied\n"
-            "scan  owner     may not   may read  may read  "
-            "tests.unit.permissions.test_testing.OwnerFiles allowed"
+            "file  user      expected  download  list\n"
+            "scan  stranger  may read  may not   may not\n"
+            "scan  owner     may not   may read  may read\n"
+            "\n"
+            "Permissions of stranger for the download of scan:\n"
+            "no  OwnerFiles['orm_file']\n"
+            f"    no  IsOwner('user'): The owner is {document.user_id}, and the requester is "
+            f"{people['stranger'].pk}.\n"
+            "\n"
+            "Permissions of owner for the download of scan:\n"
+            "yes OwnerFiles['orm_file']\n"
+            "    yes IsOwner('user')"
         )
 
     @pytest.mark.parametrize(
         ("permission", "row"),
         [
-            (HidesAll("user"), "owner  may read  may read  may not "),
+            (HidesAll("user"), "owner  may read  may read  may not\n"),
             (ShowsAll, "stranger   may not   may not   may read"),
         ],
         ids=["too short", "too long"],

@@ -112,9 +112,9 @@ def test_report_that_cannot_be_written_stops_before_the_import(rows, tmp_path): 
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ("testapp.OrmLeter.file", "does not exist. Did you mean testapp.OrmLetter.file"),
-        ("testapp.OrmLetter.fil", "does not exist. Did you mean testapp.OrmLetter.file"),
-        ("OrmLetter.file", "does not exist. Did you mean testapp.OrmLetter.file"),
+        ("testapp.OrmLeter.file", "does not exist. Did you mean 'testapp.OrmLetter.file'"),
+        ("testapp.OrmLetter.fil", "does not exist. Did you mean 'testapp.OrmLetter.file'"),
+        ("OrmLetter.file", "does not exist. Did you mean 'testapp.OrmLetter.file'"),
         ("testapp.OrmLetter.user", "is not a file field. Did you mean"),
         ("x", "Write it as app.Model.field"),
         ("testapp.ScannedDocument.orm_file", "Use testapp.Document.orm_file instead"),

@@ -97,6 +97,8 @@ def test_error_of_an_entry(entry, error, text):
         ("Not\n found.", "ValueError: Not found."),
         ("mongodb://user:p@ss@host:1/a", "ValueError: mongodb://***@host:1/a"),
         ("https://host/a@b", "ValueError: https://host/a@b"),
+        ("GET 'https://host/a?Signature=x' failed", "ValueError: GET 'https://host/a?... failed"),
+        ("Did you mean 'a'? b=c", "ValueError: Did you mean 'a'? b=c"),
     ],
 )
 def test_error_in_one_line_without_credentials(text, line):

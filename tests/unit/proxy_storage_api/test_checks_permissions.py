@@ -176,7 +176,7 @@ class TestViewsets:
     @pytest.mark.parametrize("urls", [None, "", "nowhere.urls"])
     def test_without_urls(self, settings, urls):
         settings.ROOT_URLCONF = urls
-        from proxy_storage_api.checks import find_views
+        from proxy_storage_api.urlconf import find_views
 
         assert find_views() == []
 

@@ -194,7 +194,7 @@ class TestViewset:
         use_urls(StaffFiles)
         found = explain_json(resume.name, "--user", "messi")
         assert found["viewset"] == f"{__name__}.StaffFiles"
-        assert [one["rule"] for one in found["permissions"]] == ["IsAdminUser"]
+        assert [one["permission"] for one in found["permissions"]] == ["IsAdminUser"]
 
     def test_viewset_that_narrows_records(self, resume, use_urls):
         use_urls(NoFiles)
@@ -217,6 +217,7 @@ class TestFind:
             ("/a?b.txt", ("/a?b.txt", None, "")),
             ("https://a/files/?path=%2Fa+b", ("/a b", None, "path=%2Fa+b")),
             ("/files/?path=a&storage=b", ("a", "b", "path=a&storage=b")),
+            ("http://[a", ("http://[a", None, "")),
         ],
     )
     def test_parse_target(self, text, expected):
@@ -266,7 +267,7 @@ class TestFind:
     def test_unknown_user(self, resume):
         with pytest.raises(CommandError) as error:
             explain(resume.name, "--user", "mesi")
-        assert str(error.value) == "The user 'mesi' does not exist. Similar names: 'messi'."
+        assert str(error.value) == "The user 'mesi' does not exist. Did you mean 'messi'?"
         with pytest.raises(CommandError, match=r"^The user 'x' does not exist\.$"):
             explain(resume.name, "--user", "x")
 
@@ -322,7 +323,9 @@ class TestDelivery:
         use_storages(settings, letters=(BrokenDisk(tmp_path), PublicServer()))
         found = self.get_delivery(path)
         assert found["exists"] is None
-        assert found["problem"] == "BrokenDisk does not answer. OSError: https://files.example/a"
+        assert (
+            found["problem"] == "BrokenDisk does not answer. OSError: https://files.example/a?..."
+        )
 
 
 class PresigningDisk(FileSystemStorage):
@@ -337,7 +340,7 @@ class TestMissingPackage:
 
     @pytest.mark.parametrize("arguments", [["a"], ["a", "--user", "b"], ["--user", "b", "a"]])
     def test_cure_is_shown(self, arguments):
-        with pytest.raises(CommandError, match="pip install 'django-proxy-storage"):
+        with pytest.raises(CommandError, match="cannot be imported: No module named 'nowhere'"):
             explain(*arguments)
 
     def test_other_subcommands_work(self, settings, capsys):

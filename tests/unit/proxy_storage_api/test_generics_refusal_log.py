@@ -176,7 +176,7 @@ def test_refusal_makes_no_query_for_the_log(log_in, resume, monkeypatch):
 
     count()
     with_rules = count()
-    monkeypatch.setattr("proxy_storage_api.generics.get_refusing_rules", lambda *args: "a rule")
+    monkeypatch.setattr("proxy_storage_api.generics.get_refusing_permissions", lambda *args: "a")
     assert count() == with_rules
 
 

@@ -231,6 +231,16 @@ class TestOtherSerializers:
         serializer = serialize(RelativeDocument, "plain_file", messi, paths[1])
         assert not serializer.is_valid()
 
+    def test_url_with_the_path_in_its_path(self, messi, change, monkeypatch):
+        change(UPLOAD_STORAGES=["orm-relative-disk"], FILE_URL_STYLE="path")
+        monkeypatch.setitem(STORAGES, "plain_file", "orm-relative-disk")
+        answer = upload(messi, "plain_file", "a b.txt")
+        url = answer["url"]
+        assert "path=" not in url
+        assert serialize(RelativeDocument, "plain_file", messi, url).is_valid()
+        for other in ("http://testserver/", "http://["):
+            assert get_errors(RelativeDocument, "plain_file", messi, other) == ["invalid"]
+
     def test_instance_with_another_type_of_key(self, messi, field):
         path = upload(messi, field)["path"]
         serializer = serialize(NamedDocument, field, messi, path, NamedDocument(code="a"))
