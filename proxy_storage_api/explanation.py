@@ -25,11 +25,11 @@ from proxy_storage.exceptions import (
     ServingError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.operations.doctor import get_text
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.serving import get_server, serve, x_accel, x_sendfile
 from proxy_storage.serving.base import SENDFILE_TYPE, ServerBase
 from proxy_storage.storages.lookup import find_record
+from proxy_storage.suggestions import describe_error
 from proxy_storage_api.checks import find_views
 from proxy_storage_api.generics import GenericFileViewSet
 from proxy_storage_api.viewsets import FileViewSet
@@ -237,12 +237,12 @@ def explain_delivery(record: MetaBackendObject, request: Request) -> Delivery:
     try:
         found.exists = bool(original.exists(record["original_storage_path"]))
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        found.problem = f"{type(original).__name__} does not answer. {get_text(error)}"
+        found.problem = f"{type(original).__name__} does not answer. {describe_error(error)}"
     found.server = type(server).__qualname__
     try:
         found.sends, found.headers = _get_response(server, record, request._request)
     except Exception as error:  # noqa: BLE001  (as above)
-        found.problem = found.problem or get_text(error)
+        found.problem = found.problem or describe_error(error)
     return found
 
 

@@ -23,11 +23,12 @@ from django.db.models import Q
 from proxy_storage.endpoint import get_file_url
 from proxy_storage.exceptions import ConfigurationError, ProxyStorageError
 from proxy_storage.meta_backends.base import MetaBackendObject
-from proxy_storage.operations.doctor import PROBE, Finding, get_text
+from proxy_storage.operations.doctor import PROBE, Finding
 from proxy_storage.registry import get_proxy_storage, get_proxy_storage_names
 from proxy_storage.serving import get_server, x_accel, x_sendfile
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lookup import get_all_originals
+from proxy_storage.suggestions import describe_error
 from proxy_storage_api.explanation import explain_delivery, find_records, get_view
 from proxy_storage_permissions import get_signed_url
 
@@ -114,7 +115,7 @@ def _examine_storage(
             finally:
                 storage.delete_record(record)
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        yield Finding(f"site: {key!r}", get_text(error), "Correct the problems above first.")
+        yield Finding(f"site: {key!r}", describe_error(error), "Correct the problems above first.")
         return
     yield Finding(
         f"site: {key!r}",
@@ -187,7 +188,7 @@ def _examine_record(
     try:
         answer = _request(urljoin(site, url), headers)
     except (OSError, http.client.HTTPException) as error:
-        yield Finding(check, get_text(error), "Start the web server, or correct --site.")
+        yield Finding(check, describe_error(error), "Start the web server, or correct --site.")
         return
     problem = _find_problem(answer, content)
     yield Finding(check, *(problem or (None, None)))

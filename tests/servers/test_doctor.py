@@ -160,10 +160,10 @@ class TestExampleProject:
 class TestS3:
     @pytest.fixture
     def find_problems(self, settings, s3_endpoint):
-        def find_problems(bucket):
+        def find_problems(bucket, **options):
             original = S3Storage(bucket_name=bucket, endpoint_url=s3_endpoint)
             use_storages(settings, letters=(original, None))
-            return [one for one in examine() if one.check.startswith("original storage")]
+            return [one for one in examine(**options) if one.check.startswith("original storage")]
 
         return find_problems
 
@@ -173,7 +173,11 @@ class TestS3:
             assert found.problem is None
             assert list(bucket.objects.all()) == []
 
-    def test_missing_bucket(self, find_problems):
-        (found,) = find_problems("nowhere")
-        assert "NoSuchBucket" in found.problem
-        assert found.cure == "Create the bucket, or correct bucket_name."
+    @pytest.mark.parametrize(
+        ("skip_writes", "problem"),
+        [(False, "NoSuchBucket"), (True, "The bucket 'nowhere' does not exist")],
+    )
+    def test_missing_bucket(self, find_problems, skip_writes, problem):
+        (found,) = find_problems("nowhere", skip_writes=skip_writes)
+        assert problem in found.problem
+        assert found.cure.startswith("Create the bucket, or correct bucket_name")

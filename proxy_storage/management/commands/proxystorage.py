@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -18,6 +21,17 @@ SUBCOMMANDS: dict[str, str] = {
     "serverconf": "proxy_storage.management.serverconf.Serverconf",
 }
 
+# The options that Django adds to all commands
+_BASE_OPTIONS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("-v", "--verbosity"), {"type": int, "choices": [0, 1, 2, 3]}),
+    (("--settings",), {}),
+    (("--pythonpath",), {}),
+    (("--traceback",), {"action": "store_true"}),
+    (("--no-color",), {"action": "store_true"}),
+    (("--force-color",), {"action": "store_true"}),
+    (("--skip-checks",), {"action": "store_true"}),
+]
+
 
 class Command(BaseCommand):
     """Run one of the subcommands."""
@@ -29,14 +43,30 @@ class Command(BaseCommand):
         subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
         for name, path in SUBCOMMANDS.items():
             subcommand = _load(path)
-            subcommand.add_arguments(
-                subparsers.add_parser(
-                    name,
-                    help=subcommand.summary,
-                    description=subcommand.description,
-                    prefix_chars=subcommand.prefix_chars,
-                )
+            subparser = subparsers.add_parser(
+                name,
+                help=subcommand.summary,
+                description=subcommand.description,
+                prefix_chars=subcommand.prefix_chars,
             )
+            if subcommand.prefix_chars == "-":
+                _add_base_options(subparser)
+            subcommand.add_arguments(subparser)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command, and end quietly if the reader of its output, such as head, has ended.
+
+        Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        """
+        try:
+            try:
+                super().run_from_argv(argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            if not _close_broken_output():
+                raise
+            sys.exit(1)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the subcommand, after the system checks unless it reports them itself."""
@@ -50,6 +80,32 @@ class Command(BaseCommand):
             _load(SUBCOMMANDS[options["subcommand"]]).handle(self, options)
         except ProxyStorageError as error:
             raise CommandError(str(error)) from error
+
+
+def _add_base_options(subparser: CommandParser) -> None:
+    """Accept the options of all commands after the name of the subcommand as well.
+
+    A default would replace a value in front of the name.
+    """
+    for flags, arguments in _BASE_OPTIONS:
+        subparser.add_argument(
+            *flags, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments
+        )
+
+
+def _close_broken_output() -> bool:
+    """Replace the output, and return whether its reader has ended.
+
+    A connection to a server can raise BrokenPipeError as well.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            # Python writes the rest of the output when it ends, which would be another error.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            return True
+    return False
 
 
 class Unavailable(Subcommand):
