@@ -240,9 +240,10 @@ class TestFolder:
         return storage.save("a.txt", ContentFile(b"text"))
 
     @pytest.fixture
-    def as_other_user(self):
+    def as_other_user(self, client):
         """Run the test without the rights of root."""
-        # Django imports the loaders of its error page, which this user may not be able to read.
+        # Modules are imported before, since this user may not be able to read them.
+        assert download(client, "nothing.txt").status_code == 404
         with suppress(TemplateDoesNotExist):
             get_template("500.html")
         user = os.geteuid()
