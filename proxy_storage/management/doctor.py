@@ -76,7 +76,7 @@ class Doctor(Subcommand):
         try:
             for finding in _examine(options):
                 findings.append(finding)
-                if not options["json"]:
+                if not options["json"] and (finding.problem or options["verbosity"] > 0):
                     for line in _get_lines(finding):
                         command.stdout.write(line)
         finally:

@@ -94,12 +94,14 @@ def _add_base_options(subparser: CommandParser) -> None:
 
 
 def _close_broken_output() -> bool:
-    """Replace the output, and return whether its reader has ended.
+    """Replace the output whose reader has ended, and return whether there is one.
 
     A connection to a server can raise BrokenPipeError as well.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
+            # A stream without a buffer has dropped the text that it could not write.
+            stream.write("\n")
             stream.flush()
         except BrokenPipeError:
             # Python writes the rest of the output when it ends, which would be another error.

@@ -306,6 +306,16 @@ class TestCommand:
             "      Create the folder, mount it, or correct location.",
         ]
 
+    def test_only_problems(self, settings, tmp_path):
+        missing = FileSystemStorage(tmp_path / "missing")
+        use_storages(settings, letters=(FileSystemStorage(tmp_path), None))
+        assert run("--verbosity", "0") == ""
+        use_storages(settings, letters=(missing, None))
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("proxystorage", "doctor", verbosity=0, stdout=out)
+        assert out.getvalue().startswith("FAIL  original storage of 'letters'")
+
     def test_warning_is_not_a_problem(self, settings, tmp_path):
         use_storages(settings, letters=(FileSystemStorage(tmp_path, base_url="/public/"), None))
         lines = run().splitlines()

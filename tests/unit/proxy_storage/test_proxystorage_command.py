@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from io import StringIO
+from io import StringIO, TextIOWrapper
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -67,12 +67,14 @@ def test_value_that_is_not_valid():
         call_command("proxystorage", "record", "--verbosity", "7")
 
 
+@pytest.mark.parametrize("has_buffer", [True, False])
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
-def test_closed_pipe(closed, monkeypatch, capfd):
+def test_closed_pipe(closed, has_buffer, monkeypatch, capfd):
     """The reader of the output has ended, such as head after the first line."""
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w", buffering=1) as pipe:
+    binary = os.fdopen(writing, "wb", buffering=-1 if has_buffer else 0)
+    with TextIOWrapper(binary, line_buffering=True, write_through=not has_buffer) as pipe:
         monkeypatch.setattr(sys, closed, pipe)
         name = "record" if closed == "stdout" else "fail"
         with pytest.raises(SystemExit) as error:
