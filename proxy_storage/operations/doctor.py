@@ -35,6 +35,8 @@ TIMEOUT = 10.0
 #: The beginning of the names of probe files
 PROBE = "proxy-storage-doctor-"
 _SETTINGS_CURE = "Correct the settings."
+# The threads of the checks that have not answered in time
+_unfinished: list[threading.Thread] = []
 # The number of names of storages that are not registered any more.
 _MAX_NAMES = 20
 
@@ -179,9 +181,10 @@ def _probe(original: Storage, skip_writes: bool) -> None:
     _check_folder(original, skip_writes)
     # exists() returns False for a bucket that does not exist.
     if is_s3(original) and (skip_writes or not getattr(original, "bucket_name", None)):
-        problem = get_bucket_problem(original)
-        if problem is not None:
-            raise _ProblemError(problem, "Correct the options of the storage.")
+        text = get_bucket_problem(original)
+        if text is not None:
+            problem, _, cure = text.rpartition(". ")  # The last sentence is the remedy.
+            raise _ProblemError(f"{problem}.", cure)
     name, content = f"{PROBE}{uuid4().hex}.txt", uuid4().hex.encode()
     if skip_writes:
         original.exists(name)
@@ -226,11 +229,19 @@ def _get_cure(error: Exception) -> str:
     return get_remedy(error) or "Check the options of the storage, and that its server runs."
 
 
+def has_unfinished_threads() -> bool:
+    """Return whether a check that has not answered in time still runs.
+
+    A driver may have started other threads in it, which Python waits for when it ends.
+    """
+    return any(thread.is_alive() for thread in _unfinished)
+
+
 def _run_in_time(function: Callable[[], _Result]) -> _Result:
     """Return the result of a function, if it ends within `TIMEOUT`.
 
     Raises:
-        TimeoutError: it has not ended yet. Its thread does not keep the process from ending.
+        TimeoutError: it has not ended yet.
     """
     results: list[_Result] = []
     errors: list[BaseException] = []
@@ -251,5 +262,6 @@ def _run_in_time(function: Callable[[], _Result]) -> _Result:
     if errors:
         raise errors[0]
     if not results:
+        _unfinished.append(thread)
         raise TimeoutError(f"There was no answer within {TIMEOUT:g} seconds.")
     return results[0]

@@ -5,8 +5,10 @@ Each part of the installation is broken once.
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,7 @@ from demo import services
 from demo.__main__ import running_site
 from proxy_storage.operations.doctor import examine
 from tests.programs import new_bucket, running_nginx
+from tests.safety.mistakes.projects import Project
 from tests.unit.proxy_storage.serverconf_settings import use_storages
 
 LOCATION = "location ^~ /serve-from-fs/"
@@ -154,6 +157,32 @@ class TestExampleProject:
                 f"'{tmp_path}/files' does not exist."
             )
         }
+
+
+@pytest.mark.slow
+def test_s3_that_does_not_answer(tmp_path):
+    """The program ends, although boto3 still waits for the server."""
+    project = Project(tmp_path / "project")
+    models = project.folder / "letters" / "models.py"
+    shorter = "from proxy_storage.operations import doctor\ndoctor.TIMEOUT = 0.5\n"
+    models.write_text(f"{models.read_text()}\n{shorter}")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        options = {
+            "bucket_name": "files",
+            "endpoint_url": f"http://127.0.0.1:{server.getsockname()[1]}",
+            "access_key": "a",
+            "secret_key": "secret",
+        }
+        original = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        start = time.monotonic()
+        output = project.run(
+            "proxystorage",
+            "doctor",
+            settings=f'STORAGES["default"]["OPTIONS"] = {{"original_storage": {original!r}}}',
+        )
+    assert "(S3Storage): TimeoutError: There was no answer within 0.5 seconds." in output
+    assert "secret" not in output
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ProxyStorageError
 from proxy_storage.management.subcommand import Subcommand
+from proxy_storage.operations.doctor import has_unfinished_threads
 
 #: Name -> dotted path of the subcommand. A package may be missing that one of them needs.
 SUBCOMMANDS: dict[str, str] = {
@@ -67,6 +68,12 @@ class Command(BaseCommand):
             if not _close_broken_output():
                 raise
             sys.exit(1)
+        except SystemExit as error:
+            if has_unfinished_threads():
+                # boto3 would keep the process from ending for some minutes.
+                sys.stderr.flush()
+                os._exit(error.code if isinstance(error.code, int) else 1)
+            raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the subcommand, after the system checks unless it reports them itself."""

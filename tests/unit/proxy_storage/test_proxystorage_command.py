@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from io import StringIO, TextIOWrapper
+from threading import Event, Thread
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand
 
 from proxy_storage.management.commands import proxystorage
 from proxy_storage.management.commands.proxystorage import Command
+from proxy_storage.operations import doctor
 
 
 class Recorded(proxystorage.Subcommand):
@@ -88,6 +90,31 @@ def test_closed_pipe(closed, has_buffer, monkeypatch, capfd):
 def test_closed_connection_to_a_server():
     with pytest.raises(BrokenPipeError, match="A server has closed"):
         Command().run_from_argv(["manage.py", "proxystorage", "break", "--skip-checks"])
+
+
+class Exited(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(("is_unfinished", "expected"), [(True, Exited), (False, SystemExit)])
+def test_thread_that_is_not_finished(monkeypatch, is_unfinished, expected):
+    """Python would wait for the threads that it has started."""
+
+    def leave(code):
+        assert code == 1
+        raise Exited
+
+    done = Event()
+    thread = Thread(target=done.wait, daemon=True)
+    thread.start()
+    if not is_unfinished:
+        done.set()
+        thread.join()
+    monkeypatch.setattr(doctor, "_unfinished", [thread])
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(expected):
+        Command().run_from_argv(["manage.py", "proxystorage", "fail", "--skip-checks"])
+    done.set()
 
 
 @pytest.mark.slow
