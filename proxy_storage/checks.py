@@ -25,6 +25,7 @@ from proxy_storage.original_storages.inspect import (
     may_save_exclusively,
     supports_exclusive_create,
 )
+from proxy_storage.original_storages.s3 import is_s3
 from proxy_storage.paths import UNIQUE_TOKEN_LENGTH
 from proxy_storage.serving.base import SENDFILE_TYPE
 from proxy_storage.serving.headers import (
@@ -222,6 +223,7 @@ def _check_storages() -> Iterator[checks.CheckMessage]:
         yield from _check_signing(name, storage)
         for original_name, (where, original) in originals.items():
             yield from _check_public(where, original)
+            yield from _check_bucket(where, original)
             yield from _check_names(name, storage, where, original)
             yield from _check_delivery(name, original_name, original)
         if isinstance(storage, FallbackProxyStorageMixin):
@@ -238,7 +240,7 @@ def check_backends(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]
         except Exception as error:  # noqa: BLE001  (A module may raise any error.)
             found.append(
                 checks.Warning(
-                    f"STORAGES[{alias!r}] cannot be used: {describe_build_error(entry, error)}.",
+                    f"STORAGES[{alias!r}] cannot be used: {describe_build_error(entry, error)}",
                     hint="Correct BACKEND, the dotted path of a storage class, or install the "
                     "package that it needs.",
                     id="proxy_storage.W009",
@@ -296,6 +298,15 @@ def _check_records(
     if getattr(storage, "records_metadata", False):
         keys = (*keys, *METADATA_KEYS)
     try:
+        storage.meta_backend.check_keys(())
+    except ConfigurationError as error:
+        yield checks.Error(
+            f"The records of {name!r} cannot be stored. {error}",
+            hint="Correct INSTALLED_APPS, or the options of the meta backend.",
+            id="proxy_storage.E005",
+        )
+        return
+    try:
         storage.meta_backend.check_keys(keys)
     except ConfigurationError as error:
         yield checks.Error(
@@ -317,6 +328,16 @@ def _check_public(where: str, original: Any) -> Iterator[checks.CheckMessage]:
             hint="Move them to a location that no web server serves, or silence this check if all "
             "users may read all of them.",
             id="proxy_storage.W002",
+        )
+
+
+def _check_bucket(where: str, original: Any) -> Iterator[checks.CheckMessage]:
+    # A property of a subclass may depend on a tenant, so it is only a warning.
+    if is_s3(original) and not original.bucket_name:
+        yield checks.Warning(
+            f"{where} has no bucket_name, so it cannot store files.",
+            hint="Set bucket_name in its OPTIONS, or AWS_STORAGE_BUCKET_NAME.",
+            id="proxy_storage.W011",
         )
 
 
@@ -387,7 +408,7 @@ def _check_entries() -> Iterator[checks.CheckMessage]:
     ):
         with suppress(ConfigurationError):  # Another check reports it.
             _check_classes()
-            known = sorted(_get_entry_keys())
+            known = sorted(set(_get_entry_keys()))
             for key in get_entries():
                 if key not in known:
                     yield checks.Warning(

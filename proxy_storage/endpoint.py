@@ -156,12 +156,13 @@ def read_file_url(url: str) -> tuple[str, str | None] | None:
     try:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        decoded_path = unquote(parts.path, errors="strict")
     except ValueError:
         return None
     path = query.get("path")
     if path is None and parts.netloc:
         with suppress(Resolver404):
-            below = unquote(parts.path).removeprefix(get_script_prefix().removesuffix("/"))
+            below = decoded_path.removeprefix(get_script_prefix().removesuffix("/"))
             path = resolve(below).kwargs.get(PATH_KWARG)
     return None if path is None else (path, query.get("storage"))
 

@@ -21,7 +21,7 @@ from proxy_storage.exceptions import (
     MetaBackendObjectAlreadyExists,
     MetaBackendUnavailable,
 )
-from proxy_storage.suggestions import describe_error
+from proxy_storage.suggestions import describe_error, describe_text
 
 try:
     from bson import Decimal128, ObjectId
@@ -238,8 +238,8 @@ def mapped_errors(path: str) -> Iterator[None]:
         # Without a server, the command was not sent.
         nothing_written = isinstance(error, ServerSelectionTimeoutError)
         raise MetaBackendUnavailable(
-            f"MongoDB did not answer: {error}. Check that it runs, and that the settings have its "
-            "address.",
+            f"MongoDB did not answer: {describe_text(str(error))}. Check that it runs, and that "
+            "the settings have its address.",
             path=path,
             nothing_written=nothing_written,
         ) from error

@@ -70,10 +70,12 @@ def get_proxy_storage_aliases() -> dict[str, dict[str, Any]]:
                 f"{classes[alias].__qualname__} in {SETTING}['PROXY_STORAGE_CLASSES']. Rename one "
                 "of them."
             )
-        if options in aliases.values():
-            raise DuplicateRegistrationError(
-                f"STORAGES[{alias!r}] is the same proxy storage as another alias. Remove one."
-            )
+        for other, its_options in aliases.items():
+            if options == its_options:
+                raise DuplicateRegistrationError(
+                    f"STORAGES[{alias!r}] is the same proxy storage as STORAGES[{other!r}]. Remove "
+                    "one of them, or change its OPTIONS."
+                )
         aliases[alias] = options
     return aliases
 
@@ -174,7 +176,7 @@ def get_proxy_storage(name: str) -> ProxyStorageBase:
         if name not in classes:
             entry = get_proxy_storage_aliases()[name]
             reason = describe_build_error(entry, error)
-            raise ConfigurationError(f"STORAGES[{name!r}] cannot be built: {reason}.") from error
+            raise ConfigurationError(f"STORAGES[{name!r}] cannot be built: {reason}") from error
         raise ConfigurationError(
             f"The proxy storage {name!r} cannot be built: {error}. The constructor of a class in "
             "PROXY_STORAGE_CLASSES must not require arguments."

@@ -258,7 +258,7 @@ def build_backend(where: str, entry: Any, base: type[Any]) -> Any:
             backend = import_string(entry["BACKEND"])(**entry.get("OPTIONS", {}))
         except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
-                f"{where} cannot be built: {describe_build_error(entry, error)}. It must be "
+                f"{where} cannot be built: {describe_build_error(entry, error)} It must be "
                 f"{{'BACKEND': dotted path of a {base.__name__}, 'OPTIONS': {{...}}}}."
             ) from error
     if not isinstance(backend, base):

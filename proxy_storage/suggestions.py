@@ -12,6 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
+from proxy_storage.paths import escape_control_characters
+
 # A module that may be missing, and the extra of this package that installs it.
 _EXTRAS = {
     "boto3": "s3",
@@ -25,7 +27,10 @@ _EXTRAS = {
     "storages": "s3",
 }
 _CREDENTIALS = re.compile(r"//[^/\s]*@")
-_QUERY = re.compile(r"\?[^\s?]*=\S*")
+# The query of a URL may be a signature.
+_QUERY = re.compile(r"(://[^\s?'\"<>]+\?)[^\s'\"<>]+")
+# pymongo repeats all causes in it.
+_TOPOLOGY = re.compile(r", Topology Description: <.*>")
 
 
 def suggest(value: object, known: Iterable[str]) -> str:
@@ -45,7 +50,7 @@ def describe_import_error(path: str, error: BaseException) -> str:
         path: the dotted path that could not be imported.
         error: the error.
     """
-    return f"{error}{get_install_hint(error) or _suggest_path(path)}"
+    return end_sentence(f"{error}{get_install_hint(error) or _suggest_path(path)}")
 
 
 def _suggest_path(path: str) -> str:
@@ -95,7 +100,7 @@ def describe_build_error(entry: Any, error: Exception) -> str:
         else (None, None)
     )
     if not isinstance(backend, str):
-        return repr(error)
+        return end_sentence(repr(error))
     module, _, name = backend.rpartition(".")
     cls = getattr(sys.modules.get(module), name, None)
     if isinstance(error, TypeError) and isinstance(cls, type) and isinstance(options, Mapping):
@@ -112,15 +117,25 @@ def _describe_call_error(cls: type[Any], options: Mapping[str, Any], error: Type
             known = [name for name in parameters if name != "self"]
             return (
                 f"{cls.__qualname__} does not have the option {option!r}."
-                f"{suggest(option, known)} The options are {', '.join(known) or 'none'}"
+                f"{suggest(option, known)} The options are {', '.join(known) or 'none'}."
             )
-    return str(error)
+    return end_sentence(str(error))
+
+
+def end_sentence(text: str) -> str:
+    """Return a text with a period at its end, unless it ends with a punctuation mark.
+
+    An extra in brackets is the end of a command, which a period would change.
+    """
+    return text if text.endswith((".", "?", ']"')) else f"{text}."
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error as one line for a log or a command.
+    """Return an error as one line for a log, without credentials and queries of URLs."""
+    return f"{type(error).__name__}: {describe_text(str(error))}"
 
-    URLs in it lose user names and passwords, and their query, which may be a signature.
-    """
-    text = _CREDENTIALS.sub("//***@", " ".join(str(error).split()))
-    return f"{type(error).__name__}: {_QUERY.sub('?...', text)}"
+
+def describe_text(text: str) -> str:
+    """Return the text of an error as one line, without credentials and queries of URLs."""
+    text = _TOPOLOGY.sub("", escape_control_characters(" ".join(text.split())))
+    return _QUERY.sub(r"\1...", _CREDENTIALS.sub("//***@", text))

@@ -77,7 +77,7 @@ def _check_upload_size() -> None:
 def _check_upload_storages() -> None:
     where, names = f"{SETTING}['UPLOAD_STORAGES']", api_settings.UPLOAD_STORAGES
     known = registry.get_proxy_storage_names()
-    registered = f"Registered are {', '.join(known)}."
+    registered = f"Registered are {', '.join(known)}." if known else "None is registered."
     if not isinstance(names, list | tuple):
         raise ConfigurationError(f"{where} must be a list of names, not {names!r}. {registered}")
     for name in names:

@@ -23,9 +23,11 @@ from proxy_storage.endpoint import read_file_url
 from proxy_storage.exceptions import (
     ConfigurationError,
     MetaBackendObjectDoesNotExist,
+    ProxyFileNotFoundError,
     ServingError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.original_storages.failures import describe_missing_file
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.serving import get_server, serve, x_accel, x_sendfile
 from proxy_storage.serving.base import SENDFILE_TYPE, ServerBase
@@ -239,6 +241,9 @@ def explain_delivery(record: MetaBackendObject, request: Request) -> Delivery:
     found.server = type(server).__qualname__
     try:
         found.sends, found.headers = _get_response(server, record, request._request)
+    except ProxyFileNotFoundError:
+        name = record["original_storage_path"]
+        found.problem = found.problem or describe_missing_file(original, name)
     except Exception as error:  # noqa: BLE001  (as above)
         found.problem = found.problem or describe_error(error)
     return found

@@ -119,8 +119,8 @@ def _examine_storage(
         return
     yield Finding(
         f"site: {key!r}",
-        "The delivery was not checked: no file may be read by an anonymous request or by a signed "
-        "link.",
+        "The delivery was not checked: no existing file may be read by an anonymous request or by "
+        "a signed link.",
         "Request a file with --path PATH and --header 'Cookie: sessionid=...' of a user who may "
         "read it.",
         is_warning=True,

@@ -340,7 +340,7 @@ class ContentObjectFileFieldMixin(BaseField):
         except (AttributeError, ConfigurationError) as error:
             yield checks.Error(
                 str(error),
-                hint="Add ContentObjectFieldMixin to the bases of the model of the records.",
+                hint="Correct the model of the records, which needs ContentObjectFieldMixin.",
                 obj=self,
                 id="proxy_storage.E102",
             )

@@ -148,9 +148,10 @@ def _check_field(field: Any) -> Iterator[checks.CheckMessage]:
         yield checks.Warning(
             f"The files of {field} do not get a content object, because {obstacle}. Permissions "
             "that need the content object deny access to them.",
-            hint="Use ProxyStorageFileField or ProxyStorageImageField, or set "
-            "tracks_plain_fields = True on the class of the proxy storage. A table of records "
-            "needs ContentObjectFieldMixin, and a model needs a primary key of one column.",
+            hint="Use ProxyStorageFileField or ProxyStorageImageField. Or set "
+            "tracks_plain_fields = True on the class of the proxy storage, or 'plain_fields': True "
+            "in its OPTIONS in STORAGES. A table of records needs ContentObjectFieldMixin, and a "
+            "model needs a primary key of one column.",
             obj=field,
             id="proxy_storage.W103",
         )

@@ -16,7 +16,6 @@ from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.management.subcommand import Subcommand
 from proxy_storage.operations.doctor import Finding, examine
 from proxy_storage.paths import escape_control_characters
-from proxy_storage.registry import get_proxy_storage_names
 from proxy_storage.suggestions import get_install_hint
 
 # It needs Django REST framework, so it is imported only if it is used.
@@ -73,26 +72,26 @@ class Doctor(Subcommand):
         if not options["site"] and (options["paths"] or options["headers"]):
             raise CommandError("--path and --header need --site.", returncode=NOT_RUN)
         findings = []
-        for finding in _examine(options):
-            findings.append(finding)
-            if not options["json"]:
-                for line in _get_lines(finding):
-                    command.stdout.write(line)
-        if options["json"]:
-            command.stdout.write(json.dumps([asdict(one) for one in findings], indent=2))
+        try:
+            for finding in _examine(options):
+                findings.append(finding)
+                if not options["json"] and (finding.problem or options["verbosity"] > 0):
+                    for line in _get_lines(finding):
+                        command.stdout.write(line)
+        finally:
+            if options["json"]:
+                command.stdout.write(json.dumps([asdict(one) for one in findings], indent=2))
         failed = sum(finding.failed for finding in findings)
         if failed:
-            raise CommandError(f"{failed} checks have failed.", returncode=PROBLEMS)
+            text = "1 check has" if failed == 1 else f"{failed} checks have"
+            raise CommandError(f"{text} failed.", returncode=PROBLEMS)
 
 
 def _examine(options: dict[str, Any]) -> Iterator[Finding]:
     try:
-        names = get_proxy_storage_names()
+        yield from examine(skip_writes=options["skip_writes"])
     except ConfigurationError as error:
         raise CommandError(str(error), returncode=NOT_RUN) from error
-    if not names:
-        raise CommandError("No proxy storage is registered.", returncode=NOT_RUN)
-    yield from examine(skip_writes=options["skip_writes"])
     if options["site"]:
         try:
             examine_site = import_string(_EXAMINE_SITE)

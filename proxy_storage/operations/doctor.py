@@ -21,13 +21,10 @@ from django.core.files.storage import Storage
 from django.db import connections
 from django.db.models import Q
 
+from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.meta_backends.base import MetaBackendBase
 from proxy_storage.original_storages.inspect import get_local_path
-from proxy_storage.original_storages.s3 import (
-    MISSING_BUCKET_CODES,
-    MISSING_BUCKET_HINT,
-    get_error_code,
-)
+from proxy_storage.original_storages.s3 import get_bucket_problem, get_remedy, is_s3
 from proxy_storage.registry import get_meta_backends, get_proxy_storage, get_proxy_storage_names
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lookup import get_all_originals
@@ -37,6 +34,9 @@ from proxy_storage.suggestions import describe_error
 TIMEOUT = 10.0
 #: The beginning of the names of probe files
 PROBE = "proxy-storage-doctor-"
+_SETTINGS_CURE = "Correct the settings."
+# The threads of the checks that have not answered in time
+_unfinished: list[threading.Thread] = []
 # The number of names of storages that are not registered any more.
 _MAX_NAMES = 20
 
@@ -79,16 +79,26 @@ def examine(*, skip_writes: bool = False) -> Iterator[Finding]:
     Args:
         skip_writes: only read. Without it, a probe file is written to each original storage, and
             deleted.
+
+    Raises:
+        ConfigurationError: no proxy storage is registered, or the settings cannot be read.
     """
-    yield from _run_system_checks()
+    found = list(_run_system_checks())
+    yield from found
+    names = get_proxy_storage_names()
+    if not names:
+        raise ConfigurationError(
+            "No proxy storage is registered. Add one to STORAGES, with the BACKEND "
+            "'proxy_storage.storages.ProxyStorage'."
+        )
     storages: dict[str, ProxyStorageBase] = {}
-    for name in get_proxy_storage_names():
+    for name in names:
         try:
             storages[name] = get_proxy_storage(name)
         except ImproperlyConfigured as error:
-            cure = "Correct its class or options in the settings."
-            yield Finding(f"proxy storage {name!r}", str(error), cure)
-    if len(storages) == len(get_proxy_storage_names()):
+            if all(str(error) != one.problem for one in found):
+                yield Finding(f"proxy storage {name!r}", str(error), _SETTINGS_CURE)
+    if len(storages) == len(names):
         for meta_backend in get_meta_backends():
             yield from _check_meta_backend(meta_backend, list(storages))
     for name, storage in storages.items():
@@ -115,23 +125,24 @@ def _run_system_checks() -> Iterator[Finding]:
 def _check_meta_backend(meta_backend: MetaBackendBase, names: list[str]) -> Iterator[Finding]:
     used = [name for name in names if get_proxy_storage(name).meta_backend == meta_backend]
     check = f"records of {', '.join(used)} ({type(meta_backend).__name__})"
-    # A connection of Django belongs to its thread.
-    is_django = meta_backend.get_transaction_alias() is not None
-    run = (lambda function: function()) if is_django else _run_in_time
     try:
+        # A connection of Django belongs to its thread.
+        is_django = meta_backend.get_transaction_alias() is not None
+        run = (lambda function: function()) if is_django else _run_in_time
         problems = run(meta_backend.find_problems)
         unknown = {} if problems else run(lambda: _count_unregistered(meta_backend, names))
     except Exception as error:  # noqa: BLE001  (the errors of drivers are not known here)
-        yield Finding(
-            check, describe_error(error), "Check the connection, and that the server runs."
-        )
+        is_setting = isinstance(error, ImproperlyConfigured)
+        cure = _SETTINGS_CURE if is_setting else "Check the connection, and that the server runs."
+        yield Finding(check, describe_error(error), cure)
         return
     for problem, cure in problems:
         yield Finding(check, problem, cure)
     for name, count in unknown.items():
         yield Finding(
             check,
-            f"{count} records are of the proxy storage {name!r}, which is not registered.",
+            f"{count} {'record is' if count == 1 else 'records are'} of the proxy storage "
+            f"{name!r}, which is not registered.",
             "Register it under this name, or delete these records and their files.",
         )
     if not problems and not unknown:
@@ -168,6 +179,12 @@ def _try(check: str, function: Callable[..., object], *args: Any) -> Finding:
 def _probe(original: Storage, skip_writes: bool) -> None:
     """Write, read and delete a probe file."""
     _check_folder(original, skip_writes)
+    # exists() returns False for a bucket that does not exist.
+    if is_s3(original) and (skip_writes or not getattr(original, "bucket_name", None)):
+        text = get_bucket_problem(original)
+        if text is not None:
+            problem, _, cure = text.rpartition(". ")  # The last sentence is the remedy.
+            raise _ProblemError(f"{problem}.", cure)
     name, content = f"{PROBE}{uuid4().hex}.txt", uuid4().hex.encode()
     if skip_writes:
         original.exists(name)
@@ -207,19 +224,24 @@ def _check_folder(original: Storage, skip_writes: bool) -> None:
 
 
 def _get_cure(error: Exception) -> str:
-    code = get_error_code(error)
-    if code in MISSING_BUCKET_CODES:
-        return MISSING_BUCKET_HINT
-    if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
-        return "Correct the credentials, and allow to get, put, delete and list objects."
-    return "Check the options of the storage, and that its server runs."
+    if isinstance(error, ImproperlyConfigured):
+        return _SETTINGS_CURE
+    return get_remedy(error) or "Check the options of the storage, and that its server runs."
+
+
+def has_unfinished_threads() -> bool:
+    """Return whether a check that has not answered in time still runs.
+
+    A driver may have started other threads in it, which Python waits for when it ends.
+    """
+    return any(thread.is_alive() for thread in _unfinished)
 
 
 def _run_in_time(function: Callable[[], _Result]) -> _Result:
     """Return the result of a function, if it ends within `TIMEOUT`.
 
     Raises:
-        TimeoutError: it has not ended yet. Its thread does not keep the process from ending.
+        TimeoutError: it has not ended yet.
     """
     results: list[_Result] = []
     errors: list[BaseException] = []
@@ -240,5 +262,6 @@ def _run_in_time(function: Callable[[], _Result]) -> _Result:
     if errors:
         raise errors[0]
     if not results:
+        _unfinished.append(thread)
         raise TimeoutError(f"There was no answer within {TIMEOUT:g} seconds.")
     return results[0]

@@ -8,12 +8,11 @@ from django.core.files.storage import Storage
 
 from proxy_storage.original_storages.inspect import get_local_path
 from proxy_storage.original_storages.s3 import (
-    MISSING_BUCKET_HINT,
     get_bucket_problem,
-    get_error_code,
+    get_remedy,
     is_s3,
 )
-from proxy_storage.suggestions import describe_error
+from proxy_storage.suggestions import describe_error, end_sentence
 
 _PERMISSIONS_HINT = "Check the permissions of the folder for the user that runs the process."
 
@@ -50,6 +49,8 @@ def _get_local_problem(root: str, path: str) -> str | None:
                     f"The folder {root!r} does not exist. Mount or create it, or correct the "
                     "location of the original storage."
                 )
+        except NotADirectoryError:
+            return f"{path!r} is not in a folder. Correct the location of the original storage."
         except OSError as error:
             return f"{checked!r} cannot be read: {error.strerror}. {_PERMISSIONS_HINT}"
     return None
@@ -61,7 +62,9 @@ def describe_failure(error: BaseException) -> str:
     Args:
         error: the error of an original storage, of a meta backend, or any other.
     """
-    text = describe_error(error)
+    text, remedy = describe_error(error), get_remedy(error)
     if isinstance(error, PermissionError):
-        return f"{text}. {_PERMISSIONS_HINT}"
-    return f"{text}. {MISSING_BUCKET_HINT}" if get_error_code(error) == "NoSuchBucket" else text
+        remedy = _PERMISSIONS_HINT
+    elif isinstance(error, FileNotFoundError | FileExistsError | NotADirectoryError):
+        remedy = "Check that the folder of the original storage exists, and its location."
+    return text if remedy is None else f"{end_sentence(text)} {remedy}"

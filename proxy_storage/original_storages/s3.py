@@ -36,6 +36,8 @@ _CHANGED_OBJECT = ("NoSuchKey", "PreconditionFailed")
 MISSING_BUCKET_CODES = ("404", "NoSuchBucket")
 MISSING_BUCKET_HINT = "Create the bucket, or correct bucket_name or AWS_STORAGE_BUCKET_NAME."
 
+_DENIED = ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
+
 # Header of the response -> parameter of the signed URL.
 _RESPONSE_PARAMETERS = {
     "Cache-Control": "ResponseCacheControl",
@@ -131,9 +133,24 @@ def get_error_code(error: BaseException) -> str | None:
     return details.get("Code") if isinstance(details, dict) else None
 
 
+def get_remedy(error: BaseException) -> str | None:
+    """Return how to correct an error of boto3, or ``None`` for any other error."""
+    code = get_error_code(error)
+    if code == "NoSuchBucket":
+        return MISSING_BUCKET_HINT
+    names = {f"{cls.__module__}.{cls.__name__}" for cls in type(error).__mro__}
+    if code in _DENIED or "botocore.exceptions.NoCredentialsError" in names:
+        return "Correct the credentials, and allow to get, put, delete and list objects."
+    if "botocore.exceptions.ConnectionError" in names:
+        return "Check that the server runs, and correct endpoint_url or AWS_S3_ENDPOINT_URL."
+    return None
+
+
 def get_bucket_problem(storage: Any) -> str | None:
     """Request the bucket of an S3 storage, and return why it cannot be used, or ``None``."""
     name = storage.bucket_name
+    if not name:
+        return "bucket_name is not set. Set bucket_name or AWS_STORAGE_BUCKET_NAME."
     try:
         storage.bucket.meta.client.head_bucket(Bucket=name)
     except Exception as error:  # noqa: BLE001  (an error of boto3, which must not be imported here)

@@ -154,7 +154,7 @@ def _get_lines(
     words = {True: "yes", False: "no", None: "not known"}
     yield f"    file exists: {words[delivery.exists]}"
     yield f"    server: {delivery.server}"
-    yield f"    response: {delivery.sends}"
+    yield f"    response: {delivery.sends or 'none'}"
     yield from (f"        {name}: {value}" for name, value in delivery.headers.items())
     if delivery.problem is not None:
         yield f"    problem: {escape_control_characters(delivery.problem)}"

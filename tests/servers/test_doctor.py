@@ -5,8 +5,10 @@ Each part of the installation is broken once.
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +20,7 @@ from demo import services
 from demo.__main__ import running_site
 from proxy_storage.operations.doctor import examine
 from tests.programs import new_bucket, running_nginx
+from tests.safety.mistakes.projects import Project
 from tests.unit.proxy_storage.serverconf_settings import use_storages
 
 LOCATION = "location ^~ /serve-from-fs/"
@@ -156,14 +159,40 @@ class TestExampleProject:
         }
 
 
+@pytest.mark.slow
+def test_s3_that_does_not_answer(tmp_path):
+    """The program ends, although boto3 still waits for the server."""
+    project = Project(tmp_path / "project")
+    models = project.folder / "letters" / "models.py"
+    shorter = "from proxy_storage.operations import doctor\ndoctor.TIMEOUT = 0.5\n"
+    models.write_text(f"{models.read_text()}\n{shorter}")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        options = {
+            "bucket_name": "files",
+            "endpoint_url": f"http://127.0.0.1:{server.getsockname()[1]}",
+            "access_key": "a",
+            "secret_key": "secret",
+        }
+        original = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        start = time.monotonic()
+        output = project.run(
+            "proxystorage",
+            "doctor",
+            settings=f'STORAGES["default"]["OPTIONS"] = {{"original_storage": {original!r}}}',
+        )
+    assert "(S3Storage): TimeoutError: There was no answer within 0.5 seconds." in output
+    assert "secret" not in output
+    assert time.monotonic() - start < 30
+
+
 @pytest.mark.django_db
 class TestS3:
     @pytest.fixture
     def find_problems(self, settings, s3_endpoint):
-        def find_problems(bucket):
+        def find_problems(bucket, **options):
             original = S3Storage(bucket_name=bucket, endpoint_url=s3_endpoint)
             use_storages(settings, letters=(original, None))
-            return [one for one in examine() if one.check.startswith("original storage")]
+            return [one for one in examine(**options) if one.check.startswith("original storage")]
 
         return find_problems
 
@@ -173,7 +202,11 @@ class TestS3:
             assert found.problem is None
             assert list(bucket.objects.all()) == []
 
-    def test_missing_bucket(self, find_problems):
-        (found,) = find_problems("nowhere")
-        assert "NoSuchBucket" in found.problem
-        assert found.cure == "Create the bucket, or correct bucket_name or AWS_STORAGE_BUCKET_NAME."
+    @pytest.mark.parametrize(
+        ("skip_writes", "problem"),
+        [(False, "NoSuchBucket"), (True, "The bucket 'nowhere' does not exist")],
+    )
+    def test_missing_bucket(self, find_problems, skip_writes, problem):
+        (found,) = find_problems("nowhere", skip_writes=skip_writes)
+        assert problem in found.problem
+        assert found.cure.startswith("Create the bucket, or correct bucket_name")

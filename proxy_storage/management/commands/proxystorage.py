@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from proxy_storage.exceptions import ProxyStorageError
 from proxy_storage.management.subcommand import Subcommand
+from proxy_storage.operations.doctor import has_unfinished_threads
 from proxy_storage.suggestions import get_install_hint
 
 #: Name -> dotted path of the subcommand. A subcommand may need a package that is not installed.
@@ -18,6 +22,17 @@ SUBCOMMANDS: dict[str, str] = {
     "import": "proxy_storage.management.import_files.ImportFiles",
     "serverconf": "proxy_storage.management.serverconf.Serverconf",
 }
+
+# The options that Django adds to all commands
+_BASE_OPTIONS: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("-v", "--verbosity"), {"type": int, "choices": [0, 1, 2, 3]}),
+    (("--settings",), {}),
+    (("--pythonpath",), {}),
+    (("--traceback",), {"action": "store_true"}),
+    (("--no-color",), {"action": "store_true"}),
+    (("--force-color",), {"action": "store_true"}),
+    (("--skip-checks",), {"action": "store_true"}),
+]
 
 
 class Command(BaseCommand):
@@ -30,14 +45,36 @@ class Command(BaseCommand):
         subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
         for name, path in SUBCOMMANDS.items():
             subcommand = _load(path)
-            subcommand.add_arguments(
-                subparsers.add_parser(
-                    name,
-                    help=subcommand.summary,
-                    description=subcommand.description,
-                    prefix_chars=subcommand.prefix_chars,
-                )
+            subparser = subparsers.add_parser(
+                name,
+                help=subcommand.summary,
+                description=subcommand.description,
+                prefix_chars=subcommand.prefix_chars,
             )
+            if subcommand.prefix_chars == "-":
+                _add_base_options(subparser)
+            subcommand.add_arguments(subparser)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command, and end quietly if the reader of its output, such as head, has ended.
+
+        Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        """
+        try:
+            try:
+                super().run_from_argv(argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            if not _close_broken_output():
+                raise
+            sys.exit(1)
+        except SystemExit as error:
+            if has_unfinished_threads():
+                # boto3 would keep the process from ending for some minutes.
+                sys.stderr.flush()
+                os._exit(error.code if isinstance(error.code, int) else 1)
+            raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the subcommand, after the system checks unless it reports them itself."""
@@ -51,6 +88,34 @@ class Command(BaseCommand):
             _load(SUBCOMMANDS[options["subcommand"]]).handle(self, options)
         except ProxyStorageError as error:
             raise CommandError(str(error)) from error
+
+
+def _add_base_options(subparser: CommandParser) -> None:
+    """Accept the options of all commands after the name of the subcommand as well.
+
+    A default would replace a value in front of the name.
+    """
+    for flags, arguments in _BASE_OPTIONS:
+        subparser.add_argument(
+            *flags, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments
+        )
+
+
+def _close_broken_output() -> bool:
+    """Replace the output whose reader has ended, and return whether there is one.
+
+    A connection to a server can raise BrokenPipeError as well.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            # A stream without a buffer has dropped the text that it could not write.
+            stream.write("\n")
+            stream.flush()
+        except BrokenPipeError:
+            # Python writes the rest of the output when it ends, which would be another error.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            return True
+    return False
 
 
 class Unavailable(Subcommand):

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.template.exceptions import TemplateDoesNotExist
+from django.template.loader import get_template
 from pymongo import MongoClient
 from storages.backends.s3 import S3Storage
 
@@ -234,8 +237,12 @@ class TestFolder:
         return storage.save("a.txt", ContentFile(b"text"))
 
     @pytest.fixture
-    def as_other_user(self):
+    def as_other_user(self, client):
         """Run the test without the rights of root."""
+        # Modules are imported before, since this user may not be able to read them.
+        assert download(client, "nothing.txt").status_code == 404
+        with suppress(TemplateDoesNotExist):
+            get_template("500.html")
         user = os.geteuid()
         if user == 0:
             os.seteuid(65534)

@@ -72,6 +72,26 @@ def test_unregistered_storage_of_a_field():
     assert "PROXY_STORAGE['PROXY_STORAGE_CLASSES']" in error.msg
 
 
+def test_plain_field_of_a_storage_that_does_not_track(project):
+    models = project.folder / "letters" / "models.py"
+    text = models.read_text()
+    assert "ProxyStorageFileField()" in text
+    models.write_text(text.replace("ProxyStorageFileField()", "models.FileField()"))
+    assert "no issues" in project.run()
+    output = project.run(settings='STORAGES["default"]["OPTIONS"] = {"plain_fields": False}')
+    assert "letters.Letter.scan: (proxy_storage.W103)" in output
+    assert "the proxy storage does not track Django's file fields" in output
+    assert "Use ProxyStorageFileField" in output
+    assert "'plain_fields': True in its OPTIONS" in output
+
+
+def test_two_aliases_of_one_storage(find, settings):
+    add(settings, "letters")
+    add(settings, "scans")
+    text = find("proxy_storage.E004")
+    assert "STORAGES['scans'] is the same proxy storage as STORAGES['letters']" in text
+
+
 def test_storage_that_is_registered_twice(find):
     text = find("proxy_storage.E004", PROXY_STORAGE_CLASSES={"a": DISK, "b": DISK})
     assert "OrmDiskStorage is registered twice. Remove one of its names." in text
@@ -85,6 +105,14 @@ class TestServer:
         assert "SERVERS" in text
         assert "must start and end with a slash" in text
         assert repr(location) in text
+
+    def test_bucket_without_a_name(self, find, settings):
+        options = {"bucket_name": None}
+        original = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        add(settings, "letters", original_storage=original)
+        text = find("proxy_storage.W011")
+        assert "ProxyStorage's original storage has no bucket_name" in text
+        assert "AWS_STORAGE_BUCKET_NAME" in text
 
     def test_server_that_cannot_deliver(self, find):
         """A web server cannot read files in GridFS."""

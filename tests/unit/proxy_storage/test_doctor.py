@@ -174,7 +174,7 @@ class TestRecords:
         path = one.save("a.txt", ContentFile(b""))
         one.meta_backend.update(path, {"proxy_storage_name": "former"})
         assert self.get_problems() == [
-            "1 records are of the proxy storage 'former', which is not registered."
+            "1 record is of the proxy storage 'former', which is not registered."
         ]
 
     def test_not_all_names_are_counted(self, one, monkeypatch):
@@ -244,10 +244,43 @@ class TestRecords:
         use_storages(settings, letters=(InMemoryStorage(), None), broken=(InMemoryStorage(), None))
         settings.STORAGES["broken"]["OPTIONS"]["meta_backend"] = {"BACKEND": "nowhere.Nothing"}
         found = {one.check: one for one in examine()}
-        assert found["proxy storage 'broken'"].failed
         assert found["proxy_storage.E002"].failed
+        assert "proxy storage 'broken'" not in found
         assert "records of letters (ORMMetaBackend)" not in found
         assert not found["original storage of 'letters' (InMemoryStorage)"].failed
+
+    def test_storage_that_cannot_be_built_without_its_check(self, settings):
+        use_storages(settings, broken=(InMemoryStorage(), None))
+        settings.STORAGES["broken"]["OPTIONS"]["meta_backend"] = {"BACKEND": "nowhere.Nothing"}
+        settings.SILENCED_SYSTEM_CHECKS = ["proxy_storage.E002"]
+        found = {one.check: one for one in examine()}
+        assert found["proxy storage 'broken'"].failed
+        assert found["proxy storage 'broken'"].cure == "Correct the settings."
+
+    def test_missing_model(self, settings):
+        use_storages(settings, letters=(InMemoryStorage(), None))
+        settings.STORAGES["letters"]["OPTIONS"]["meta_backend"] = {
+            "BACKEND": "proxy_storage.meta_backends.orm.ORMMetaBackend",
+            "OPTIONS": {"model": "nowhere.Letter"},
+        }
+        found = {one.check: one for one in examine()}
+        records = found["records of letters (ORMMetaBackend)"]
+        assert "No installed app with label 'nowhere'" in records.problem
+        assert records.cure == "Correct the settings."
+        assert found["proxy_storage.E005"].cure.startswith("Correct INSTALLED_APPS")
+        assert not found["original storage of 'letters' (InMemoryStorage)"].failed
+
+    def test_wrong_uri_of_mongodb(self, settings):
+        def get_database():
+            return MongoClient("mongodb://user:sec@ret@localhost")["files"]
+
+        use_storages(settings, letters=(InMemoryStorage(), None))
+        backend = MongoMetaBackend(get_database, "records")
+        settings.STORAGES["letters"]["OPTIONS"]["meta_backend"] = backend
+        (found,) = (one for one in examine() if one.check.startswith("records"))
+        assert "cannot connect to MongoDB" in found.problem
+        assert "ret@" not in found.problem
+        assert found.cure == "Correct the settings."
 
 
 class TestCommand:
@@ -262,7 +295,7 @@ class TestCommand:
     def test_problem(self, settings, tmp_path):
         use_storages(settings, letters=(FileSystemStorage(tmp_path / "a\nb"), None))
         out = StringIO()
-        with pytest.raises(CommandError, match=r"^1 checks have failed\.$") as error:
+        with pytest.raises(CommandError, match=r"^1 check has failed\.$") as error:
             call_command("proxystorage", "doctor", stdout=out)
         assert error.value.returncode == 1
         assert out.getvalue().splitlines()[2:] == [
@@ -270,6 +303,16 @@ class TestCommand:
             rf"'{tmp_path}/a\nb' does not exist.",
             "      Create the folder, mount it, or correct location.",
         ]
+
+    def test_only_problems(self, settings, tmp_path):
+        missing = FileSystemStorage(tmp_path / "missing")
+        use_storages(settings, letters=(FileSystemStorage(tmp_path), None))
+        assert run("--verbosity", "0") == ""
+        use_storages(settings, letters=(missing, None))
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("proxystorage", "doctor", verbosity=0, stdout=out)
+        assert out.getvalue().startswith("FAIL  original storage of 'letters'")
 
     def test_warning_is_not_a_problem(self, settings, tmp_path):
         use_storages(settings, letters=(FileSystemStorage(tmp_path, base_url="/public/"), None))
@@ -318,6 +361,28 @@ class TestCommand:
         with pytest.raises(CommandError, match=message) as error:
             run(*arguments)
         assert error.value.returncode == 2
+
+    def test_class_that_cannot_be_imported_is_reported(self, settings):
+        settings.STORAGES = {"default": {"BACKEND": "proxy_storage.storages.ProxyStorge"}}
+        settings.PROXY_STORAGE = {}
+        out = StringIO()
+        with pytest.raises(CommandError, match=r"^No proxy storage is registered\. Add one"):
+            call_command("proxystorage", "doctor", stdout=out)
+        assert "warn  proxy_storage.W009: STORAGES['default'] cannot be used" in out.getvalue()
+        assert "Did you mean 'proxy_storage.storages.ProxyStorage'?\n" in out.getvalue()
+
+    def test_json_if_the_checks_cannot_be_made(self, settings):
+        settings.STORAGES, settings.PROXY_STORAGE = {}, {}
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("proxystorage", "doctor", "--json", stdout=out)
+        assert isinstance(json.loads(out.getvalue()), list)
+
+    def test_several_problems(self, settings, tmp_path):
+        missing = FileSystemStorage(tmp_path / "missing")
+        use_storages(settings, letters=(missing, None), scans=(missing, None))
+        with pytest.raises(CommandError, match=r"^2 checks have failed\.$"):
+            run()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

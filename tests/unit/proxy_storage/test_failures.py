@@ -1,4 +1,5 @@
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from storages.backends.s3 import S3Storage
 
@@ -31,12 +32,39 @@ def test_missing_folder(tmp_path):
 def test_file_in_place_of_a_folder(tmp_path):
     (tmp_path / "files").touch()
     text = describe_missing_file(FileSystemStorage(tmp_path / "files"), "a.txt")
-    assert text.startswith(f"'{tmp_path}/files/.' cannot be read: Not a directory.")
+    assert text.startswith(f"'{tmp_path}/files/a.txt' is not in a folder. Correct")
 
 
 def test_storage_without_a_folder():
     text = describe_missing_file(InMemoryStorage(), "a.txt")
     assert text.startswith("InMemoryStorage does not have a file 'a.txt'.")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, FileExistsError, NotADirectoryError])
+def test_folder_that_cannot_be_used(error):
+    text = describe_failure(error("a"))
+    assert text.startswith(f"{error.__name__}: a. Check that the folder")
+
+
+def test_endpoint_that_does_not_answer():
+    error = EndpointConnectionError(endpoint_url="http://127.0.0.1:1/a?X-Amz-Signature=secret")
+    text = describe_failure(error)
+    assert "Check that the server runs, and correct endpoint_url" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    "error", [NoCredentialsError(), ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")]
+)
+def test_credentials(error):
+    assert describe_failure(error).endswith(
+        "Correct the credentials, and allow to get, put, delete and list objects."
+    )
+
+
+def test_bucket_without_a_name():
+    problem = get_bucket_problem(S3Storage(bucket_name=None))
+    assert problem.startswith("bucket_name is not set.")
 
 
 def test_bucket(s3_endpoint):

@@ -43,8 +43,8 @@ def test_similar_name(value, sentence):
     ],
 )
 def test_similar_path(path, meant):
-    sentence = "" if meant is None else f". Did you mean {meant!r}?"
-    assert describe_import_error(path, ImportError("No.")) == f"No.{sentence}"
+    sentence = "." if meant is None else f". Did you mean {meant!r}?"
+    assert describe_import_error(path, ImportError("No")) == f"No{sentence}"
 
 
 def test_package_is_found_in_the_cause_of_an_error():
@@ -72,18 +72,18 @@ def test_other_errors_have_no_package(error):
 @pytest.mark.parametrize(
     ("entry", "error", "text"),
     [
-        (5, TypeError("no"), "TypeError('no')"),
-        ({}, KeyError("BACKEND"), "KeyError('BACKEND')"),
-        ({"BACKEND": 5}, AttributeError("no"), "AttributeError('no')"),
-        ({"BACKEND": DISK, "OPTIONS": 5}, TypeError("no"), "no"),
-        ({"BACKEND": DISK}, TypeError("no"), "no"),
-        ({"BACKEND": DISK, "OPTIONS": {"location": 5}}, TypeError("no"), "no"),
-        ({"BACKEND": DISK}, ValueError("no"), "no"),
-        ({"BACKEND": f"{__name__}.Open", "OPTIONS": {"a": 1}}, TypeError("no"), "no"),
+        (5, TypeError("no"), "TypeError('no')."),
+        ({}, KeyError("BACKEND"), "KeyError('BACKEND')."),
+        ({"BACKEND": 5}, AttributeError("no"), "AttributeError('no')."),
+        ({"BACKEND": DISK, "OPTIONS": 5}, TypeError("no"), "no."),
+        ({"BACKEND": DISK}, TypeError("no"), "no."),
+        ({"BACKEND": DISK, "OPTIONS": {"location": 5}}, TypeError("no"), "no."),
+        ({"BACKEND": DISK}, ValueError("no"), "no."),
+        ({"BACKEND": f"{__name__}.Open", "OPTIONS": {"a": 1}}, TypeError("no."), "no."),
         (
             {"BACKEND": f"{__name__}.WithoutOptions", "OPTIONS": {"a": 1}},
             TypeError("no"),
-            "WithoutOptions does not have the option 'a'. The options are none",
+            "WithoutOptions does not have the option 'a'. The options are none.",
         ),
     ],
 )
@@ -97,8 +97,15 @@ def test_error_of_an_entry(entry, error, text):
         ("Not\n found.", "ValueError: Not found."),
         ("mongodb://user:p@ss@host:1/a", "ValueError: mongodb://***@host:1/a"),
         ("https://host/a@b", "ValueError: https://host/a@b"),
-        ("GET 'https://host/a?Signature=x' failed", "ValueError: GET 'https://host/a?... failed"),
+        ("GET 'https://host/a?Signature=x' failed", "ValueError: GET 'https://host/a?...' failed"),
         ("Did you mean 'a'? b=c", "ValueError: Did you mean 'a'? b=c"),
+        ('No "https://host/a?X-Signature=b&c".', 'ValueError: No "https://host/a?...".'),
+        ("Did you mean 'a'? Or b?", "ValueError: Did you mean 'a'? Or b?"),
+        ("a\x1b[2Jb\x00", r"ValueError: a\x1b[2Jb\x00"),
+        (
+            "Refused, Topology Description: <T [<S ('h', 1)>]>. Check.",
+            "ValueError: Refused. Check.",
+        ),
     ],
 )
 def test_error_in_one_line_without_credentials(text, line):

@@ -1,6 +1,7 @@
 """The command ``proxystorage explain``."""
 
 import json
+import shutil
 from io import StringIO
 
 import pytest
@@ -302,8 +303,16 @@ class TestDelivery:
         (tmp_path / "a.txt").unlink()
         found = self.get_delivery(path)
         assert found["exists"] is False
-        assert found["problem"].startswith("ProxyFileNotFoundError: The file of")
-        assert "problem: ProxyFileNotFoundError" in explain(path)
+        assert found["problem"].startswith(
+            "FileSystemStorage does not have a file 'a.txt'. Restore"
+        )
+        assert "response: none\n    problem: FileSystemStorage does not" in explain(path)
+
+    def test_missing_folder(self, settings, tmp_path):
+        path = save(settings, FileSystemStorage(tmp_path / "a"), XAccelRedirectServer("/internal/"))
+        shutil.rmtree(tmp_path / "a")
+        found = self.get_delivery(path)
+        assert found["problem"].startswith(f"The folder '{tmp_path}/a' does not exist.")
 
     def test_server_that_cannot_deliver_the_file(self, settings, tmp_path):
         path = save(settings, FileSystemStorage(tmp_path), XAccelRedirectServer("/internal/"))

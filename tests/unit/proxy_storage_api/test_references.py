@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.base import ContentFile
-from django.test import RequestFactory, modify_settings
+from django.test import RequestFactory
 from django.test.utils import override_script_prefix
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -331,10 +331,6 @@ class TestURLs:
     def test_url_that_is_not_valid(self, messi, path):
         url = "http://testserver/files/%FF"
         assert get_errors(RelativeDocument, "orm_file", messi, url) == ["invalid"]
-
-    def test_project_without_an_endpoint(self, messi, path):
-        with modify_settings(INSTALLED_APPS={"remove": "proxy_storage_api"}):
-            assert self.get_given(messi, f"http://testserver/files/{quote(path)}") is None
 
 
 class TestCurrentFile:
