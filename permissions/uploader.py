@@ -15,6 +15,7 @@ from proxy_storage.content_objects import (
     CONTENT_OBJECT_KEYS,
     FORMER_KEYS,
     RELEASED_KEY,
+    UPLOADER_KEY,
     get_row_database,
     get_scope,
     normalize_key,
@@ -27,7 +28,7 @@ from .links import get_key
 from .ownership import is_user
 
 #: The keys of a record that name its uploader.
-ID_KEY, SCOPE_KEY = "uploader_id", "uploader_scope"
+ID_KEY, SCOPE_KEY = UPLOADER_KEY, "uploader_scope"
 UPLOADER_KEYS = (ID_KEY, SCOPE_KEY)
 # A record has a value for one of these if the file has, or has had, a content object.
 _ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, FORMER_KEYS["content_type_id"])

@@ -18,6 +18,7 @@ from proxy_storage.content_objects import (
     CONTENT_OBJECT_KEYS,
     RELEASED_KEY,
     SCOPE_KEY,
+    UPLOADER_KEY,
     belongs_to,
     get_content_object_data,
     has_content_object,
@@ -139,7 +140,7 @@ def get_signed_url_of_own_file(file: FieldFile) -> str:
     """Return a signed link to a file that belongs to its instance; else the URL without signature.
 
     If the files of the field do not have a content object, a file is linked that does not belong to
-    any row, and was not released by one.
+    any row, was not released by one, and was not uploaded through the endpoint.
 
     Args:
         file: the value of the field of an instance. Its storage has ``signs_urls``.
@@ -151,12 +152,14 @@ def get_signed_url_of_own_file(file: FieldFile) -> str:
             (record,) = get_own_records([file])
         else:
             (record,) = find_records([(storage, str(file.name))])
-            if record is not None and _has_had_content_object(record):
+            if record is not None and _is_of_others(record):
                 record = None
         if record is not None:
             return sign_file_url(record)
     return str(storage.get_unsigned_url(file.name))
 
 
-def _has_had_content_object(record: MetaBackendObject) -> bool:
-    return has_content_object(record) or record.get(RELEASED_KEY) is not None
+def _is_of_others(record: MetaBackendObject) -> bool:
+    """Return whether a file cannot have been saved by a field without content objects."""
+    keys = (RELEASED_KEY, UPLOADER_KEY)
+    return has_content_object(record) or any(record.get(key) is not None for key in keys)

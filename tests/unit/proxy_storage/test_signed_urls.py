@@ -29,7 +29,7 @@ from proxy_storage_permissions import (
 )
 from proxy_storage_permissions.links import is_valid_link
 from tests.contract.content_objects import save_file
-from tests.testapp.models import Document, TrackedDocument, get_orm_relative_storage
+from tests.testapp.models import Document, TrackedDocument
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -238,26 +238,31 @@ class TestField:
         assert "signature" not in plain
 
 
+def get_tracked_storage():
+    """Return the storage of the fields of `TrackedDocument`."""
+    return TrackedDocument._meta.get_field("orm_file").storage
+
+
 class TestPlainFields:
     """Files of Django's own fields."""
 
     @pytest.fixture(params=[True, False])
     def is_tracked(self, request, monkeypatch):
-        monkeypatch.setattr(get_orm_relative_storage(), "signs_urls", True)
-        monkeypatch.setattr(get_orm_relative_storage(), "tracks_plain_fields", request.param)
+        monkeypatch.setattr(get_tracked_storage(), "signs_urls", True)
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", request.param)
         return request.param
 
     @pytest.fixture
     def document(self, is_tracked, monkeypatch):
         """A row with a file that has a content object."""
-        monkeypatch.setattr(get_orm_relative_storage(), "tracks_plain_fields", True)
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", True)
         document = TrackedDocument()
         save_file(document, "orm_file")
-        monkeypatch.setattr(get_orm_relative_storage(), "tracks_plain_fields", is_tracked)
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", is_tracked)
         return document
 
     def get_record(self, document):
-        return get_orm_relative_storage().get_meta_backend_obj(document.orm_file.name)
+        return get_tracked_storage().get_meta_backend_obj(document.orm_file.name)
 
     @pytest.mark.parametrize("is_tracked", [True], indirect=True)
     def test_own_file(self, document, django_assert_num_queries):
@@ -272,17 +277,17 @@ class TestPlainFields:
         """The path of another row's file is written to this row."""
         thief = TrackedDocument.objects.create(**{name: document.orm_file.name})
         url = getattr(thief, name).url
-        assert url == get_orm_relative_storage().get_unsigned_url(document.orm_file.name)
+        assert url == get_tracked_storage().get_unsigned_url(document.orm_file.name)
 
     def test_file_of_a_row_in_another_scope(self, document):
         """Rows of two tenants or databases have the same key."""
         values = {"content_object_scope": "default/other"}
-        get_orm_relative_storage().meta_backend.update(document.orm_file.name, values)
+        get_tracked_storage().meta_backend.update(document.orm_file.name, values)
         assert "signature" not in document.orm_file.url
 
     def test_released_file(self, document):
         path = document.orm_file.name
-        get_orm_relative_storage().meta_backend.update(
+        get_tracked_storage().meta_backend.update(
             path,
             {"content_type_id": None, "object_id": None, "field": None, "released_at": NOW_TIME},
         )
@@ -290,7 +295,7 @@ class TestPlainFields:
         assert "signature" not in thief.orm_file.url
 
     def test_file_without_content_object(self, is_tracked):
-        path = save(get_orm_relative_storage())["path"]
+        path = save(get_tracked_storage())["path"]
         url = TrackedDocument.objects.create(orm_file=path).orm_file.url
         assert ("signature" in url) is not is_tracked
 
@@ -309,7 +314,7 @@ class TestPlainFields:
         assert "signature" not in file.url
 
     def test_field_without_a_model(self, document):
-        file = FieldFile(None, FileField(storage=get_orm_relative_storage()), "x.txt")
+        file = FieldFile(None, FileField(storage=get_tracked_storage()), "x.txt")
         assert "signature" not in file.url
         file.name = document.orm_file.name
         assert "signature" not in file.url
@@ -318,7 +323,7 @@ class TestPlainFields:
         def fail(*args, **kwargs):
             raise MetaBackendUnavailable("The database does not answer.")
 
-        monkeypatch.setattr(get_orm_relative_storage().meta_backend, "select", fail)
+        monkeypatch.setattr(get_tracked_storage().meta_backend, "select", fail)
         assert "signature" not in document.orm_file.url
 
     def test_storage_without_signed_urls_makes_no_query(self, db, django_assert_num_queries):
