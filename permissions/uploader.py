@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import router
 from django.db.models import Model, Q
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -16,15 +15,13 @@ from proxy_storage.content_objects import (
     FORMER_KEYS,
     RELEASED_KEY,
     UPLOADER_KEY,
-    get_row_database,
-    get_scope,
     normalize_key,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.queries import BackendValue, Condition, is_storable
 
 from .base import FilePermission
-from .links import get_key
+from .links import get_key, get_scope_of_key
 from .ownership import is_user
 
 #: The keys of a record that name its uploader.
@@ -57,10 +54,7 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
     text = str(normalize_key(model, key))
     if not is_storable(text):
         return unknown
-    # The user of a token does not have a row of its own.
-    has_row = isinstance(user, Model)
-    using = get_row_database(user, model) if has_row else router.db_for_write(model)
-    return {ID_KEY: text, SCOPE_KEY: get_scope(model, using, meta_backend)}
+    return {ID_KEY: text, SCOPE_KEY: get_scope_of_key(user, meta_backend)}
 
 
 class IsUploader(FilePermission):
