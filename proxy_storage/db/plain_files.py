@@ -29,7 +29,7 @@ class _Checked(FieldFile):
     Their names are Django's: `proxy_storage.db.historical` finds calls by them.
     """
 
-    def open(self, mode: str = "rb") -> Any:
+    def open(self, mode: str = "rb") -> Any:  # type: ignore[override]  # As in Django.
         """Open the file as Django does, unless it belongs to another instance."""
         if getattr(self, "_file", None) is None and _is_checked(self):
             self.file = open_own_file(self, mode)
