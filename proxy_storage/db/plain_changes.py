@@ -119,6 +119,9 @@ def note_change(instance: Model, field: Any) -> None:
         return
     value = instance.__dict__[field.attname]
     path = tracking.get_row_path(instance, field.name)
+    change = tracking.get_change(instance, field.name)
+    if change.is_written and path in (change.previous_paths or ()):
+        return  # The file was deleted. Its record is deleted later, and must not change until then.
     if path is None or path != tracking.get_committed_path(value):
         tracking.remember_previous_path(
             instance, field.name, path, tracking.get_source(instance, field, value)

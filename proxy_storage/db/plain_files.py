@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.files.images import ImageFile
+from django.db.models import Model
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
+from proxy_storage.db import tracking
 from proxy_storage.db.own_files import delete_own_file, get_signed_url_of_own_file, open_own_file
 from proxy_storage.db.plain_fields import is_in_storage_of_field, is_tracked_plain_field
 from proxy_storage.exceptions import ProxyFileNotFoundError
@@ -53,9 +55,12 @@ class _Checked(FieldFile):
         if hasattr(self, "_file"):
             self.close()
             del self.file
+        previous = tracking.get_committed_path(self)
         delete_own_file(self)
         self.name = None
         setattr(self.instance, self.field.attname, None)
+        if previous and isinstance(self.instance, Model):
+            tracking.remember_deleted(self.instance, self.field.name, previous)
         self._committed = False
         if save:
             self.instance.save()

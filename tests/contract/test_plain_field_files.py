@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.db.models import FileField
 from django.db.models.fields.files import FieldFile
 
@@ -212,3 +213,20 @@ class TestImages:
         assert picture.orm_file.width == 3
         picture.orm_file.delete()
         assert (picture.width, picture.height) == (None, None)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+@pytest.mark.parametrize("is_rolled_back", [False, True])
+def test_delete_in_transactions_of_two_databases(is_rolled_back):
+    """The file is deleted after the commit, and the save of the row comes before."""
+    document = TrackedDocument()
+    path = save_file(document, "orm_file")
+    with transaction.atomic(), transaction.atomic(using="other"):
+        document.orm_file.delete()
+        transaction.set_rollback(is_rolled_back)
+    assert get_orm_relative_storage().exists(path) is is_rolled_back
+    if is_rolled_back:
+        row = row_of(document, "orm_file", TrackedDocument)
+        assert get_row(document, "orm_file", path) == row
+        document.save()
+        assert get_row(document, "orm_file", path) is None
