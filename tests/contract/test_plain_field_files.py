@@ -138,6 +138,13 @@ class TestDelete:
         file.delete()
         assert opened.closed
 
+    def test_another_file_of_the_same_object(self, document):
+        file = document.orm_file
+        file.delete()
+        file.name = path = get_orm_relative_storage().save("b.txt", ContentFile(b"b"))
+        file.delete()
+        assert not get_orm_relative_storage().exists(path)
+
     def test_file_of_another_row_is_kept(
         self, document, thief, caplog, django_capture_on_commit_callbacks
     ):
