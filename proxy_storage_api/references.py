@@ -25,7 +25,6 @@ from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import get_error_detail
@@ -45,7 +44,12 @@ from proxy_storage.mime_types import guess_mime_type
 from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage_api.settings import get_attach_max_age
-from proxy_storage_permissions.uploader import UPLOADER_KEYS, get_uploader_data
+from proxy_storage_permissions.uploader import (
+    UPLOADER_KEYS,
+    get_uploader_data,
+    is_of_former_user,
+    make_aware,
+)
 
 if TYPE_CHECKING:
     AnyFile = File[Any]
@@ -54,8 +58,6 @@ else:
 
 #: The keys that the records of uploads need so that these can be attached.
 KEYS = (*UPLOADER_KEYS, "created_at", RELEASED_KEY, *FORMER_KEYS.values())
-# The largest difference between the clocks of the machines that create users and records.
-CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 class RecordedFile(AnyFile):
@@ -252,14 +254,12 @@ class FileReferenceField(serializers.CharField):
                 "context={'request': request} to the serializer."
             )
         uploader = get_uploader_data(request.user, record.meta_backend)
-        created_at = _make_aware(record.get("created_at"))
+        created_at = make_aware(record.get("created_at"))
         if uploader["uploader_id"] is None or created_at is None:
             return False
         if any(record.get(key) != uploader[key] for key in UPLOADER_KEYS):
             return False
-        # A deleted user's key may be used again.
-        joined_at = _make_aware(getattr(request.user, "date_joined", None))
-        if joined_at is not None and created_at < joined_at - CLOCK_TOLERANCE:
+        if is_of_former_user(request.user, record):
             return False
         age: timedelta = datetime.now(UTC) - created_at
         return age.total_seconds() < get_attach_max_age()
@@ -280,10 +280,3 @@ class FileReferenceField(serializers.CharField):
                 raise ValidationError(get_error_detail(error)) from error
             except FileNotFoundError:
                 self.fail("not_uploaded")
-
-
-def _make_aware(moment: Any) -> Any:
-    """Return a time with a time zone, for comparison; ``None`` for no time."""
-    if moment is None or timezone.is_aware(moment):
-        return moment
-    return timezone.make_aware(moment)
