@@ -25,14 +25,16 @@ from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.core.signing import BadSignature, Signer
+from django.db import DEFAULT_DB_ALIAS, router
 from django.db.models import Model
 from django.http import HttpRequest, QueryDict
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from proxy_storage.content_objects import get_row_database, get_scope
 from proxy_storage.endpoint import add_to_query, get_file_url
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 from .base import FilePermission
 from .ownership import is_logged_in, is_user
@@ -266,6 +268,28 @@ def get_model_label(requester: Any) -> str | None:
     return label
 
 
+def get_scope_of_key(requester: Any, meta_backend: MetaBackendBase | None) -> str | None:
+    """Return the scope of a requester's key, as that of a content object; ``None`` by default.
+
+    It names the database and the tenant of the row, since keys of two of them may be equal.
+
+    Args:
+        requester: a user, or an instance of another model.
+        meta_backend: the meta backend of the record that names the requester.
+    """
+    has_row = isinstance(requester, Model)
+    if is_user(requester):
+        user_model: Any = get_user_model()
+        model = user_model._meta.concrete_model
+    elif has_row:
+        model = requester._meta.concrete_model
+    else:
+        return None
+    # The user of a token does not have a row of its own.
+    using = get_row_database(requester, model) if has_row else router.db_for_write(model)
+    return get_scope(model, using, meta_backend)
+
+
 def can_be_named(requester: Any) -> bool:
     """Return whether a link can be for one requester: it has a key, and a model that defines it."""
     has_model = is_user(requester) or get_model_label(requester) is not None
@@ -309,11 +333,19 @@ def _get_parameters(query: QueryDict) -> dict[str, str]:
 def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: Any = None) -> str:
     """Return the text to sign, as JSON, which separates its parts.
 
-    It has the model of a requester that is not a user, because keys of two models may be equal.
+    It has the model of a requester that is not a user, because keys of two models may be equal. The
+    database and the tenant of the records and of the user are added for the same reason, unless
+    they are the usual ones.
     """
-    identity = record.get_proxy_storage().meta_backend.get_identity(record)
+    meta_backend = record.get_proxy_storage().meta_backend
+    identity = meta_backend.get_identity(record)
     label = get_model_label(user) if "user" in parameters else None
     models = [] if label is None else [label]
+    scopes = {
+        "records": _get_scope_of_records(meta_backend),
+        "user": get_scope_of_key(user, meta_backend) if "user" in parameters else None,
+    }
+    scopes = {name: scope for name, scope in scopes.items() if scope is not None}
     return json.dumps(
         [
             record["proxy_storage_name"],
@@ -323,8 +355,17 @@ def _get_text(record: MetaBackendObject, parameters: Mapping[str, str], user: An
             str(record.get(LINK_VERSION) or ""),
             *(parameters.get(name) for name in BOUND_PARAMETERS),
             *models,
+            *([scopes] if scopes else []),
         ]
     )
+
+
+def _get_scope_of_records(meta_backend: MetaBackendBase) -> str | None:
+    """Return the database and the tenant of records; ``None`` for the default database alone."""
+    alias, tenant = meta_backend.get_transaction_alias(), meta_backend.get_tenant()
+    if tenant:
+        return f"{alias}/{tenant}"
+    return None if alias == DEFAULT_DB_ALIAS else alias
 
 
 def _get_signer() -> Signer:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from django.conf import settings
@@ -31,6 +32,9 @@ GetSource: TypeAlias = Callable[[MetaBackendObject], str | None]
 #: The greatest number of steps from a file to its source, from there to the source's source, etc.
 MAX_STEPS = 4
 
+#: How much older than its source a file may be: the clocks of two servers can differ.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
 # A file whose record has a value for one of these keys was saved by a user, not by a library.
 _NOT_DERIVED_KEYS = (*ATTACHED_KEYS, ID_KEY)
 # The name that easy-thumbnails gives a thumbnail, without its folders and its prefix.
@@ -48,7 +52,9 @@ class CanReadSource(FilePermission):
 
     A thumbnail does not belong to an instance, but its name contains the name of its picture. A
     file with a content object or an uploader is denied, since a user can choose such a name. A file
-    whose source does not exist is denied as well.
+    whose source does not exist is denied as well, and so is a file that is older than its source:
+    it was derived from a former file of this name, which may have belonged to another user. The
+    times are compared if the records have metadata.
 
     The source must be in the same proxy storage. It may itself be derived from another file;
     `MAX_STEPS` of them are followed, and a file that is derived from itself is denied.
@@ -82,7 +88,7 @@ class CanReadSource(FilePermission):
             return False
         with _follow(obj) as is_new:
             source = self._get_source_record(obj) if is_new else None
-            if source is None:
+            if source is None or _is_older(obj, source):
                 return False
             classes = get_reading_classes() if self.permission is None else [self.permission]
             return all(evaluate(cls(), request, view, source) is True for cls in classes)
@@ -113,6 +119,14 @@ class CanReadSource(FilePermission):
             if source["proxy_storage_name"] == record["proxy_storage_name"]:
                 return source
         return None
+
+
+def _is_older(record: MetaBackendObject, source: MetaBackendObject) -> bool:
+    """Return whether a file was saved before its source, so that it has another one."""
+    saved_at, source_saved_at = record.get("created_at"), source.get("created_at")
+    if saved_at is None or source_saved_at is None:
+        return False
+    return bool(saved_at + CLOCK_TOLERANCE < source_saved_at)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import router
 from django.db.models import Model, Q
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -15,21 +16,22 @@ from proxy_storage.content_objects import (
     CONTENT_OBJECT_KEYS,
     FORMER_KEYS,
     RELEASED_KEY,
-    get_row_database,
-    get_scope,
+    UPLOADER_KEY,
     normalize_key,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 from proxy_storage.meta_backends.queries import BackendValue, Condition, is_storable
 
 from .base import FilePermission
-from .links import get_key
+from .links import get_key, get_scope_of_key
 from .ownership import is_user
 
 #: The keys of a record that name its uploader.
-ID_KEY, SCOPE_KEY = "uploader_id", "uploader_scope"
+ID_KEY, SCOPE_KEY = UPLOADER_KEY, "uploader_scope"
 UPLOADER_KEYS = (ID_KEY, SCOPE_KEY)
-#: A record has a value for one of these if the file has, or has had, a content object.
+# The clocks of the servers that have saved the user and the file can differ.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+# A record has a value for one of these if the file has, or has had, a content object.
 ATTACHED_KEYS = (*CONTENT_OBJECT_KEYS, RELEASED_KEY, FORMER_KEYS["content_type_id"])
 
 
@@ -56,10 +58,28 @@ def get_uploader_data(user: Any, meta_backend: MetaBackendBase | None) -> dict[s
     text = str(normalize_key(model, key))
     if not is_storable(text):
         return unknown
-    # The user of a token does not have a row of its own.
-    has_row = isinstance(user, Model)
-    using = get_row_database(user, model) if has_row else router.db_for_write(model)
-    return {ID_KEY: text, SCOPE_KEY: get_scope(model, using, meta_backend)}
+    return {ID_KEY: text, SCOPE_KEY: get_scope_of_key(user, meta_backend)}
+
+
+def is_of_former_user(user: Any, record: MetaBackendObject) -> bool:
+    """Return whether a file is older than a user: a deleted user with the same key uploaded it.
+
+    Args:
+        user: the user, whose ``date_joined`` is compared if the model has it.
+        record: the file's record, whose ``created_at`` is compared if it is known.
+    """
+    created_at = make_aware(record.get("created_at"))
+    joined_at = make_aware(getattr(user, "date_joined", None))
+    if created_at is None or joined_at is None:
+        return False
+    return bool(created_at < joined_at - CLOCK_TOLERANCE)
+
+
+def make_aware(moment: Any) -> Any:
+    """Return a time with a time zone, for comparison; ``None`` for no time."""
+    if moment is None or timezone.is_aware(moment):
+        return moment
+    return timezone.make_aware(moment)
 
 
 def is_uploader(user: Any, record: MetaBackendObject) -> bool:
@@ -70,6 +90,8 @@ def is_uploader(user: Any, record: MetaBackendObject) -> bool:
         record: the file's record.
     """
     if any(record.get(key) is not None for key in ATTACHED_KEYS):
+        return False
+    if is_of_former_user(user, record):
         return False
     data = get_uploader_data(user, record.meta_backend)
     return data[ID_KEY] is not None and all(record.get(key) == data[key] for key in UPLOADER_KEYS)
@@ -83,7 +105,8 @@ class IsUploader(FilePermission):
     access again if the content object is deleted.
 
     A file whose record does not name an uploader is denied. Users of another database or another
-    tenant do not have access, even if their keys are equal.
+    tenant do not have access, even if their keys are equal, and neither does a user who was created
+    after the upload (``date_joined``): the key of a deleted user can be used again.
     """
 
     def has_object_permission(
@@ -111,4 +134,11 @@ class _Uploader(BackendValue):
     def get_condition(self, meta_backend: MetaBackendBase | None) -> Q | bool:
         """Return the condition on the records of a meta backend."""
         data = get_uploader_data(self.user, meta_backend)
-        return data[ID_KEY] is not None and Q(**data)
+        if data[ID_KEY] is None:
+            return False
+        condition = Q(**data)
+        joined_at = getattr(self.user, "date_joined", None)
+        if joined_at is not None:
+            is_later = Q(created_at__gte=joined_at - CLOCK_TOLERANCE)
+            condition &= is_later | Q(created_at__isnull=True)
+        return condition

@@ -58,6 +58,8 @@ FORMER_KEYS = {
 }
 #: The key of the time at which a record was released
 RELEASED_KEY = "released_at"
+#: The key of the user who uploaded a file through the endpoint
+UPLOADER_KEY = "uploader_id"
 
 # The attribute of a model's ``_meta`` that keeps its file fields.
 _FIELDS = "proxy_storage_file_fields"

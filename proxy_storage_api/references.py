@@ -23,7 +23,6 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models.fields.files import FieldFile
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.fields import get_error_detail
@@ -43,12 +42,10 @@ from proxy_storage.registry import get_proxy_storage_name
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.lazy_file import LazyFile
 from proxy_storage_api.settings import get_attach_max_age
-from proxy_storage_permissions.uploader import UPLOADER_KEYS, is_uploader
+from proxy_storage_permissions.uploader import UPLOADER_KEYS, is_uploader, make_aware
 
 #: The keys that the records of uploads need so that these can be attached.
 KEYS = (*UPLOADER_KEYS, "created_at", RELEASED_KEY, *FORMER_KEYS.values())
-# The largest difference between the clocks of the machines that create users and records.
-CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 class RecordedFile(LazyFile):
@@ -221,12 +218,8 @@ class FileReferenceField(serializers.CharField):
                 f"FileReferenceField {self.field_name!r} needs the request. Pass "
                 "context={'request': request} to the serializer."
             )
-        created_at = _make_aware(record.get("created_at"))
+        created_at = make_aware(record.get("created_at"))
         if created_at is None or not is_uploader(request.user, record):
-            return False
-        # A deleted user's key may be used again.
-        joined_at = _make_aware(getattr(request.user, "date_joined", None))
-        if joined_at is not None and created_at < joined_at - CLOCK_TOLERANCE:
             return False
         age: timedelta = datetime.now(UTC) - created_at
         return age.total_seconds() < get_attach_max_age()
@@ -247,10 +240,3 @@ class FileReferenceField(serializers.CharField):
                 raise ValidationError(get_error_detail(error)) from error
             except FileNotFoundError:
                 self.fail("not_uploaded")
-
-
-def _make_aware(moment: Any) -> Any:
-    """Return a time with a time zone, for comparison; ``None`` for no time."""
-    if moment is None or timezone.is_aware(moment):
-        return moment
-    return timezone.make_aware(moment)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,13 +17,15 @@ from django.db.models.fields.files import FieldFile, ImageFieldFile
 from proxy_storage import content_objects, registry
 from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
-from proxy_storage.db.own_files import get_own_records
+from proxy_storage.db.own_files import (
+    delete_own_file,
+    get_signed_url_of_own_file,
+    open_own_file,
+)
 from proxy_storage.db.validators import FileSizeValidator, FileTypeValidator
-from proxy_storage.endpoint import sign_file_url
 from proxy_storage.exceptions import (
     ConfigurationError,
     ContentObjectError,
-    MetaBackendUnavailable,
     ProxyFileNotFoundError,
 )
 from proxy_storage.storages.base import ProxyStorageBase
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     BaseField = FileField
 else:
     BaseField = object  # The classes that use the mixin inherit from FileField or ImageField.
-
-logger = logging.getLogger("proxy_storage")
 
 
 class ProxyStorageFieldFile(FieldFile):
@@ -68,7 +66,7 @@ class ProxyStorageFieldFile(FieldFile):
                 path that was assigned as text opens no file of another row.
         """
         if getattr(self, "_file", None) is None:
-            self.file = self._open_own(mode)
+            self.file = open_own_file(self, mode)
         else:
             self.file.open(mode)
         return self
@@ -78,28 +76,11 @@ class ProxyStorageFieldFile(FieldFile):
 
     def _get_file(self) -> Any:
         if getattr(self, "_file", None) is None:
-            self._file = self._open_own("rb")
+            self._file = open_own_file(self, "rb")
         return self._file
 
     # Django's property calls these functions by name, so it has to be made again.
     file = property(_get_file, FieldFile._set_file, FieldFile._del_file)  # type: ignore[attr-defined]
-
-    def _open_own(self, mode: str) -> Any:
-        if not self:
-            raise ValueError(f"The '{self.field.name}' attribute has no file associated with it.")
-        storage: Any = self.storage
-        if not isinstance(storage, ProxyStorageBase):
-            return storage.open(str(self.name), mode)  # A system check reports such a field.
-        record = storage.get_meta_backend_obj(self.name)
-        # A file of another field of this instance can be read as well.
-        own = {**record, "field": self.field.name}
-        if content_objects.has_content_object(record) and not self._is_named_by(own):
-            raise ProxyFileNotFoundError(
-                f"{self.name!r} belongs to another row than {self.instance!r}.", path=self.name
-            )
-        if storage.opens_records:
-            return storage.open_record(record, mode)
-        return storage.open(str(self.name), mode)
 
     @property
     def url(self) -> str:
@@ -112,11 +93,7 @@ class ProxyStorageFieldFile(FieldFile):
         storage: Any = self.storage
         if not (self and getattr(storage, "signs_urls", False)):
             return str(super().url)
-        with suppress(MetaBackendUnavailable):  # As in url() of the storage.
-            (record,) = get_own_records([self])
-            if record is not None:
-                return sign_file_url(record)
-        return str(storage.get_unsigned_url(self.name))
+        return get_signed_url_of_own_file(self)
 
     def delete(self, save: bool = True) -> None:
         """Delete the file and clear the field, as Django does.
@@ -134,18 +111,7 @@ class ProxyStorageFieldFile(FieldFile):
         if not isinstance(storage, ProxyStorageBase):
             super().delete(save)
             return
-        record = None
-        with suppress(FileNotFoundError):
-            record = storage.get_meta_backend_obj(self.name)
-        if record is None:
-            logger.info("%r was deleted before", self.name)
-        elif not content_objects.has_content_object(record) or self._is_named_by(record):
-            where = content_objects.get_recorded_content_object(record, storage.meta_backend)
-            storage.delete_record(record, where=where)
-        else:
-            logger.warning(
-                "%r belongs to another row than %r and was not deleted", self.name, self.instance
-            )
+        delete_own_file(self)
         self._clear(save)
 
     # As for save().
@@ -163,19 +129,6 @@ class ProxyStorageFieldFile(FieldFile):
         self._committed = False
         if save:
             self.instance.save()
-
-    def _is_named_by(self, record: dict[str, Any]) -> bool:
-        """Return whether a record names this instance and field as its content object."""
-        if getattr(self.instance, "pk", None) is None:
-            return False
-        return content_objects.belongs_to(record, self._get_data())
-
-    def _get_data(self) -> dict[str, Any]:
-        # A system check requires a proxy storage.
-        meta_backend: Any = self.field.storage.meta_backend  # type: ignore[attr-defined]
-        return content_objects.get_content_object_data(
-            self.instance, self.field, meta_backend=meta_backend
-        )
 
     def assign(self) -> None:
         """Make this saved instance the content object of a file whose path was assigned as text.

@@ -21,7 +21,7 @@ from typing import Any
 from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 
-from proxy_storage.db import tracking
+from proxy_storage.db import plain_files, tracking
 from proxy_storage.db.plain_fields import is_in_storage_of_field, is_plain, is_tracked_plain_field
 from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name
@@ -42,6 +42,7 @@ def install(connect: Callable[[type[Model]], object]) -> None:
             file field after the apps were loaded.
     """
     FieldFile.save = _save  # type: ignore[method-assign]
+    plain_files.install()
     Model.refresh_from_db = _refresh_from_db  # type: ignore[method-assign]
     contribute_to_class = FileField.contribute_to_class
 
@@ -118,6 +119,9 @@ def note_change(instance: Model, field: Any) -> None:
         return
     value = instance.__dict__[field.attname]
     path = tracking.get_row_path(instance, field.name)
+    change = tracking.get_change(instance, field.name)
+    if change.is_written and path in (change.previous_paths or ()):
+        return  # The file was deleted. Its record is deleted later, and must not change until then.
     if path is None or path != tracking.get_committed_path(value):
         tracking.remember_previous_path(
             instance, field.name, path, tracking.get_source(instance, field, value)

@@ -45,7 +45,8 @@ def is_plain(field: Any) -> TypeGuard[FileField]:
 
 def is_tracked_plain_field(field: Any) -> bool:
     """Return whether the files of a field of Django or of another package get a content object."""
-    if not is_plain(field):
+    # A field file can be made with a field that was not added to a model.
+    if not is_plain(field) or not hasattr(field, "model"):
         return False
     storage = get_proxy_storage(field)
     return storage is not None and get_obstacle(field, storage) is None

@@ -25,6 +25,8 @@ from proxy_storage.operations.importing import (
 )
 from proxy_storage.suggestions import suggest
 
+# The exit status of a program that was interrupted, as shells return it for Ctrl-C.
+INTERRUPTED = 130
 # The number of bad rows that are printed for a field. A file named by --report has all of them.
 SHOWN_ROWS = 100
 
@@ -89,12 +91,13 @@ class ImportFiles(Subcommand):
             _write_report(options["report"], reports)  # Raises before the work begins.
         try:
             for field in fields:
-                reports.append(self._import(command, field, options))
-                _print_report(command, reports[-1], options)
-        except ImportStopped as error:
-            reports.append(error.report)
-            _print_report(command, error.report, options)
-            raise
+                self._import(command, field, options, reports)
+        except KeyboardInterrupt as error:
+            raise CommandError(
+                "The import was interrupted. The records so far are complete. Run the import "
+                "again to continue.",
+                returncode=INTERRUPTED,
+            ) from error
         finally:
             if options["report"] is not None:
                 _write_report(options["report"], reports)
@@ -102,15 +105,25 @@ class ImportFiles(Subcommand):
         if bad:
             raise CommandError(f"{bad} {_rows(bad)} could not be imported.")
 
-    def _import(self, command: BaseCommand, field: FileField, options: dict[str, Any]) -> Report:
+    def _import(
+        self,
+        command: BaseCommand,
+        field: FileField,
+        options: dict[str, Any],
+        reports: list[Report],
+    ) -> None:
+        """Import a field; add its report and print it, also after an error or an interruption."""
         line = ProgressLine(command.stderr, get_label(field))
+        report: Report | None = None
 
-        def show(report: Report) -> None:
+        def show(current: Report) -> None:
+            nonlocal report
+            report = current
             if options["verbosity"] > 0 and not options["no_progress"]:
-                line.show(report.done, report.total)
+                line.show(current.done, current.total)
 
         try:
-            return import_field(
+            report = import_field(
                 field,
                 database=options["database"],
                 using=options["using"],
@@ -119,8 +132,14 @@ class ImportFiles(Subcommand):
                 dry_run=options["dry_run"],
                 progress=show,
             )
+        except ImportStopped as error:
+            report = error.report
+            raise
         finally:
             line.finish()
+            if report is not None:
+                reports.append(report)
+                _print_report(command, report, options)
 
 
 def find_field(label: str) -> FileField:

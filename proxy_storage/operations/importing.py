@@ -30,6 +30,7 @@ from proxy_storage.content_objects import (
     CONTENT_OBJECT_KEYS,
     RELEASED_KEY,
     SCOPE_KEY,
+    UPLOADER_KEY,
     belongs_to,
     get_content_object_data,
     get_databases,
@@ -45,6 +46,7 @@ from proxy_storage.exceptions import (
     ProxyStorageError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.original_storages.failures import get_storage_problem
 from proxy_storage.original_storages.inspect import (
     NamedStorage,
     get_local_path,
@@ -513,11 +515,9 @@ class _Importer:
             is_folder = local_path is not None and os.path.isdir(local_path)
             if not is_folder and original.exists(original_storage_path):
                 return
-        root = get_local_path(original, "")
-        if root is not None and not os.path.isdir(root):
-            raise FileNotFoundError(
-                f"The folder {root!r} of the original storage does not exist. Is its disk mounted?"
-            )
+        problem = get_storage_problem(original)
+        if problem is not None:
+            raise FileNotFoundError(problem)
         place = type(original).__name__ if self.original.name is None else self.original.name
         raise RowError(f"{place} does not have a file with this name.")
 
@@ -558,7 +558,7 @@ class _Importer:
         The record may be the one of a file that was saved later: with relative paths, a new file
         gets the name of an old one that does not have a record, and its bytes get another name. So
         the bytes of the record must have the name in the row. A released file is not assigned, as
-        its permissions depended on another row.
+        its permissions depended on another row, and an upload is its uploader's.
 
         Raises:
             RowError: the record has another content object, or may be that of another file.
@@ -569,6 +569,8 @@ class _Importer:
             raise RowError(f"The file belongs to {_describe_content_object(record)}.")
         if record.get(RELEASED_KEY) is not None:
             raise RowError("The file was released by another row. Call assign() of its field file.")
+        if record.get(UPLOADER_KEY) is not None:
+            raise RowError("The file is an upload of a user. Call assign() of its field file.")
         original_storage_path = self._locate(row)
         if record["original_storage_path"].lstrip("/") != original_storage_path.lstrip(
             "/"

@@ -27,32 +27,45 @@ def describe_missing_file(storage: Storage, name: str) -> str:
         storage: the original storage.
         name: the file's name there.
     """
-    root, problem = get_local_path(storage, ""), None
-    if root is not None:
-        problem = _get_local_problem(root, storage.path(name))
-    elif is_s3(storage):
-        problem = get_bucket_problem(storage)
+    problem = get_storage_problem(storage)
+    path = get_local_path(storage, name)
+    if problem is None and path is not None:
+        problem = _get_local_problem(path, None)
     return problem or (
         f"{type(storage).__name__} does not have a file {name!r}. Restore it from a backup, or "
         "delete the record."
     )
 
 
-def _get_local_problem(root: str, path: str) -> str | None:
-    # The dot at the end requires the permission to enter the folder.
-    for checked in (os.path.join(root, "."), path):
-        try:
-            os.stat(checked)
-        except FileNotFoundError:
-            if checked != path:
-                return (
-                    f"The folder {root!r} does not exist. Mount or create it, or correct the "
-                    "location of the original storage."
-                )
-        except NotADirectoryError:
-            return f"{path!r} is not in a folder. Correct the location of the original storage."
-        except OSError as error:
-            return f"{checked!r} cannot be read: {error.strerror}. {_PERMISSIONS_HINT}"
+def get_storage_problem(storage: Storage) -> str | None:
+    """Return why a storage does not have any file, and the remedy; else ``None``.
+
+    ``exists()`` of some storages is false for each file in this case. For S3, this sends one
+    request.
+
+    Args:
+        storage: the original storage.
+    """
+    root = get_local_path(storage, "")
+    if root is not None:
+        # The dot at the end requires the permission to enter the folder.
+        return _get_local_problem(
+            os.path.join(root, "."),
+            f"The folder {root!r} does not exist. Mount or create it, or correct the location of "
+            "the original storage.",
+        )
+    return get_bucket_problem(storage) if is_s3(storage) else None
+
+
+def _get_local_problem(path: str, problem_if_missing: str | None) -> str | None:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return problem_if_missing
+    except NotADirectoryError:
+        return f"{path!r} is not in a folder. Correct the location of the original storage."
+    except OSError as error:
+        return f"{path!r} cannot be read: {error.strerror}. {_PERMISSIONS_HINT}"
     return None
 
 

@@ -1,6 +1,7 @@
 """CanReadSource: files that are derived from other files."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
@@ -20,11 +21,13 @@ from proxy_storage_permissions import (
     may_read,
 )
 from proxy_storage_permissions.filters import find_unfiltered
-from proxy_storage_permissions.source import MAX_STEPS
+from proxy_storage_permissions.source import CLOCK_TOLERANCE, MAX_STEPS
 from tests.testapp.models import Document
 from tests.unit.permissions.asking import EVERYBODY, allowed, get_list, is_allowed
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("empty_storages")]
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+BEFORE = NOON - CLOCK_TOLERANCE - timedelta(seconds=1)
 STORAGES = ["orm-relative-disk", "mongo-relative-disk", "orm-prefix", "orm-disk"]
 
 
@@ -113,6 +116,19 @@ def test_equal_regular_expressions_are_equal():
 def test_missing_source_is_denied(people, storage):
     thumbnail = save(storage, "pics/dog.png.small")
     assert allowed(CanReadSource(get_original, AllowAny), people, thumbnail) == set()
+
+
+@pytest.mark.parametrize(
+    ("created_at", "expected"),
+    [(NOON, {"owner"}), (NOON - CLOCK_TOLERANCE, {"owner"}), (None, {"owner"}), (BEFORE, set())],
+    ids=["later", "clock", "unknown", "former"],
+)
+def test_thumbnail_of_a_former_picture_is_denied(people, relative, created_at, expected):
+    """A picture was deleted, and another user saves one of the same name."""
+    picture = save_picture(relative, people["owner"])
+    relative.meta_backend.update(picture["path"], {"created_at": NOON})
+    thumbnail = save(relative, "pics/cat.png.small", created_at=created_at)
+    assert allowed(CanReadSource(get_original, PictureFiles), people, thumbnail) == expected
 
 
 def test_source_in_another_storage_is_denied(people, relative):

@@ -1,5 +1,6 @@
 """IsUploader: the user whom the record names."""
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -154,6 +155,19 @@ def test_user_of_another_tenant_with_the_same_key(people, backend, settings):
     tenant = "two"
     assert not is_allowed(IsUploader, user, record)
     assert get_listed(user, backend) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_former"), [(None, False), (1, False), (-1, False), (-10, True)]
+)
+def test_key_of_a_deleted_user_is_used_again(people, backend, seconds, is_former):
+    user = people["owner"]
+    if seconds is None:
+        upload(backend, user)
+    else:
+        upload(backend, user, created_at=user.date_joined + timedelta(seconds=seconds))
+    assert is_allowed(IsUploader, user, backend.get("/a")) is not is_former
+    assert get_listed(user, backend) == ([] if is_former else ["/a"])
 
 
 def test_record_without_meta_backend(people):

@@ -2,14 +2,17 @@
 
 import json
 import os
+import signal
 from io import StringIO
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 
 from proxy_storage.management import progress
 from proxy_storage.management.import_files import SHOWN_ROWS
 from proxy_storage.management.progress import get_text
+from proxy_storage.operations import importing
 from tests.testapp.models import OrmLetter, PlainLetter, StoredFile
 from tests.unit.proxy_storage.test_importing import ROWS, rows, user  # noqa: F401  (fixtures)
 
@@ -97,10 +100,33 @@ def test_stopped_import_writes_the_report(rows, tmp_path):  # noqa: F811
     location = rows[0].file.storage.location
     os.rename(location, tmp_path / "unmounted")
     report = tmp_path / "report.json"
-    with pytest.raises(CommandError, match="Is its disk mounted"):
+    with pytest.raises(CommandError, match="Mount or create it"):
         run(LABEL, "--report", str(report))
     (result,) = json.loads(report.read_text())
     assert (result["total"], result["created"]) == (ROWS, 0)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_interrupted_import_writes_the_report(rows, tmp_path, monkeypatch, number):  # noqa: F811
+    original = FileSystemStorage.exists
+
+    def exists(self, name):
+        if name == rows[number].file.name:
+            signal.raise_signal(signal.SIGINT)
+        return original(self, name)
+
+    monkeypatch.setattr(FileSystemStorage, "exists", exists)
+    # The records of a group are written when the next row would wait for too long.
+    monkeypatch.setattr(importing, "GROUP_SECONDS", 0)
+    report = tmp_path / "report.json"
+    with pytest.raises(CommandError, match="Run the import again to continue") as caught:
+        run(LABEL, "--report", str(report))
+    assert caught.value.returncode == 130
+    results = json.loads(report.read_text())
+    assert [result["created"] for result in results] == ([number] if number else [])
+    assert StoredFile.objects.count() == number
+    monkeypatch.undo()
+    assert f"{ROWS - number} created" in run(LABEL)[0]
 
 
 def test_report_that_cannot_be_written_stops_before_the_import(rows, tmp_path):  # noqa: F811

@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection, connections
+from storages.backends.s3 import S3Storage
 
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage.operations import ImportStopped, import_field, importing
@@ -440,6 +441,14 @@ class TestExistingRecords:
         report = import_field(get_field(model))
         assert "was released" in get_only_bad_row(report).reason
 
+    @pytest.mark.parametrize("model", [MongoLetter], indirect=True)
+    def test_upload_of_a_user_is_not_assigned(self, model, rows, saved):
+        """The name of the upload of another user was written to the row."""
+        saved.meta_backend.update(saved["path"], {"uploader_id": "7"})
+        report = import_field(get_field(model))
+        assert "an upload of a user" in get_only_bad_row(report).reason
+        assert saved.meta_backend.get(saved["path"]).get("object_id") is None
+
     def test_with_missing_bytes_is_not_assigned(self, model, rows, saved):
         rows[0].file.storage.delete(rows[0].file.name)
         report = import_field(get_field(model))
@@ -487,7 +496,7 @@ class TestStops:
     def test_if_the_folder_does_not_exist(self, model, rows):
         location = rows[0].file.storage.location
         os.rename(location, f"{location}-unmounted")
-        with pytest.raises(ImportStopped, match="Is its disk mounted"):
+        with pytest.raises(ImportStopped, match="Mount or create it"):
             import_field(get_field(model))
 
     def test_if_the_table_of_records_does_not_exist(self, rows, monkeypatch):
@@ -678,6 +687,21 @@ class TestDatabases:
             import_field(field, database="other")
         # Rows of the default database do not need it.
         assert import_field(field).total == 0
+
+
+@pytest.mark.parametrize("storage", ["orm-relative-s3"], indirect=True)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_bucket_that_does_not_exist(storage, user, monkeypatch, dry_run):
+    """S3 has the same response for a missing object and for an object in a missing bucket."""
+    field = get_field(OrmLetter)
+    endpoint_url = storage.original_storage.endpoint_url
+    original = S3Storage(endpoint_url=endpoint_url, bucket_name="nothing")
+    monkeypatch.setattr(storage, "original_storage", original)
+    monkeypatch.setattr(field, "storage", storage)
+    PlainLetter.objects.bulk_create([PlainLetter(user=user, file="letters/a.txt")])
+    with pytest.raises(ImportStopped, match="bucket 'nothing' does not exist") as caught:
+        import_field(field, dry_run=dry_run)
+    assert get_counts(caught.value.report) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("storage", ["orm-relative-s3"], indirect=True)

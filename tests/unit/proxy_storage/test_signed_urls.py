@@ -1,7 +1,12 @@
 """The URLs of a proxy storage with url="signed"."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 from django.core.files.base import ContentFile
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
 from django.http import QueryDict
 from django.template import Context, Template
 from rest_framework.permissions import IsAdminUser
@@ -24,13 +29,14 @@ from proxy_storage_permissions import (
 )
 from proxy_storage_permissions.links import is_valid_link
 from tests.contract.content_objects import save_file
-from tests.testapp.models import Document
+from tests.testapp.models import Document, TrackedDocument
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
 NOW = 1_800_000_000
+NOW_TIME = datetime.fromtimestamp(NOW, UTC)
 
 
 class AcceptsLinks(FieldPermissions):
@@ -230,6 +236,101 @@ class TestField:
         plain = document.orm_file.storage.get_unsigned_url(document.orm_file.name)
         assert shown["url"] == f"http://testserver{plain}"
         assert "signature" not in plain
+
+
+def get_tracked_storage():
+    """Return the storage of the fields of `TrackedDocument`."""
+    return TrackedDocument._meta.get_field("orm_file").storage
+
+
+class TestPlainFields:
+    """Files of Django's own fields."""
+
+    @pytest.fixture(params=[True, False])
+    def is_tracked(self, request, monkeypatch):
+        monkeypatch.setattr(get_tracked_storage(), "signs_urls", True)
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", request.param)
+        return request.param
+
+    @pytest.fixture
+    def document(self, is_tracked, monkeypatch):
+        """A row with a file that has a content object."""
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", True)
+        document = TrackedDocument()
+        save_file(document, "orm_file")
+        monkeypatch.setattr(get_tracked_storage(), "tracks_plain_fields", is_tracked)
+        return document
+
+    def get_record(self, document):
+        return get_tracked_storage().get_meta_backend_obj(document.orm_file.name)
+
+    @pytest.mark.parametrize("is_tracked", [True], indirect=True)
+    def test_own_file(self, document, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            url = document.orm_file.url
+        assert opens(url, self.get_record(document))
+        text = Template("{{ document.orm_file.url }}").render(Context({"document": document}))
+        assert "signature" in text
+
+    @pytest.mark.parametrize("name", ["orm_file", "orm_copy"])
+    def test_file_of_another_row(self, document, name):
+        """The path of another row's file is written to this row."""
+        thief = TrackedDocument.objects.create(**{name: document.orm_file.name})
+        url = getattr(thief, name).url
+        assert url == get_tracked_storage().get_unsigned_url(document.orm_file.name)
+
+    def test_file_of_a_row_in_another_scope(self, document):
+        """Rows of two tenants or databases have the same key."""
+        values = {"content_object_scope": "default/other"}
+        get_tracked_storage().meta_backend.update(document.orm_file.name, values)
+        assert "signature" not in document.orm_file.url
+
+    def test_released_file(self, document):
+        path = document.orm_file.name
+        get_tracked_storage().meta_backend.update(
+            path,
+            {"content_type_id": None, "object_id": None, "field": None, "released_at": NOW_TIME},
+        )
+        thief = TrackedDocument.objects.create(orm_file=path)
+        assert "signature" not in thief.orm_file.url
+
+    def test_file_without_content_object(self, is_tracked):
+        path = save(get_tracked_storage())["path"]
+        url = TrackedDocument.objects.create(orm_file=path).orm_file.url
+        assert ("signature" in url) is not is_tracked
+
+    def test_file_without_record(self, is_tracked):
+        assert "signature" not in TrackedDocument(orm_file="nothing.txt").orm_file.url
+
+    def test_field_without_file(self, is_tracked):
+        with pytest.raises(ValueError, match="has no file"):
+            TrackedDocument().orm_file.url  # noqa: B018
+
+    def test_object_that_is_not_a_row(self, document, is_tracked):
+        field = TrackedDocument._meta.get_field("orm_file")
+        file = FieldFile(SimpleNamespace(), field, document.orm_file.name)
+        assert "signature" not in file.url
+        file = FieldFile(SimpleNamespace(pk=document.pk), field, document.orm_file.name)
+        assert "signature" not in file.url
+
+    def test_field_without_a_model(self, document):
+        file = FieldFile(None, FileField(storage=get_tracked_storage()), "x.txt")
+        assert "signature" not in file.url
+        file.name = document.orm_file.name
+        assert "signature" not in file.url
+
+    def test_meta_backend_that_does_not_answer(self, document, monkeypatch):
+        def fail(*args, **kwargs):
+            raise MetaBackendUnavailable("The database does not answer.")
+
+        monkeypatch.setattr(get_tracked_storage().meta_backend, "select", fail)
+        assert "signature" not in document.orm_file.url
+
+    def test_storage_without_signed_urls_makes_no_query(self, db, django_assert_num_queries):
+        document = TrackedDocument()
+        save_file(document, "orm_file")
+        with django_assert_num_queries(0):
+            assert "signature" not in document.orm_file.url
 
 
 class TestChecks:
