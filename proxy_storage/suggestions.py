@@ -27,8 +27,8 @@ _EXTRAS = {
     "storages": "s3",
 }
 _CREDENTIALS = re.compile(r"//[^/\s]*@")
-# The query of a URL may be a signature.
-_QUERY = re.compile(r"(://[^\s?'\"<>]+\?)[^\s'\"<>]+")
+# The query of a URL may be a signature. Errors also contain URLs without a scheme and a host.
+_QUERY = re.compile(r"\?[^\s?'\"<>]*=[^\s'\"<>]*")
 # pymongo repeats all causes in it.
 _TOPOLOGY = re.compile(r", Topology Description: <.*>")
 
@@ -138,4 +138,4 @@ def describe_error(error: BaseException) -> str:
 def describe_text(text: str) -> str:
     """Return the text of an error as one line, without credentials and queries of URLs."""
     text = _TOPOLOGY.sub("", escape_control_characters(" ".join(text.split())))
-    return _QUERY.sub(r"\1...", _CREDENTIALS.sub("//***@", text))
+    return _QUERY.sub("?...", _CREDENTIALS.sub("//***@", text))

@@ -100,6 +100,7 @@ def test_error_of_an_entry(entry, error, text):
         ("GET 'https://host/a?Signature=x' failed", "ValueError: GET 'https://host/a?...' failed"),
         ("Did you mean 'a'? b=c", "ValueError: Did you mean 'a'? b=c"),
         ('No "https://host/a?X-Signature=b&c".', 'ValueError: No "https://host/a?...".'),
+        ("failed with url: /b/k?X-Amz-Signature=x ", "ValueError: failed with url: /b/k?..."),
         ("Did you mean 'a'? Or b?", "ValueError: Did you mean 'a'? Or b?"),
         ("a\x1b[2Jb\x00", r"ValueError: a\x1b[2Jb\x00"),
         (
