@@ -538,7 +538,7 @@ class TestDelete:
         assert get_files() == [file["path"]]
 
     def test_failed_delete_keeps_the_record(self, admin, file, monkeypatch):
-        def fail(self, record):
+        def fail(self, record, where):
             raise MetaBackendUnavailable("gone")
 
         monkeypatch.setattr(ProxyStorageBase, "delete_record", fail)
