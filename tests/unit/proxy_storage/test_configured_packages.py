@@ -10,6 +10,17 @@ from proxy_storage.storages import ProxyStorage
 S3 = "storages.backends.s3.S3Storage"
 
 
+class Hiding:
+    """Let the import of a package fail."""
+
+    def __init__(self, package):
+        self.package = package
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @pytest.fixture
 def remove(monkeypatch):
     """Return a function that makes a package look as if it were not installed."""
@@ -18,7 +29,7 @@ def remove(monkeypatch):
         for name in list(sys.modules):
             if name == "storages.backends.s3" or name.split(".")[0] == package:
                 monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.setattr(sys, "meta_path", [Hiding(package), *sys.meta_path])
 
     return remove
 
