@@ -202,6 +202,11 @@ class TestS3:
             assert found.problem is None
             assert list(bucket.objects.all()) == []
 
+    def test_bucket_without_a_probe_object(self, find_problems, s3_endpoint):
+        with new_bucket(s3_endpoint, "doctor"):
+            (found,) = find_problems("doctor", skip_writes=True)
+            assert found.problem is None
+
     @pytest.mark.parametrize(
         ("skip_writes", "problem"),
         [(False, "NoSuchBucket"), (True, "The bucket 'nowhere' does not exist")],

@@ -14,7 +14,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 from pymongo import MongoClient
 
-from proxy_storage.exceptions import MetaBackendUnavailable
+from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
 from proxy_storage.meta_backends import mongo
 from proxy_storage.meta_backends.mongo import MongoMetaBackend
 from proxy_storage.meta_backends.orm_schema import find_schema_problems
@@ -95,6 +95,10 @@ class TestOriginalStorages:
     def test_probe_file_is_deleted(self, examine_original, tmp_path):
         assert examine_original(FileSystemStorage(tmp_path)).problem is None
         assert list(tmp_path.iterdir()) == []
+
+    def test_wrong_settings(self, examine_original, monkeypatch):
+        monkeypatch.setattr(Fails, "error", ConfigurationError("Wrong URI."))
+        assert examine_original(Fails()).cure == "Correct the settings."
 
     def test_missing_folder(self, examine_original, tmp_path):
         found = examine_original(FileSystemStorage(tmp_path / "a"))
