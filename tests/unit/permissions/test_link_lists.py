@@ -163,6 +163,7 @@ def test_processes_make_equal_links_within_a_step():
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "PYTHONHASHSEED": str(seed),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         done = subprocess.run(
             [sys.executable, "-c", MAKE_LINK, data, str(now)],
