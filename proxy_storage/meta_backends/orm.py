@@ -22,6 +22,7 @@ from django.db import (
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, CompositePrimaryKey, F, Model, Q, QuerySet, Value, When
+from django.db.models.deletion import Collector
 
 from proxy_storage import registry
 from proxy_storage.content_objects import get_tenant
@@ -371,7 +372,11 @@ class ORMMetaBackend(MetaBackendBase):
             # and deletes it by its primary key. The other values could change in between. An
             # update locks the row in every database.
             can_change = criteria.keys() - {"path", self.model._meta.pk.attname}
-            if can_change and not rows.update(proxy_storage_name=F("proxy_storage_name")):
+            if (
+                can_change
+                and not Collector(using=str(alias)).can_fast_delete(rows)
+                and not rows.update(proxy_storage_name=F("proxy_storage_name"))
+            ):
                 return False
             return bool(rows.delete()[0])
 

@@ -63,7 +63,8 @@ def _get_local_problem(path: str, problem_if_missing: str | None) -> str | None:
     except FileNotFoundError:
         return problem_if_missing
     except NotADirectoryError:
-        return f"{path!r} is not in a folder. Correct the location of the original storage."
+        folder = os.path.dirname(path)
+        return f"{folder!r} is not a folder. Correct the location of the original storage."
     except OSError as error:
         return f"{path!r} cannot be read: {error.strerror}. {_PERMISSIONS_HINT}"
     return None

@@ -32,7 +32,7 @@ def test_missing_folder(tmp_path):
 def test_file_in_place_of_a_folder(tmp_path):
     (tmp_path / "files").touch()
     text = describe_missing_file(FileSystemStorage(tmp_path / "files"), "a.txt")
-    assert text.startswith(f"'{tmp_path}/files/a.txt' is not in a folder. Correct")
+    assert text.startswith(f"'{tmp_path}/files' is not a folder. Correct")
 
 
 def test_storage_without_a_folder():

@@ -4,7 +4,8 @@ from contextlib import nullcontext
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.writer import MigrationWriter
 from django.db.models.signals import pre_delete
 from pymongo import MongoClient
@@ -104,7 +105,8 @@ def test_record_that_changes_while_django_deletes_its_row(empty_storages):
         try:
             storage.meta_backend.update(record["path"], {"field": "scan"}, where={"field": None})
         finally:
-            connection.close()
+            # The close() of SQLite's wrapper keeps the connections of a database in memory.
+            BaseDatabaseWrapper.close(connections["default"])
 
     def update_meanwhile(**kwargs):
         futures.append(pool.submit(update))
