@@ -1,15 +1,18 @@
 """The explanation of permissions."""
 
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.files.base import ContentFile
 from django.http import HttpRequest, QueryDict
 from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, IsAuthenticated
 
 from jobs.models import JobApply
 from jobs.permissions import JobApplyFiles
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.registry import get_proxy_storage
 from proxy_storage_permissions import (
     CanReadFile,
     DenyAll,
@@ -21,6 +24,8 @@ from proxy_storage_permissions import (
     IsOwner,
     evaluate,
     explain,
+    get_signed_url,
+    links,
 )
 from proxy_storage_permissions.base import ANSWERS
 from proxy_storage_permissions.explanation import describe, get_refusing_permissions
@@ -284,3 +289,13 @@ class TestNames:
             __signature__ = "odd"
 
         assert describe(Odd()).endswith("Odd")
+
+
+def test_expired_link(people, empty_storages, monkeypatch):
+    storage = get_proxy_storage("orm-disk")
+    record = storage.get_meta_backend_obj(storage.save("a.txt", ContentFile(b"a")))
+    query = urlsplit(get_signed_url(record).url).query
+    assert explain_file(HasValidSignature, people["stranger"], record, query).answer is True
+    monkeypatch.setattr(links, "time", lambda: 2.0**33)
+    found = explain_file(HasValidSignature, people["stranger"], record, query)
+    assert (found.answer, found.reason) == (False, "The link has expired.")

@@ -190,3 +190,10 @@ def test_attached_file_is_not_the_uploaders_any_more(people, backend):
         assert (record.get("content_type_id") is None) is bool(released)
         assert allowed(IsUploader, people, record) == set()
         assert get_listed(user, backend) == []
+
+
+def test_list_of_a_requester_without_a_date(people, backend):
+    """The requester of a token may not have ``date_joined``."""
+    upload(backend, people["owner"])
+    requester = SimpleNamespace(is_authenticated=True, pk=people["owner"].pk, username="owner")
+    assert get_listed(requester, backend) == ["/a"]

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.test.utils import isolate_apps
 from pymongo import MongoClient
+from storages.backends.s3 import S3Storage
 
 from proxy_storage.exceptions import ConfigurationError, MetaBackendUnavailable
 from proxy_storage.meta_backends import mongo
@@ -141,6 +142,21 @@ class TestOriginalStorages:
         found = examine_original(Fails(), skip_writes=skip_writes)
         assert found.problem == "OSError: https://files.example/a?..."
         assert found.cure == "Check the options of the storage, and that its server runs."
+
+    @pytest.mark.parametrize(
+        ("bucket", "problem"),
+        [
+            ("files", None),
+            ("nowhere", "The bucket 'nowhere' does not exist."),
+            (None, "bucket_name is not set."),
+        ],
+    )
+    def test_bucket_is_checked_without_a_write(
+        self, examine_original, s3_endpoint, bucket, problem
+    ):
+        found = examine_original(S3Storage(bucket_name=bucket), skip_writes=True)
+        assert found.problem == problem
+        assert problem is None or "bucket_name" in found.cure
 
     @pytest.mark.parametrize(
         ("code", "cure"),

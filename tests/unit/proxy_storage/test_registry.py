@@ -1,4 +1,5 @@
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import default_storage, storages
 from django.db.migrations.writer import MigrationWriter
@@ -172,3 +173,16 @@ def test_missing_app_is_logged_once(settings, caplog):
         registry.get_proxy_storage(name)
     (record,) = caplog.records
     assert "'proxy_storage' is not in INSTALLED_APPS. Add it" in record.getMessage()
+
+
+def test_missing_app_is_not_logged_while_apps_are_loaded(monkeypatch, settings, caplog):
+    """Migrations and models name their storage before all apps are known."""
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "proxy_storage"]
+    settings.STORAGES = dict(settings.STORAGES)  # Clears the caches.
+    monkeypatch.setattr(apps, "ready", False)
+    storage = storages["orm-disk"]
+    assert registry.get_proxy_storage_name(storage) == "orm-disk"
+    assert caplog.messages == []
+    monkeypatch.undo()
+    assert registry.get_proxy_storage_name(storage) == "orm-disk"
+    assert "'proxy_storage' is not in INSTALLED_APPS" in caplog.messages[0]
