@@ -12,6 +12,8 @@ from tests.project.conftest import run
 pytest.importorskip("build")
 pytest.importorskip("twine")
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def distributions(source, tmp_path_factory):

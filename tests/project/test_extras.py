@@ -6,6 +6,8 @@ import pytest
 
 from tests.project.conftest import make_environment, run
 
+pytestmark = pytest.mark.long
+
 # Part of the package: the extra that it needs, and code that uses it.
 PARTS = {
     "storages": (None, "import proxy_storage.storages.base, proxy_storage.operations"),
