@@ -66,7 +66,7 @@ class FieldPermissions(FilePermission):
         if model is not self.model._meta.concrete_model:
             return f"The content object is of {model._meta.label}, not {self.model._meta.label}."
         if self.permissions.get(obj["field"]) is None:
-            return f"There is no permission for the field {obj['field']!r}."
+            return f"The field {obj['field']!r} does not have a permission."
         return None
 
     def get_filter(

@@ -13,14 +13,18 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from proxy_storage.content_objects import (
-    CONTENT_OBJECT_KEYS,
     FORMER_KEYS,
     RELEASED_KEY,
     UPLOADER_KEY,
     normalize_key,
 )
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
-from proxy_storage.meta_backends.queries import BackendValue, Condition, is_storable
+from proxy_storage.meta_backends.queries import (
+    CONTENT_OBJECT_KEYS,
+    BackendValue,
+    Condition,
+    is_storable,
+)
 
 from .base import FilePermission
 from .links import get_key, get_scope_of_key

@@ -39,7 +39,6 @@ from proxy_storage.settings import SETTING, ProxyStorageSettings, proxy_storage_
 from proxy_storage.storages import lookup
 from proxy_storage.storages.base import MultipleOriginalStoragesMixin, ProxyStorageBase
 from proxy_storage.storages.fallback import FallbackProxyStorageMixin
-from proxy_storage.storages.metadata import METADATA_KEYS
 from proxy_storage.suggestions import describe_build_error, suggest
 
 
@@ -294,9 +293,6 @@ def _check_records(
     name: str, storage: ProxyStorageBase, checked: set[MetaBackendBase]
 ) -> Iterator[checks.CheckMessage]:
     """Check the meta backend of a storage, unless it was checked for another storage."""
-    keys = storage.get_record_keys()
-    if getattr(storage, "records_metadata", False):
-        keys = (*keys, *METADATA_KEYS)
     try:
         storage.meta_backend.check_keys(())
     except ConfigurationError as error:
@@ -307,7 +303,7 @@ def _check_records(
         )
         return
     try:
-        storage.meta_backend.check_keys(keys)
+        storage.meta_backend.check_keys(storage.get_record_keys())
     except ConfigurationError as error:
         yield checks.Error(
             f"The records of {name!r} cannot store all values that it writes. {error}",

@@ -41,14 +41,13 @@ from django.utils import timezone
 
 from proxy_storage.db import plain_fields
 from proxy_storage.exceptions import ConfigurationError
-from proxy_storage.meta_backends.queries import BackendValue, is_storable
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS, BackendValue, is_storable
 from proxy_storage.settings import SETTING, cached, import_setting, proxy_storage_settings
 
 if TYPE_CHECKING:
     from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
 
 SCOPE_KEY = "content_object_scope"
-CONTENT_OBJECT_KEYS = plain_fields.CONTENT_OBJECT_KEYS
 #: The keys of a released record that name its former content object, by the keys for a current one
 FORMER_KEYS = {
     "content_type_id": "former_content_type_id",
@@ -298,7 +297,7 @@ def has_content_object(record: Mapping[str, Any]) -> bool:
 def get_recorded_content_object(
     record: Mapping[str, Any], meta_backend: MetaBackendBase
 ) -> dict[str, Any]:
-    """Return the values by which a record names its content object, or that it has none.
+    """Return the values by which a record names its content object. They are empty without one.
 
     They are a condition for changes: a record whose content object has changed since it was read
     does not have them any more. This also holds for a record that has got a content object and has

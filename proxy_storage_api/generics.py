@@ -649,5 +649,6 @@ def _require_storage(record: MetaBackendObject) -> None:
     try:
         get_proxy_storage(record["proxy_storage_name"]).get_original_storage(record)
     except ConfigurationError as error:
+        # The message has the cause, so that a traceback is not needed.
         logger.error("The file %r cannot be delivered. %s", record["path"], error)  # noqa: TRY400
         raise NotFound from error

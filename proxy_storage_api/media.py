@@ -22,9 +22,10 @@ from proxy_storage_api.viewsets import FileViewSet
 class MediaViewSet(FileViewSet):
     """Deliver the files of one proxy storage by their relative names.
 
-    The permissions, responses and signals are those of the endpoint. There is no redirect: its
-    target would have the path of the record, which may be a path on the server's disk. The query
-    is that of the endpoint as well, so that a signed link is valid for both URLs.
+    The permissions, responses and signals are those of the endpoint. The file is not
+    redirected, because the target would contain the path of the record, which may be a path on the
+    server's disk. The query is that of the endpoint as well, so that a signed link is valid for
+    both URLs.
 
     The name in the URL is the argument ``file_path``.
     """

@@ -260,6 +260,7 @@ def _examine_way_around(check: str, address: str, content: bytes) -> Finding:
 
 def _request(url: str, headers: Mapping[str, str]) -> _Answer:
     """Return the answer of a server, with the beginning of the content."""
+    # The scheme is http or https: the command and the callers check it.
     request = Request(quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers=dict(headers))  # noqa: S310
     try:
         with build_opener(ProxyHandler({}), _Redirects()).open(

@@ -463,7 +463,8 @@ def _raise_not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
 def _not_found_if_undeliverable(record: MetaBackendObject) -> Iterator[None]:
     """Raise NotFound if the file of a record is missing, or its path leads out of its storage.
 
-    Both are errors of the site, so they are logged.
+    Both are errors of the site, so they are logged. The messages have the cause, so that a
+    traceback is not needed (TRY400).
     """
     try:
         yield

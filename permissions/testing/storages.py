@@ -76,7 +76,7 @@ class override_storages(TestContextDecorator):  # noqa: N801  (as Django's overr
             test_class.enterClassContext(self)
             set_up_class(test_class)
 
-        cls.setUpClass = classmethod(wraps(set_up_class)(set_up))  # type: ignore[assignment]
+        cls.setUpClass = classmethod(wraps(set_up_class)(set_up))  # type: ignore[assignment]  # a method
         return cls
 
     def _replace(self, storage: Any) -> Storage:
@@ -86,7 +86,7 @@ class override_storages(TestContextDecorator):  # noqa: N801  (as Django's overr
         key = (type(storage), id(storage) if arguments is None else repr(arguments))
         with self._lock:
             if any(storage is memory for _original, memory in self._replacements.values()):
-                return storage  # type: ignore[no-any-return]
+                return storage  # type: ignore[no-any-return]  # a Storage
             # The reference keeps the id of the storage in use.
             return self._replacements.setdefault(key, (storage, InMemoryStorage()))[1]
 

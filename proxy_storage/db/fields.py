@@ -18,6 +18,7 @@ from proxy_storage import content_objects, registry
 from proxy_storage.content_objects import SCOPE_KEY, get_tenant
 from proxy_storage.db import signals, tracking
 from proxy_storage.db.own_files import (
+    clear_field_file,
     delete_own_file,
     get_signed_url_of_own_file,
     open_own_file,
@@ -28,6 +29,7 @@ from proxy_storage.exceptions import (
     ContentObjectError,
     ProxyFileNotFoundError,
 )
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS
 from proxy_storage.storages.base import ProxyStorageBase
 from proxy_storage.storages.content import get_own_name, uploaded_as
 from proxy_storage.storages.lookup import get_returned_name
@@ -118,17 +120,7 @@ class ProxyStorageFieldFile(FieldFile):
     delete.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     def _clear(self, save: bool) -> None:
-        previous = tracking.get_committed_path(self)
-        if hasattr(self, "_file"):
-            self.close()
-            del self.file
-        self.name = None
-        setattr(self.instance, self.field.attname, None)
-        if previous:
-            tracking.remember_deleted(self.instance, self.field.name, previous)
-        self._committed = False
-        if save:
-            self.instance.save()
+        clear_field_file(self, save)
 
     def assign(self) -> None:
         """Make this saved instance the content object of a file whose path was assigned as text.
@@ -289,7 +281,7 @@ class ContentObjectFileFieldMixin(BaseField):
             return
         yield from self._check_registration()
         try:
-            storage.meta_backend.check_keys(content_objects.CONTENT_OBJECT_KEYS)
+            storage.meta_backend.check_keys(CONTENT_OBJECT_KEYS)
         except (AttributeError, ConfigurationError) as error:
             yield checks.Error(
                 str(error),

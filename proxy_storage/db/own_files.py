@@ -15,15 +15,15 @@ from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 
 from proxy_storage.content_objects import (
-    CONTENT_OBJECT_KEYS,
     RELEASED_KEY,
-    SCOPE_KEY,
     UPLOADER_KEY,
     belongs_to,
     get_content_object_data,
+    get_recorded_content_object,
     has_content_object,
     is_tracked,
 )
+from proxy_storage.db import tracking
 from proxy_storage.db.plain_fields import is_in_storage_of_field
 from proxy_storage.endpoint import sign_file_url
 from proxy_storage.exceptions import (
@@ -127,13 +127,33 @@ def delete_own_file(file: FieldFile) -> None:
     if record is None:
         logger.info("%r was deleted before", file.name)
     elif not has_content_object(record) or is_own(file, record):
-        keys = (*CONTENT_OBJECT_KEYS, SCOPE_KEY)
-        where = {key: record.get(key) for key in keys if storage.meta_backend.can_hold(key)}
+        where = get_recorded_content_object(record, storage.meta_backend)
         storage.delete_record(record, where=where)
     else:
         logger.warning(
             "%r belongs to another row than %r and was not deleted", file.name, file.instance
         )
+
+
+def clear_field_file(file: FieldFile, save: bool) -> None:
+    """Clear the field of a deleted file, as Django's ``FieldFile.delete`` does.
+
+    Args:
+        file: the value of the field of an instance.
+        save: whether to save the instance afterwards.
+    """
+    instance: Any = file.instance
+    previous = tracking.get_committed_path(file)
+    if hasattr(file, "_file"):
+        file.close()
+        del file.file
+    file.name = None
+    setattr(instance, file.field.attname, None)
+    if previous and isinstance(instance, Model):
+        tracking.remember_deleted(instance, file.field.name, previous)
+    file._committed = False  # type: ignore[attr-defined]  # Not in the stubs.
+    if save:
+        instance.save()
 
 
 def get_signed_url_of_own_file(file: FieldFile) -> str:

@@ -41,9 +41,9 @@ def install(connect: Callable[[type[Model]], object]) -> None:
         connect: connects the signal receivers to a model. It is called for each model that gets a
             file field after the apps were loaded.
     """
-    FieldFile.save = _save  # type: ignore[method-assign]
+    FieldFile.save = _save  # type: ignore[method-assign]  # It is replaced.
     plain_files.install()
-    Model.refresh_from_db = _refresh_from_db  # type: ignore[method-assign]
+    Model.refresh_from_db = _refresh_from_db  # type: ignore[method-assign]  # It is replaced.
     contribute_to_class = FileField.contribute_to_class
 
     @wraps(contribute_to_class)
@@ -53,7 +53,7 @@ def install(connect: Callable[[type[Model]], object]) -> None:
         contribute_to_class(self, cls, name, *args, **kwargs)
         connect(cls)
 
-    FileField.contribute_to_class = _contribute_to_class  # type: ignore[method-assign]
+    FileField.contribute_to_class = _contribute_to_class  # type: ignore[method-assign]  # It is replaced.
 
 
 @wraps(_save_of_django)

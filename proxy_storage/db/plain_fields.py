@@ -25,11 +25,10 @@ from django.utils.functional import LazyObject, empty
 from proxy_storage import registry
 from proxy_storage.db.tracking import TrackingFileDescriptor
 from proxy_storage.exceptions import ConfigurationError
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS
 
 if TYPE_CHECKING:
     from proxy_storage.storages.base import ProxyStorageBase
-
-CONTENT_OBJECT_KEYS = ("content_type_id", "object_id", "field")
 
 
 def has_descriptor(field: Any) -> bool:

@@ -11,17 +11,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.files.images import ImageFile
-from django.db.models import Model
 from django.db.models.fields.files import FieldFile, ImageFieldFile
 
-from proxy_storage.db import tracking
-from proxy_storage.db.own_files import delete_own_file, get_signed_url_of_own_file, open_own_file
+from proxy_storage.db.own_files import (
+    clear_field_file,
+    delete_own_file,
+    get_signed_url_of_own_file,
+    open_own_file,
+)
 from proxy_storage.db.plain_fields import is_in_storage_of_field, is_tracked_plain_field
 from proxy_storage.exceptions import ProxyFileNotFoundError
 
 _open_of_django = FieldFile.open
 _delete_of_django = FieldFile.delete
-_get_file_of_django = FieldFile._get_file  # type: ignore[attr-defined]
+_get_file_of_django = FieldFile._get_file  # type: ignore[attr-defined]  # Not in the stubs.
 _url_of_django: Any = FieldFile.url
 
 
@@ -38,6 +41,7 @@ class _Checked(FieldFile):
             return self
         return _open_of_django(self, mode)
 
+    # Unknown to the stubs. In this class, the name "open" is the method.
     open.alters_data = True  # type: ignore[attr-defined]  # noqa: A003
 
     def _get_file(self) -> Any:
@@ -45,6 +49,7 @@ class _Checked(FieldFile):
             self._file = open_own_file(self, "rb")
         return _get_file_of_django(self)
 
+    # The stubs do not have these methods.
     file = property(_get_file, FieldFile._set_file, FieldFile._del_file)  # type: ignore[attr-defined]
 
     def delete(self, save: bool = True) -> None:
@@ -52,20 +57,10 @@ class _Checked(FieldFile):
         if not self or not _is_checked(self):
             _delete_of_django(self, save)
             return
-        if hasattr(self, "_file"):
-            self.close()
-            del self.file
-        previous = tracking.get_committed_path(self)
         delete_own_file(self)
-        self.name = None
-        setattr(self.instance, self.field.attname, None)
-        if previous and isinstance(self.instance, Model):
-            tracking.remember_deleted(self.instance, self.field.name, previous)
-        self._committed = False
-        if save:
-            self.instance.save()
+        clear_field_file(self, save)
 
-    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.alters_data = True  # type: ignore[attr-defined]  # Unknown to the stubs.
 
     @property
     def url(self) -> str:
@@ -84,6 +79,7 @@ class _CheckedImage(ImageFieldFile):
         Django reads the size of an image when its path is assigned and when its row is read.
         """
         try:
+            # The stubs do not have the method.
             return ImageFile._get_image_dimensions(self)  # type: ignore[attr-defined,no-any-return]
         except ProxyFileNotFoundError:
             if not _is_checked(self) or not self.storage.exists(str(self.name)):

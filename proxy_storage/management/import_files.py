@@ -146,7 +146,7 @@ def find_field(label: str) -> FileField:
     """Return the file field with a label such as ``letters.Letter.scan``.
 
     Raises:
-        CommandError: there is no such field, or another model declares it.
+        CommandError: the model does not have the field, or another model declares it.
     """
     parts = label.split(".")
     field: Any = None

@@ -60,6 +60,8 @@ ORDERED_LOOKUPS = ("gt", "gte", "lt", "lte")
 TEXT_LOOKUPS = ("startswith", "icontains")
 LOOKUPS = ("exact", "in", "isnull", *TEXT_LOOKUPS, *ORDERED_LOOKUPS)
 OBJECT_ID_KEY = "object_id"
+#: the keys by which a record names its content object
+CONTENT_OBJECT_KEYS = ("content_type_id", OBJECT_ID_KEY, "field")
 OBJECT_ID_LOOKUPS = ("exact", "in", "isnull")
 
 #: the types of the values of the keys that this package writes

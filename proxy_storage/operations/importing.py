@@ -27,7 +27,6 @@ from django.db.models import CompositePrimaryKey, FileField, Model, Q, QuerySet
 
 from proxy_storage import registry
 from proxy_storage.content_objects import (
-    CONTENT_OBJECT_KEYS,
     RELEASED_KEY,
     SCOPE_KEY,
     UPLOADER_KEY,
@@ -46,6 +45,7 @@ from proxy_storage.exceptions import (
     ProxyStorageError,
 )
 from proxy_storage.meta_backends.base import MetaBackendObject
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS
 from proxy_storage.original_storages.failures import get_storage_problem
 from proxy_storage.original_storages.inspect import (
     NamedStorage,

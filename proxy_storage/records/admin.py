@@ -129,7 +129,7 @@ class RecordAdmin(ModelAdmin):
         HasContentObjectFilter: "content_type",
         MimeTypeFilter: "mime_type",
     }
-    # `get_search_results` decides about the search. Without a field there is no search box.
+    # `get_search_results` makes the search. Django shows the search box only if a field is named.
     search_fields = ["path"]
     search_help_text = _(
         "The beginning of a path, a part of a name, a checksum or the key of a content object"
@@ -322,7 +322,7 @@ class RecordAdmin(ModelAdmin):
 
     @admin.action(
         permissions=["delete_selected"],
-        description=django_delete_selected.short_description,  # type: ignore[attr-defined]
+        description=django_delete_selected.short_description,  # type: ignore[attr-defined]  # set by Django
     )
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Delete the selected files, and report which could not be deleted.

@@ -104,8 +104,7 @@ class ProxyStorageBase(Storage):
         """Return the original storages that a save tries, in this order."""
         return [NamedStorage(self.get_original_storage())]
 
-    @classmethod
-    def get_record_keys(cls) -> tuple[str, ...]:
+    def get_record_keys(self) -> tuple[str, ...]:
         """Return the keys that records need. System checks verify that they exist."""
         return ("path", "proxy_storage_name", "original_storage_path")
 

@@ -38,6 +38,11 @@ class OptionalMetadataMixin(ProxyStorageBase):
     #: Whether the metadata is recorded, and read from the records.
     records_metadata = False
 
+    def get_record_keys(self) -> tuple[str, ...]:
+        """Return the keys that records need, with those of the metadata if it is recorded."""
+        keys = super().get_record_keys()
+        return (*keys, *METADATA_KEYS) if self.records_metadata else keys
+
     def get_mime_type(self, name: str, content: File[Any]) -> str:
         """Return the MIME type to record. Override it to detect the type from the content.
 
@@ -127,11 +132,6 @@ class FileMetadataProxyStorageMixin(OptionalMetadataMixin):
 
     checksum_algorithm = "sha256"
     records_metadata = True
-
-    @classmethod
-    def get_record_keys(cls) -> tuple[str, ...]:
-        """Return the keys that records need, with those of the metadata."""
-        return (*super().get_record_keys(), *METADATA_KEYS)
 
 
 #: The former name of `FileMetadataProxyStorageMixin`.

@@ -93,8 +93,7 @@ class MultipleOriginalStoragesMixin(ProxyStorageBase):
         name, storage = next(iter(self.get_original_storages().items()))
         return [NamedStorage(storage, name)]
 
-    @classmethod
-    def get_record_keys(cls) -> tuple[str, ...]:
+    def get_record_keys(self) -> tuple[str, ...]:
         """Return the keys that records need, with the name of the original storage."""
         return (*super().get_record_keys(), "original_storage_name")
 

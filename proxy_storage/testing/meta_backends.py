@@ -9,8 +9,8 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
-from proxy_storage.content_objects import CONTENT_OBJECT_KEYS
 from proxy_storage.meta_backends.base import MetaBackendBase, MetaBackendObject
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS
 from proxy_storage.testing.records import PATH, RECORD, MetaBackendCases, RecordCases
 from proxy_storage.testing.selecting import SelectCases
 

@@ -100,7 +100,7 @@ def _find_record(path: str, proxy_storage_name: str | None) -> MetaBackendObject
     records = find_records(path, proxy_storage_name)
     if not records:
         similar = find_similar_paths(path)
-        lines = ["No record has the path %r." % path]  # noqa: UP031
+        lines = [f"No record has the path {path!r}."]
         lines += ["Similar paths:", *(f"  {one!r}" for one in similar)] if similar else []
         raise CommandError("\n".join(lines))
     if len(records) > 1:

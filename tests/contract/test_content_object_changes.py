@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.forms import modelform_factory
 from django.test.utils import CaptureQueriesContext
 
-from proxy_storage.content_objects import CONTENT_OBJECT_KEYS
+from proxy_storage.meta_backends.queries import CONTENT_OBJECT_KEYS
 from tests.contract.content_objects import get_row, row_of, save_file
 from tests.testapp.models import (
     Case,

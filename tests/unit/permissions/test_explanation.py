@@ -198,7 +198,7 @@ class TestReasons:
             permissions = {"avatar": AllowAny, "resume": None}
 
         found = explain_file(OnlyAvatars, people["owner"], resume)
-        assert found.reason == "There is no permission for the field 'resume'."
+        assert found.reason == "The field 'resume' does not have a permission."
         document = own(Document.objects.create(), "orm_file")
         found = explain_file(OnlyAvatars, people["owner"], document)
         assert found.reason == "The content object is of testapp.Document, not jobs.JobApply."
