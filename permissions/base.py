@@ -218,10 +218,10 @@ def evaluate(
             result = _evaluate_single(permission, request, view, obj)
     except Exception as error:
         if answers is not None:
-            answers.append((permission, error, start))
+            answers.append((permission, error, start, obj))
         raise
     if answers is not None:
-        answers.append((permission, result, start))
+        answers.append((permission, result, start, obj))
     return result
 
 
@@ -230,8 +230,9 @@ decide = evaluate
 
 #: The attribute of a view with the list to which `evaluate` adds the answer of each permission.
 ANSWERS = "permission_answers"
-#: A permission, its answer or error, and the length of the list before its own parts were added.
-Answer: TypeAlias = tuple[Any, bool | Exception | None, int]
+#: A permission, its answer or error, the length of the list before its own parts were added, and
+#: the record that it was evaluated for. Parts can have another record: see `CanReadSource`.
+Answer: TypeAlias = tuple[Any, bool | Exception | None, int, MetaBackendObject | None]
 
 
 def _evaluate_single(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 from django.http import HttpRequest
@@ -118,19 +119,18 @@ def explain(
     with suppress(Exception):
         evaluate(permission, any_request, any_view, obj)
     attributes[ANSWERS] = former
-    return _Builder(answers, any_request, any_view, obj).build()
+    return _Builder(answers, any_request, any_view).build()
 
 
-def get_refusing_permissions(answers: Sequence[Answer], obj: MetaBackendObject | None) -> str:
+def get_refusing_permissions(answers: Sequence[Answer]) -> str:
     """Return the names of the single permissions that have denied a request, for a log.
 
     No method of a permission is called, so that nothing is queried.
 
     Args:
         answers: the list of the view, after `evaluate`. The last answer is explained.
-        obj: the file's record, if it is known.
     """
-    return ", ".join(_get_refusing(_Builder(answers, None, None, obj).build()))
+    return ", ".join(_get_refusing(_Builder(answers, None, None).build()))
 
 
 def _get_refusing(explanation: Explanation) -> Iterator[str]:
@@ -164,13 +164,14 @@ def describe(permission: Any, obj: MetaBackendObject | None = None) -> str:
 
     Args:
         permission: an instance.
-        obj: the file's record. The name of a `FieldPermissions` contains the field.
+        obj: the file's record. If it has a field, the name of a `FieldPermissions` contains it.
     """
     cls: Any = type(permission)
     if cls in _OPERATORS:
         return _OPERATORS[cls]
-    if isinstance(permission, FieldPermissions) and obj is not None:
-        return f"{cls.__qualname__}[{obj.get('field')!r}]"
+    field = None if obj is None else obj.get("field")
+    if isinstance(permission, FieldPermissions) and field is not None:
+        return f"{cls.__qualname__}[{field!r}]"
     attributes = vars(permission)
     values = [attributes[name] for name in _get_argument_names(cls) if name in attributes]
     return f"{cls.__qualname__}({', '.join(map(_show, values))})" if values else cls.__qualname__
@@ -185,6 +186,8 @@ def _get_argument_names(cls: Any) -> tuple[str, ...]:
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, type | FunctionType):
+        return value.__qualname__
     # The representation of other objects may be long, or run a query.
     is_plain = value is None or is_bool(value) or isinstance(value, str | int | float)
     return repr(value) if is_plain else type(value).__qualname__
@@ -197,26 +200,18 @@ class _Builder:
         answers: the answers.
         request: the request; ``None``: without reasons.
         view: the view.
-        obj: the file's record.
     """
 
-    def __init__(
-        self,
-        answers: Sequence[Answer],
-        request: Request | None,
-        view: Any,
-        obj: MetaBackendObject | None,
-    ) -> None:
+    def __init__(self, answers: Sequence[Answer], request: Request | None, view: Any) -> None:
         self._answers = answers
         self._request = request
         self._view = view
-        self._obj = obj
 
     def build(self, index: int = -1) -> Explanation:
         """Return the explanation of one answer; by default of the last one."""
         if index < 0:
             index += len(self._answers)
-        permission, result, start = self._answers[index]
+        permission, result, start, obj = self._answers[index]
         parts: list[Explanation] = []
         results: list[bool | Exception | None] = []
         last = index - 1
@@ -227,7 +222,7 @@ class _Builder:
         if isinstance(permission, AND | OR) and len(parts) == 1:
             composed: Any = permission
             parts.append(_get_static(composed.op2))
-        name = describe(permission, self._obj)
+        name = describe(permission, obj)
         parts = _flatten(name, parts)
         if isinstance(result, Exception):
             # An exception of a part is shown with that part.
@@ -235,18 +230,18 @@ class _Builder:
             error = type(result).__name__ if is_own else None
             reason = describe_error(result) if is_own else None
             return Explanation(name, None, reason, tuple(parts), error=error)
-        reason = self._get_reason(permission, result) if result is not True else None
+        reason = self._get_reason(permission, result, obj) if result is not True else None
         return Explanation(name, result, reason, tuple(parts))
 
-    def _get_reason(self, permission: Any, result: bool | None) -> str | None:
+    def _get_reason(
+        self, permission: Any, result: bool | None, obj: MetaBackendObject | None
+    ) -> str | None:
         if result is None:
             return None if type(permission) in _OPERATORS else NEEDS_RECORD
-        if not isinstance(permission, FilePermission) or None in (self._request, self._obj):
+        if not isinstance(permission, FilePermission) or self._request is None or obj is None:
             return None
-        request: Any = self._request
-        obj: Any = self._obj
         try:
-            return permission.get_reason(request, self._view, obj)
+            return permission.get_reason(self._request, self._view, obj)
         except Exception as error:  # noqa: BLE001  (the answer itself is known)
             return describe_error(error)
 

@@ -356,8 +356,10 @@ def _check_rule(where: str, key: str, permission: Any) -> Iterator[checks.CheckM
         for name in find_unfiltered(permission, get_content_object_models()):
             yield checks.Warning(
                 f"{where} contains {name}, which has no filter: a list checks it for each record.",
-                hint="Implement get_filter(), or for CanReadFile the model's class method. Set "
-                f"{SETTING}['ANONYMOUS_LISTS'] to False to refuse lists to anonymous users.",
+                hint="Implement get_filter(), or for CanReadFile the model's class method. If that "
+                "is not possible, silence this check. With "
+                f"{SETTING}['ANONYMOUS_LISTS'] = False, only lists of logged-in users check each "
+                "record, and anonymous users cannot list files.",
                 id="proxy_storage_api.W001",
             )
 

@@ -86,7 +86,7 @@ class RecordFilter(BaseFilterBackend):
 
 
 def check_parameters(request: Request, view: Any) -> None:
-    """Refuse unknown parameters, since a misspelt filter would list all records.
+    """Refuse unknown parameters, since a misspelled filter would list all records.
 
     Args:
         request: the request.

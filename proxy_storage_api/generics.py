@@ -253,6 +253,16 @@ class GenericFileViewSet(GenericViewSet[Any]):
         response.headers.setdefault("Cache-Control", NOT_STORED)
         return response
 
+    def get_view_description(self, html: bool = False) -> str:
+        """Return the text for the browsable API and the response to OPTIONS.
+
+        The docstrings of this package are written for its documentation. Only their first paragraph
+        is plain text. The docstring of a project's class is returned as it is.
+        """
+        if self.description is None and type(self).__module__.startswith(f"{__package__}."):
+            self.description = get_first_paragraph(type(self).__doc__)
+        return super().get_view_description(html)
+
     # Permissions.
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -415,17 +425,17 @@ class GenericFileViewSet(GenericViewSet[Any]):
 
     def _report_refusal(self, record: MetaBackendObject) -> None:
         """Log a refusal, and send ``file_refused`` after the transactions of the request."""
-        self._log_refusal(record["path"], self._get_refusing_permissions(record))
+        self._log_refusal(record["path"], self._get_refusing_permissions())
         refusal = {"request": self.request, "record": record, "action": self.action}
         if self._refusals is None:
             file_refused.send_robust(type(self), **refusal)
         else:
             self._refusals.append(refusal)
 
-    def _get_refusing_permissions(self, record: MetaBackendObject | None = None) -> str:
+    def _get_refusing_permissions(self) -> str:
         answers = self.permission_answers
         # A project may override a method that evaluates the permissions.
-        return get_refusing_permissions(answers, record) if answers else type(self).__qualname__
+        return get_refusing_permissions(answers) if answers else type(self).__qualname__
 
     def _log_denial(self) -> None:
         """Log that `check_permissions` has refused the request, once."""
@@ -610,6 +620,11 @@ class GenericFileViewSet(GenericViewSet[Any]):
             return ()
         only = get_proxy_storage(proxy_storage_name).meta_backend
         return [meta_backend for meta_backend in meta_backends if meta_backend == only]
+
+
+def get_first_paragraph(text: str | None) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return " ".join((text or "").partition("\n\n")[0].split())
 
 
 def _refuse_cached_actions(cls: type, names: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ _FOLDER = Path(__file__).parent / "templates"
 
 # The statuses for which another user may get the file.
 _LOGIN_STATUSES = (401, 403, 404)
-# The page of the package has a style sheet in itself, and links to the log-in page.
+# The page of the package has a style sheet in itself, and links to the login page.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -65,7 +65,7 @@ class RefusalPageRenderer(BaseRenderer):
     """Render the error of a download as an HTML page.
 
     The page contains only the ``detail`` of the JSON response. Anonymous requesters also get a
-    link to the log-in page, which leads back to the file.
+    link to the login page, which leads back to the file.
 
     The headers of the package's own page forbid scripts. A template of the project may need
     scripts and style sheets, so that only the project can make a policy for it.
@@ -147,11 +147,11 @@ def _may_log_in(request: Request, response: Any) -> bool:
 
 
 def _get_login_url(request: Request) -> str | None:
-    """Return the URL of the log-in page, with the current URL as ``next``.
+    """Return the URL of the login page, with the current URL as ``next``.
 
     Returns:
-        ``None`` if the project has no log-in page: ``LOGIN_URL`` cannot be reversed, or it is
-        Django's default and no view has this URL. Also ``None`` if the log-in page is on another
+        ``None`` if the project has no login page: ``LOGIN_URL`` cannot be reversed, or it is
+        Django's default and no view has this URL. Also ``None`` if the login page is on another
         host, and the request has a host that ``ALLOWED_HOSTS`` does not have.
     """
     try:

@@ -79,12 +79,6 @@ class RecordPagination(PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
 
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Describe a page. ``count`` is ``null`` if permissions are checked for each record."""
-        described: dict[str, Any] = super().get_paginated_response_schema(schema)
-        described["properties"]["count"]["nullable"] = True
-        return described
-
 
 class StepPagination(BasePagination):
     """Pages of records whose permissions are checked one by one: with a next page, without a total.

@@ -23,7 +23,7 @@ from rest_framework.views import exception_handler
 from proxy_storage.endpoint import PATH_KWARG
 from proxy_storage.exceptions import ConfigurationError
 from proxy_storage_api.filters import ORDERINGS, RecordFilter
-from proxy_storage_api.generics import ACTIONS
+from proxy_storage_api.generics import ACTIONS, get_first_paragraph
 from proxy_storage_api.serializers import (
     DISPOSITION_PARAMETER,
     DISPOSITIONS,
@@ -35,11 +35,14 @@ from proxy_storage_api.serializers import (
     UploadSerializer,
 )
 from proxy_storage_api.settings import api_settings
+from proxy_storage_api.viewsets import FileViewSet
 
 try:
     from drf_spectacular.drainage import isolate_view_method
     from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiViewExtension
     from drf_spectacular.openapi import AutoSchema
+    from drf_spectacular.plumbing import get_doc
+    from drf_spectacular.settings import spectacular_settings
     from drf_spectacular.types import OpenApiTypes
     from drf_spectacular.utils import (
         OpenApiExample,
@@ -249,10 +252,33 @@ class FileSchema(AutoSchema):
             return True
         return bool(super()._is_list_view(serializer))
 
+    def _get_paginator(self) -> Any:
+        paginator = super()._get_paginator()  # type: ignore[no-untyped-call]  # theirs
+        if paginator is None or self.view.action != "list":
+            return paginator
+        # Extensions of drf-spectacular find the paginator by its class, so it is not replaced.
+        describe = paginator.get_paginated_response_schema
+        paginator.get_paginated_response_schema = lambda records: _describe_pages(
+            describe(records), records
+        )
+        return paginator
+
     def get_override_parameters(self) -> list[Any]:
         """Return the parameters of the request and the headers of the responses."""
         own = [*get_parameters(self.view), *get_headers(self.view)]
         return [*own, *super().get_override_parameters()]
+
+    def get_description(self) -> str:  # type: ignore[override]  # DRF has arguments
+        """Return the description of the action: of a docstring of this package, a paragraph.
+
+        The rest of such a docstring is for its documentation.
+        """
+        text = super().get_description()
+        if text != get_doc(getattr(FileViewSet, self.view.action, None)):
+            return text
+        if self.view.action == "list":
+            return "Return a file, or without a path a page of the records that you may read."
+        return get_first_paragraph(text)
 
     def get_request_serializer(self) -> Any:
         """Return the serializer of the body."""
@@ -354,6 +380,40 @@ def _get_file_answers(text: str) -> dict[Any, Any]:
         412: OpenApiResponse(description="The file is not of the requested version."),
         416: OpenApiResponse(description="The file does not have the requested part."),
     }
+
+
+def _describe_pages(described: dict[str, Any], records: dict[str, Any]) -> dict[str, Any]:
+    """Describe the pages of a list: those of the view's paginator, or those of `StepPagination`.
+
+    A list has the latter if permissions are checked for each record, which depends on the
+    requester. If the paginator has the same keys, as DRF's have, the two are one schema.
+
+    Args:
+        described: the schema of the paginator.
+        records: the schema of the records in a page.
+    """
+    url = {"type": "string", "format": "uri"}
+    own = {"count": {"type": "integer"}, "next": url, "previous": url, "results": records}
+    properties: dict[str, Any] = described.get("properties", {})
+    if "results" in properties and properties.keys() <= own.keys():
+        return {**described, "properties": _make_nullable(properties)}
+    page = {"type": "object", "required": list(own), "properties": _make_nullable(own)}
+    return {"anyOf": [described, page]}
+
+
+def _make_nullable(properties: dict[str, Any]) -> dict[str, Any]:
+    """Allow ``null`` for all properties of a page except its records."""
+    return {
+        name: schema if name == "results" else _get_nullable(schema)
+        for name, schema in properties.items()
+    }
+
+
+def _get_nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    # OpenAPI 3.1 does not have the keyword "nullable".
+    if spectacular_settings.OAS_VERSION.startswith("3.1"):
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "nullable": True}
 
 
 class GenericFileViewSetExtension(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # theirs

@@ -23,7 +23,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
+#: Sent before a response with a file is returned; described above.
 file_served = Signal()
+#: Sent when the permissions deny an action on a file; described above.
 file_refused = Signal()
 
 # Safari requests the first two bytes before it plays a file. That is not a download.

@@ -311,7 +311,8 @@ class FileViewSet(GenericFileViewSet):
 
     @action(detail=False, methods=["get"])
     def record(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give `retrieve` a URL without a primary key: `as_view` replaces this action."""
+        """Return the record of a file."""
+        # It gives `retrieve` a URL without a primary key: `as_view` replaces this action.
         return self.retrieve(request, *args, **kwargs)
 
     # POST files/
@@ -397,7 +398,7 @@ class FileViewSet(GenericFileViewSet):
             user=user,
         )
         if not self._is_accepted(link.url, record, user):
-            self._log_refusal(record["path"], self._get_refusing_permissions(record))
+            self._log_refusal(record["path"], self._get_refusing_permissions())
             raise PermissionDenied("Links to this file are not accepted.")
         answer = LinkAnswerSerializer({"url": link.url, "expires_at": link.expires_at})
         return Response(answer.data)

@@ -238,8 +238,9 @@ class ORMMetaBackend(MetaBackendBase):
         """Return missing tables and columns, and migrations that have not been applied."""
         return find_schema_problems(self.model, self.get_transaction_alias())
 
+    # Any, because the model may have more columns than the abstract one, also in `values()`.
     @property
-    def _rows(self) -> QuerySet[ProxyStorageModelBase]:
+    def _rows(self) -> QuerySet[Any]:
         alias = self.get_transaction_alias()
         return self._table._base_manager.using(alias)
 
@@ -261,7 +262,7 @@ class ORMMetaBackend(MetaBackendBase):
             del existing[key]
         return existing
 
-    def _find(self, criteria: Mapping[str, Any]) -> QuerySet[ProxyStorageModelBase]:
+    def _find(self, criteria: Mapping[str, Any]) -> QuerySet[Any]:
         """Return the rows with these values. A missing column counts as its default."""
         rows = self._rows
         existing = self._get_existing(rows, criteria)
@@ -292,7 +293,7 @@ class ORMMetaBackend(MetaBackendBase):
         return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
     def _insert(self, data: dict[str, Any]) -> ProxyStorageModelBase:
-        rows = self._rows
+        rows: QuerySet[ProxyStorageModelBase] = self._rows
         existing = self._get_existing(rows, data)
         if len(existing) < len(data):
             self._check_original_storage(data, existing)

@@ -488,7 +488,7 @@ def _get_labels(content_type_ids: set[Any]) -> dict[Any, str]:
 def _get_url(row: Any, request: HttpRequest) -> str | None:
     """Return the URL of a file at the endpoint.
 
-    ``url()`` of a storage could return a signed link, which gives access without a log-in.
+    ``url()`` of a storage could return a signed link, which gives access without a login.
 
     Returns:
         ``None`` if the URL would contain a folder of the server, if the proxy storage is not

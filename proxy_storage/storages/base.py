@@ -83,7 +83,7 @@ class ProxyStorageBase(Storage):
     delete_missing_ok: bool = False
     #: Whether files of Django's own file fields get a content object.
     tracks_plain_fields: bool = False
-    #: Whether ``url()`` returns signed links, which give access without a log-in.
+    #: Whether ``url()`` returns signed links, which give access without a login.
     signs_urls: bool = False
     #: The ``hashlib`` algorithm of the checksum that a save computes, or ``None``.
     checksum_algorithm: str | None = None

@@ -72,7 +72,7 @@ class ProxyStorage(OptionalMetadataMixin):
             object, as those of ``ProxyStorageFileField`` do; by default they do.
         url: the URLs that ``url()`` returns: ``"endpoint"`` for the download endpoint, which
             checks the permissions, or ``"signed"`` for signed links, which give access
-            to the file without a log-in until they expire.
+            to the file without a login until they expire.
 
     Raises:
         ConfigurationError: an option is missing or not valid.

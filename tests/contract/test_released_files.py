@@ -179,6 +179,7 @@ class TestDeleteWithContentObject:
         with monkeypatch.context() as patch:
             patch.setattr(original, "delete", fail)
             document.delete()
+        assert f"{path!r} was not deleted together with its row" in caplog.text
         assert "read-only file system" in caplog.text
         record = get_record(document, field, path)
         assert record.get_content_object() is None

@@ -77,7 +77,7 @@ def get_rules(permission, user, record):
         assert evaluate(permission(), ask(user), view, record) is not True
     except PermissionDenied:
         assert getattr(view, ANSWERS)
-    return get_refusing_permissions(getattr(view, ANSWERS), record)
+    return get_refusing_permissions(getattr(view, ANSWERS))
 
 
 class TestTree:

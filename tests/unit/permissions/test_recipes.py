@@ -1,4 +1,4 @@
-"""The recipes in docs/who-may-read.md, for one file and in a list."""
+"""The recipes in docs/guides/who-may-read.md, for one file and in a list."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
-GUIDE = Path(__file__).parents[3] / "docs" / "who-may-read.md"
+GUIDE = Path(__file__).parents[3] / "docs/guides/who-may-read.md"
 EVERYBODY = {"nobody", "stranger", "owner", "member", "staff", "viewer"}
 # Recipe -> the users who may read the scan, and the cover.
 READERS = {

@@ -2,9 +2,11 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.files.base import ContentFile
+from django.http import HttpRequest
 from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from proxy_storage.content_objects import get_content_object_data
@@ -16,10 +18,14 @@ from proxy_storage_permissions import (
     CanReadSource,
     FieldPermissions,
     IsOwner,
+    evaluate,
+    explain,
     get_easy_thumbnails_source,
     get_uploader_data,
     may_read,
 )
+from proxy_storage_permissions.base import ANSWERS
+from proxy_storage_permissions.explanation import get_refusing_permissions
 from proxy_storage_permissions.filters import find_unfiltered
 from proxy_storage_permissions.source import CLOCK_TOLERANCE, MAX_STEPS
 from tests.testapp.models import Document
@@ -89,6 +95,40 @@ def test_thumbnail_has_the_permission_of_its_picture(people, storage):
     assert allowed(permission, people, thumbnail) == {"owner"}
     assert allowed(PictureFiles | permission, people, thumbnail) == {"owner"}
     assert allowed(~permission, people, thumbnail) == EVERYBODY - {"owner"}
+
+
+def test_explanation_describes_the_permission_of_the_source(people, relative):
+    save_picture(relative, people["owner"])
+    thumbnail = save(relative, "pics/cat.png.small")
+    permission = PictureFiles | CanReadSource(get_original, PictureFiles)
+    request = HttpRequest()
+    request.user = people["stranger"]
+    view = SimpleNamespace(checks_record=True, action="download", **{ANSWERS: []})
+    assert str(explain(permission(), request, view, thumbnail)) == (
+        "no  or\n"
+        "    no  PictureFiles: The file does not have a content object.\n"
+        "    no  CanReadSource(get_original, PictureFiles)\n"
+        "        no  PictureFiles['orm_file']\n"
+        "            no  IsOwner('user'): The owner is "
+        f"{people['owner'].pk}, and the requester is {people['stranger'].pk}."
+    )
+    assert evaluate(permission(), request, view, thumbnail) is False
+    assert get_refusing_permissions(getattr(view, ANSWERS)) == (
+        "PictureFiles, CanReadSource(get_original, PictureFiles) "
+        "(PictureFiles['orm_file'] (IsOwner('user')))"
+    )
+
+
+def test_explanation_of_a_thumbnail_of_a_thumbnail(people, relative):
+    save_picture(relative, people["owner"])
+    save(relative, "pics/cat.png.small")
+    smallest = save(relative, "pics/cat.png.small.small")
+    permission = CanReadSource(get_original, CanReadSource(get_original, PictureFiles))
+    request = HttpRequest()
+    request.user = people["owner"]
+    found = explain(permission, request, None, smallest)
+    assert found.answer is True
+    assert found.parts[0].parts[0].permission == "PictureFiles['orm_file']"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,4 @@
-"""The assertions of proxy_storage_permissions.testing, and the example in docs/testing.md."""
-
-import re
-import sys
-import unittest
-from pathlib import Path
-from types import ModuleType
+"""The assertions of proxy_storage_permissions.testing."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -27,12 +21,11 @@ from proxy_storage_permissions.testing import (
     assert_matrix,
     assert_may_not_read,
     assert_may_read,
+    override_storages,
 )
 from tests.testapp.models import Document, PlainDocument, StoredFile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("files_in_memory")]
-GUIDE = (Path(__file__).parents[3] / "docs" / "testing.md").read_text()
-TEST_CASE, FIXTURE = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
 class OwnerFiles(FieldPermissions):
@@ -42,8 +35,11 @@ class OwnerFiles(FieldPermissions):
 
 OWNER = [OwnerFiles]
 
-# The fixture of the page.
-exec(FIXTURE)
+
+@pytest.fixture
+def files_in_memory():
+    with override_storages():
+        yield
 
 
 class HidesAll(IsOwner):
@@ -261,40 +257,3 @@ class TestMatrix:
     def test_unknown_reader(self, document, people, readers):
         with pytest.raises(ValueError, match="The readers of 'scan' must be a set"):
             self.check(document, people, readers, *OWNER)
-
-
-# Django's TestCase closes the connections at its end, so no transaction can be around it.
-@pytest.mark.django_db(transaction=True)
-def test_example_of_the_page(monkeypatch, settings):
-    class LetterFiles(FieldPermissions):
-        model = Document
-        permissions = {"orm_file": IsOwner("user")}
-
-    code = TEST_CASE
-    for theirs, ours in ((".scan", ".orm_file"), ("reader=", "user=")):
-        assert theirs in code
-        code = code.replace(theirs, ours)
-    for name, values in (
-        ("letters", {}),
-        ("letters.models", {"Letter": Document}),
-        ("letters.permissions", {"LetterFiles": LetterFiles}),
-    ):
-        module = ModuleType(name)
-        vars(module).update(values)
-        monkeypatch.setitem(sys.modules, name, module)
-    classes = ["letters.permissions.LetterFiles"]
-    settings.PROXY_STORAGE = {**settings.PROXY_STORAGE, "DEFAULT_PERMISSION_CLASSES": classes}
-
-    def run(code):
-        namespace = {"__name__": "letters.tests"}
-        exec(compile(code, "docs/testing.md", "exec"), namespace)
-        tests = unittest.defaultTestLoader.loadTestsFromTestCase(namespace["LetterFilesTests"])
-        return tests.run(unittest.TestResult())
-
-    monkeypatch.setitem(sys.modules, "letters.tests", ModuleType("letters.tests"))
-    result = run(code)
-    assert result.errors == result.failures == []
-    assert result.testsRun == 2
-    result = run(code.replace('{"anna"}', '{"stranger"}'))
-    ((_test, text),) = result.failures
-    assert "2 of 3 results are not as expected" in text

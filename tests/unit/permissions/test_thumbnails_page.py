@@ -1,4 +1,4 @@
-"""The permissions in docs/thumbnails.md."""
+"""The permissions in docs/guides/thumbnails.md."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ from tests.testapp.models import Document
 from tests.unit.permissions.asking import EVERYBODY, allowed, get_list
 
 pytestmark = pytest.mark.usefixtures("empty_storages")
-PAGE = Path(__file__).parents[3] / "docs" / "thumbnails.md"
+PAGE = Path(__file__).parents[3] / "docs/guides/thumbnails.md"
 
 
 @pytest.fixture

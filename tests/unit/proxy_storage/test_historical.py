@@ -291,6 +291,7 @@ def test_scope_that_the_record_cannot_name(archive, caplog):
     """Otherwise the file would belong to the row with this key in the default database."""
     write(archive, SET_SCOPE)
     archive.migrate()
+    assert "does not get a content object: records of" in caplog.text
     assert "cannot name the scope 'other'" in caplog.text
 
 

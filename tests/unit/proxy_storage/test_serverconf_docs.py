@@ -1,4 +1,4 @@
-"""README and docs show the output of ``manage.py proxystorage serverconf``."""
+"""The documentation shows the output of ``manage.py proxystorage serverconf``."""
 
 import re
 from io import StringIO
@@ -36,7 +36,7 @@ def get_output(*arguments):
 @pytest.mark.parametrize("web_server", ["Apache", "lighttpd", "Caddy"])
 def test_serverconf_page_shows_the_output(settings, web_server):
     use_storages(settings, letters=(FileSystemStorage("/srv/letters"), SERVERS[web_server]))
-    assert get_blocks("docs/serverconf.md", web_server)[0] == get_output(web_server.lower())
+    assert get_blocks("docs/guides/serverconf.md", web_server)[0] == get_output(web_server.lower())
 
 
 def test_serverconf_page_shows_the_output_for_nginx(settings):
@@ -54,28 +54,22 @@ def test_serverconf_page_shows_the_output_for_nginx(settings):
     hidden = re.findall(r"^ *proxy_hide_header .*;\n", output, re.MULTILINE)
     left_out = "".join(hidden[1:-1])
     assert output.count(left_out) == 1
-    shown = get_blocks("docs/serverconf.md", "nginx")[0]
+    shown = get_blocks("docs/guides/serverconf.md", "nginx")[0]
     assert shown == output.replace(left_out, "        # ...\n")
 
 
-@pytest.mark.parametrize(
-    ("page", "heading", "name", "location"),
-    [
-        ("README.md", "Serve the files through nginx", "default", "/internal/files/"),
-        ("docs/serving-nginx.md", "Delivery by nginx", "letters", "/internal/letters/"),
-    ],
-)
-def test_pages_show_a_location_of_the_output(settings, page, heading, name, location):
-    server = XAccelRedirectServer(location)
-    use_storages(settings, **{name: (FileSystemStorage("/path/to/private"), server)})
-    locations = [block for block in get_blocks(page, heading) if "internal;" in block]
+def test_quick_start_shows_a_location_of_the_output(settings):
+    server = XAccelRedirectServer("/internal/files/")
+    use_storages(settings, default=(FileSystemStorage("/path/to/private"), server))
+    blocks = get_blocks("docs/quickstart.md", "Serve the files through nginx")
+    locations = [block for block in blocks if "internal;" in block]
     assert len(locations) == 1
     assert f"\n\n{locations[0]}" in get_output("nginx")
 
 
 def test_readme_passes_requests_as_the_output_says(settings):
     use_storages(settings, letters=(FileSystemStorage("/path/to/private"), ACCEL))
-    blocks = get_blocks("README.md", "Serve the files through nginx")
+    blocks = get_blocks("docs/quickstart.md", "Serve the files through nginx")
     [server] = [block for block in blocks if "proxy_pass" in block]
     lines = re.findall(r"^#     (.*;)$", get_output("nginx"), re.MULTILINE)
     assert len(lines) == 2

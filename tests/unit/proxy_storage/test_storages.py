@@ -64,6 +64,18 @@ class TestProxyStorage:
         with storage.open(path) as file:
             assert file.read() == b"new"
 
+    def test_record_that_has_changed_is_kept(self, caplog):
+        """Records in MongoDB are locked before they are compared."""
+        caplog.set_level("INFO")
+        storage = get_proxy_storage("mongo_disk")
+        path = storage.save("a.txt", ContentFile(b"x"))
+        record = storage.get_meta_backend_obj(path)
+        storage.meta_backend.update(path, {"field": "scan"})
+        assert storage.delete_record(record, where={"field": None}) is False
+        assert f"record of {path!r} has changed and is not deleted" in caplog.text
+        with storage.open(path) as file:
+            assert file.read() == b"x"
+
     def test_delete_without_record_in_a_transaction_keeps_the_bytes(self, monkeypatch):
         storage = get_proxy_storage("orm_disk")
         path = storage.save("a.txt", ContentFile(b"x"))

@@ -22,6 +22,7 @@ INVALID = {
     "UPLOAD_PERMISSION_CLASSES": ("E013", NO_CLASSES),
     "DELETE_PERMISSION_CLASSES": ("E014", NO_CLASSES),
     "UPLOAD_ATTACH_MAX_AGE": ("E015", ["1 day", True, 0, None]),
+    "BASE_URL": ("E019", ["example.com", "https://example.com/files/", "ftp://example.com", 5]),
 }
 CASES = [(key, number, value) for key, (number, values) in INVALID.items() for value in values]
 

@@ -108,6 +108,15 @@ def test_permissions_of_the_settings(change, permission, expected):
         assert "DEFAULT_PERMISSION_CLASSES" in message.msg or message.id.endswith("E005")
 
 
+def test_permission_without_a_filter_is_reported_if_only_users_may_list(change):
+    change(DEFAULT_PERMISSION_CLASSES=[Slow])
+    (warning,) = find()
+    for text in ("get_filter()", "silence this check", "logged-in users"):
+        assert text in warning.hint
+    change(DEFAULT_PERMISSION_CLASSES=[Slow], ANONYMOUS_LISTS=False)
+    assert find() == [warning]
+
+
 @pytest.mark.parametrize("key", ["UPLOAD_PERMISSION_CLASSES", "DELETE_PERMISSION_CLASSES"])
 @pytest.mark.parametrize(
     ("permission", "expected"),

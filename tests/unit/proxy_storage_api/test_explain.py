@@ -1,6 +1,7 @@
 """The command ``proxystorage explain``."""
 
 import json
+import re
 import shutil
 from io import StringIO
 
@@ -15,13 +16,14 @@ from django.urls import include, path
 from rest_framework.permissions import AllowAny, IsAdminUser
 
 from jobs.models import JobApply
+from jobs.permissions import JobApplyFiles
 from proxy_storage.management.commands import proxystorage
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.serving import RedirectServer, XAccelRedirectServer, XSendfileServer
 from proxy_storage.serving.base import ServerBase
 from proxy_storage_api.explanation import find_similar_paths, parse_target
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import get_signed_url
+from proxy_storage_permissions import CanReadSource, get_signed_url
 from tests.unit.proxy_storage.serverconf_settings import SigningStorage, use_storages
 
 pytestmark = [
@@ -126,6 +128,20 @@ class TestText:
         text = explain(resume.name, "--user", "messi")
         assert "Answer: allowed\n" in text
         assert "problem:" not in text
+
+    def test_derived_file_is_explained_by_the_field_of_its_source(self, resume, change):
+        source = CanReadSource(re.compile(r"(?P<source>.+)\.small"), JobApplyFiles)
+        change(DEFAULT_PERMISSION_CLASSES=[JobApplyFiles | source])
+        resume.storage.save("messi_resume.txt.small", ContentFile(b"small"))
+        User.objects.create(username="ronaldo")
+        lines = explain(f"{resume.name}.small", "--user", "ronaldo").splitlines()
+        start = lines.index("    no  or")
+        assert [line.strip() for line in lines[start + 1 : start + 5]] == [
+            "no  JobApplyFiles: The file does not have a content object.",
+            "no  CanReadSource(_SourceByPattern, JobApplyFiles)",
+            "no  JobApplyFiles['resume']",
+            "no  or",
+        ]
 
     def test_control_characters_are_escaped(self, resume):
         JobApply.objects.update(what_you_want="\x1b[31mred")

@@ -1,5 +1,6 @@
 """The log of refused requests: user, path, action, and the rules that have refused them."""
 
+import re
 import sys
 
 import pytest
@@ -12,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser, IsAuthenticated
 
 from jobs.models import JobApply
+from jobs.permissions import JobApplyFiles
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import FilePermission, IsOwner
+from proxy_storage_permissions import CanReadSource, FilePermission, IsOwner
 
 pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
@@ -152,6 +154,18 @@ def test_requester_of_another_model(change, resume, rf, logged):
         f"download of {resume.name!r} was refused to jobs.jobapply {request.user.pk} by "
         "IsOwner('user')."
     ]
+
+
+def test_refusal_of_a_derived_file_contains_the_field_of_its_source(resume, log_in, logged, change):
+    source = CanReadSource(re.compile(r"(?P<source>.+)\.small"), JobApplyFiles)
+    change(DEFAULT_PERMISSION_CLASSES=[source])
+    name = resume.storage.save("messi_resume.txt.small", ContentFile(b"small"))
+    assert log_in("ronaldo").get("/files/", {"path": name}).status_code == 403
+    (message,) = logged()
+    assert message.partition(" by ")[2] == (
+        "CanReadSource(_SourceByPattern, JobApplyFiles) (JobApplyFiles['resume'] "
+        "(IsOwner('user'), IsAdminUser, HasValidSignature))."
+    )
 
 
 def test_project_that_overrides_the_evaluation(resume, rf, logged):

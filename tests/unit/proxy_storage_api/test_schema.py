@@ -194,6 +194,28 @@ def test_authorize_with_the_header_of_a_web_server(change):
     assert get_names(operation) == {"X-Original-URI": True, "storage": True}
 
 
+def test_descriptions_of_operations_are_plain_text(document):
+    found = {
+        (path, method): operation["description"]
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert found == {
+        ("/files/", "get"): (
+            "Return a file, or without a path a page of the records that you may read."
+        ),
+        ("/files/", "post"): "Save the uploaded file, and return its record.",
+        ("/files/", "delete"): (
+            "Delete the file of a path, and clear the field of its content object."
+        ),
+        ("/files/authorize/", "get"): (
+            "Return 204 without a body, and the headers that the file's response must have."
+        ),
+        ("/files/link/", "post"): "Return a signed link, which opens the file until it expires.",
+        ("/files/record/", "get"): "Return the record of a file.",
+    }
+
+
 def test_refusals_are_json(document, files):
     responses = files["get"]["responses"]
     for status in ("401", "403", "404", "503"):

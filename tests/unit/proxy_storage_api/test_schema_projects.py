@@ -1,19 +1,32 @@
 """The OpenAPI document of a project's subclasses of the viewset."""
 
+import json
+
+import jsonschema
 import pytest
+from django.core.files.base import ContentFile
 from django.urls import include, path
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.settings import patched_settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.decorators import action
+from rest_framework.pagination import (
+    CursorPagination,
+    LimitOffsetPagination,
+    PageNumberPagination,
+)
 from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticatedOrReadOnly
+from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter, SimpleRouter
 
+from proxy_storage.registry import get_proxy_storage
+from proxy_storage_api.pagination import RecordPagination
 from proxy_storage_api.serializers import RecordSerializer
 from proxy_storage_api.viewsets import FileViewSet
-from proxy_storage_permissions import IsOwner
+from proxy_storage_permissions import FilePermission, IsOwner
 from tests.unit.proxy_storage_api.documents import FILES, describe, get_names
 
 
@@ -88,6 +101,98 @@ def test_serializer_and_paginator_of_a_project():
     assert {"pages", "path", "original_storage_path"} <= scan["properties"].keys()
     assert "pages" not in document["components"]["schemas"]["FileRecord"]["properties"]
     assert not {"page", "ordering", "size__gte"} & get_names(operation).keys()
+
+
+class Unfiltered(FilePermission):
+    def has_object_permission(self, request, view, obj):
+        return True
+
+
+class PagesWithLinks(PageNumberPagination):
+    def get_paginated_response(self, data):
+        return Response({"links": {}, "data": data})
+
+    def get_paginated_response_schema(self, schema):
+        page = {"type": "object", "required": ["links", "data"]}
+        return page | {"properties": {"links": {"type": "object"}, "data": schema}}
+
+
+class PlainPages(PageNumberPagination):
+    def get_paginated_response(self, data):
+        return Response(data)
+
+    def get_paginated_response_schema(self, schema):
+        return schema
+
+
+@pytest.mark.parametrize(
+    "paginator",
+    [
+        RecordPagination,
+        PageNumberPagination,
+        LimitOffsetPagination,
+        CursorPagination,
+        PagesWithLinks,
+        PlainPages,
+    ],
+)
+@pytest.mark.parametrize("is_checked", [True, False])
+@pytest.mark.django_db(databases=["default", "other"])
+def test_page_is_as_described(paginator, is_checked, rf, empty_storages):
+    """A page has neither a total nor a previous page if permissions are checked for each record."""
+
+    class Pages(paginator):
+        page_size = default_limit = 1
+        ordering = "path"
+
+    class View(Scans):
+        permission_classes = [Unfiltered if is_checked else AllowAny]
+        pagination_class = Pages
+
+    for name in "ab":
+        get_proxy_storage("orm-disk").save(f"{name}.txt", ContentFile(b"a"))
+    # Schemas of OpenAPI 3.1 are those of JSON Schema.
+    with patched_settings({"OAS_VERSION": "3.1.1"}):
+        document = describe([path("scans/", View.as_view({"get": "list"}))])
+    operation = document["paths"]["/scans/"]["get"]
+    reference = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    page = View.as_view({"get": "list"})(rf.get("/scans/")).render()
+    data = json.loads(page.content)
+    jsonschema.validate(data, {**reference, "components": document["components"]})
+    assert ("count" in data and data["count"] is None) is is_checked
+
+
+@pytest.mark.parametrize(
+    ("paginator", "nullable"),
+    [
+        (PageNumberPagination, {"count", "next", "previous"}),
+        (CursorPagination, {"next", "previous"}),
+    ],
+)
+def test_nullable_keys_of_a_page_in_openapi_30(paginator, nullable):
+    class View(Scans):
+        pagination_class = paginator
+
+    document = describe([path("scans/", View.as_view({"get": "list"}))])
+    page = document["components"]["schemas"]["PaginatedFileRecordList"]
+    found = {name for name, schema in page["properties"].items() if schema.get("nullable")}
+    assert found == nullable
+
+
+def test_docstring_of_a_project_is_the_description():
+    class View(Scans):
+        def list(self, request, *args, **kwargs):
+            """List the scans.
+
+            The newest one is the first.
+            """
+
+        def download(self, request, *args, **kwargs):
+            return None
+
+    methods = describe_view(View)["paths"]["/scans/"]
+    assert methods["get"]["description"] == "List the scans.\n\nThe newest one is the first."
+    assert "Raises" not in methods["delete"]["description"]
 
 
 def test_429_is_described_with_throttles():

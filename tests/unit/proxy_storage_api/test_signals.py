@@ -99,7 +99,7 @@ def test_line_breaks_of_a_path_are_escaped_in_the_log(log_in, caplog):
     Client().get("/files/", {"path": "/a\nb.txt"})
     (message,) = [r.getMessage() for r in caplog.records if r.name == "proxy_storage_api"]
     assert message == (
-        r"download of '/a\nb.txt' was refused to an anonymous user by JobApplyFiles[None]."
+        r"download of '/a\nb.txt' was refused to an anonymous user by JobApplyFiles."
     )
 
 

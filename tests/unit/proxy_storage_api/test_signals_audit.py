@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.usefixtures("empty_storages"),
     pytest.mark.django_db(databases=["default", "other"]),
 ]
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/topics/api.md"
 OwnersAndLinks = IsOwner("user") | HasValidSignature
 
 

@@ -1,6 +1,5 @@
 """``proxystorage doctor --site``: requests to a running site."""
 
-import threading
 from io import StringIO
 
 import pytest
@@ -22,6 +21,7 @@ from proxy_storage.serving import XAccelRedirectServer
 from proxy_storage.serving.base import ServerBase
 from proxy_storage_api.site_probe import examine_site
 from proxy_storage_permissions import HasValidSignature
+from tests.local_servers import serving
 from tests.unit.proxy_storage.serverconf_settings import use_storages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,12 +90,8 @@ def site_url(transactional_db):
     address = ("127.0.0.1", 0)
     server = JoiningServer(address, QuietHandler, connections_override=shared)
     server.set_app(WSGIHandler())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"
     for connection in shared.values():
         connection.dec_thread_sharing()
 

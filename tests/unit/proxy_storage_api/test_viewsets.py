@@ -231,11 +231,11 @@ def test_attributes_of_a_subclass_are_used(application, clients):
     assert response.status_code == 404
 
 
-def test_download_with_a_session_needs_three_queries(
+def test_download_with_a_session_needs_four_queries(
     clients, application, django_assert_num_queries
 ):
     read(clients["messi"].get(application.resume.url))  # caches the content types
-    with django_assert_num_queries(3):  # session, user, content object; the record is in MongoDB
+    with django_assert_num_queries(4):  # session, user, record, content object
         response = clients["messi"].get(application.resume.url)
     assert read(response) == b"resume"
 
