@@ -8,11 +8,11 @@ They can be changed with environment variables:
                           ``x-sendfile`` (Apache, configured as in ``deploy/apache2.conf``)
                           or ``lighttpd`` (configured as in ``deploy/lighttpd.conf``)
 ``DATABASE_URL``          the database; by default SQLite in the data folder
-``MONGODB_URI``           the MongoDB server for the records and the resumes
+``MONGODB_URI``           the MongoDB server for the resumes
 ``EXAMPLE_MONGODB_NAME``  the database on this server; by default the one in the URI
 ``EXAMPLE_DATA_DIR``      the data folder; by default ``var`` in the folder of this project
 ``EXAMPLE_DEBUG``         ``1`` for Django's debug pages
-``EXAMPLE_SECRET_KEY``    the secret key; the default is public
+``EXAMPLE_SECRET_KEY``    the secret key; by default a random one, kept in the data folder
 ========================  ==================================================================
 """
 
@@ -22,12 +22,14 @@ from pathlib import Path
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from config.secret_key import read_secret_key
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("EXAMPLE_DATA_DIR", BASE_DIR / "var")).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = os.environ.get("EXAMPLE_DEBUG") == "1"
-SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY", "an example has no secrets")
+SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY") or read_secret_key(DATA_DIR / "secret_key")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 
 INSTALLED_APPS = [
@@ -38,14 +40,19 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "rest_framework",
     "proxy_storage",
+    "proxy_storage.records",
     "proxy_storage_api",
     "jobs",
+    "client",
 ]
 
 MIDDLEWARE = [
     "jobs.middleware.delivered_by_python",
+    "jobs.middleware.page_headers",
+    "jobs.middleware.limit_body",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -54,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "jobs.failures.FailureMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -63,6 +71,8 @@ ASGI_APPLICATION = "config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # The pages of errors.
+        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -79,6 +89,14 @@ DATABASES = {
         os.environ.get("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
     )
 }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # SQLite refuses at once to turn a transaction that has read into one that writes, if another
+    # one has written meanwhile. A transaction that starts as a writer waits for its turn.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MONGODB_URI = os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/proxy_storage_example")
@@ -88,12 +106,45 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 STATIC_URL = "static/"
+# PDF.js for the client, if `make serve` has installed its npm package.
+PDFJS_DIR = BASE_DIR / "node_modules" / "pdfjs-dist"
+STATICFILES_DIRS = (
+    [
+        ("pdfjs/build", PDFJS_DIR / "legacy" / "build"),
+        ("pdfjs/cmaps", PDFJS_DIR / "cmaps"),
+        ("pdfjs/standard_fonts", PDFJS_DIR / "standard_fonts"),
+        ("pdfjs/wasm", PDFJS_DIR / "wasm"),
+    ]
+    if PDFJS_DIR.is_dir()
+    else []
+)
 WHITENOISE_USE_FINDERS = True
 USE_TZ = True
+TIME_ZONE = "UTC"
 
-# The OpenAPI document of the endpoint is at schema/.
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
-SPECTACULAR_SETTINGS = {"TITLE": "Job applications", "SERVE_INCLUDE_SCHEMA": False}
+# -- API --------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # Browsers have a session, other clients a token.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "client.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 100,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+# The OpenAPI document is at schema/. Its page takes scripts from this site, not from another host.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Job applications",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# -- log --------------------------------------------------------------------------------
 
 # Errors are written to standard error.
 LOGGING = {
@@ -103,6 +154,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         "proxy_storage": {"handlers": ["stderr"], "level": "WARNING"},
+        "jobs": {"handlers": ["stderr"], "level": "WARNING"},
     },
 }
 
@@ -145,5 +197,15 @@ PROXY_STORAGE = {
     },
     # Each configuration in deploy/ sets the header X-Sendfile-Type.
     "REQUIRE_SENDFILE_TYPE": True,
-    "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.JobApplyFiles"],
+    "DEFAULT_PERMISSION_CLASSES": ["jobs.permissions.SiteFiles"],
+    # Clients of the API upload files first, and attach them to an application later.
+    "UPLOAD_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "UPLOAD_STORAGES": ["file_system_proxy_storage", "gridfs_proxy_storage"],
+    "UPLOAD_MAX_SIZE": 5 * 2**20,
+    "UPLOAD_ATTACH_MAX_AGE": 60 * 60,
+    "DELETE_PERMISSION_CLASSES": ["jobs.permissions.SiteDeletions"],
+    # A list checks the permission of each thumbnail, so it needs a log-in.
+    "ANONYMOUS_LISTS": False,
 }
+# Lists of logged-in users check each thumbnail, since CanReadSource cannot have a filter.
+SILENCED_SYSTEM_CHECKS = ["proxy_storage_api.W001"]

@@ -2,9 +2,28 @@
 
 from django.urls import path
 
-from jobs.views import ApplyView, HomeView
+from jobs import views
 
 urlpatterns = [
-    path("", HomeView.as_view(), name="home"),
-    path("apply/", ApplyView.as_view(), name="apply"),
+    path("", views.HomeView.as_view(), name="home"),
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("apply/", views.ApplyView.as_view(), name="apply"),
+    path("my-files/", views.MyFilesView.as_view(), name="my-files"),
+    path("applications/<int:pk>/", views.ApplicationView.as_view(), name="application"),
+    path(
+        "applications/<int:pk>/delete/",
+        views.DeleteApplicationView.as_view(),
+        name="delete-application",
+    ),
+    path(
+        "applications/<int:pk>/<str:field>/why/",
+        views.FileExplainedView.as_view(),
+        name="file-explained",
+    ),
+    path("applications/<int:pk>/<str:field>/link/", views.LinkView.as_view(), name="link"),
+    path(
+        "applications/<int:pk>/<str:field>/delete/",
+        views.DeleteFileView.as_view(),
+        name="delete-file",
+    ),
 ]
