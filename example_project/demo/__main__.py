@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from demo import scenario, services
+from demo.stopping import Stopped, handle_signals, raise_if_stopped
 
 # EXAMPLE_SERVER: the program in front of the site.
 WEB_SERVERS = {
@@ -21,6 +22,7 @@ WEB_SERVERS = {
     "x-sendfile": "apache2",
     "lighttpd": "lighttpd",
 }
+SERVE_PORT = 8000
 COLUMNS = ("who", "file", "expected", "got", "delivered by", "bytes", "")
 
 
@@ -42,74 +44,134 @@ def main() -> int:
         "(default: EXAMPLE_SERVER, else stream)",
     )
     parser.add_argument(
-        "--port", type=int, default=0, help="port of the site (default: a free one)"
+        "--port",
+        type=int,
+        help=f"port of the site; 0 is a free one (default: {SERVE_PORT} with --serve, else 0)",
     )
     arguments = parser.parse_args()
-    # The programs are stopped as well if a supervisor stops this one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    port = arguments.port or services.free_port()
-    if services.accepts_connections(port):
-        parser.error(f"port {port} is in use; choose another one with --port")
+    port = arguments.port
+    if port is None:
+        port = SERVE_PORT if arguments.serve else 0
+    if not 0 <= port <= 65535:
+        parser.error(f"--port must be a number from 0 to 65535, not {port}")
+    handle_signals()
     try:
+        port = port or services.free_port()
+        check_port(port)
         if arguments.serve:
             return serve(arguments.server, port)
         return play(arguments.server, port)
     except services.ServiceError as error:
         print(error, file=sys.stderr)
         return 1
+    except Stopped as stopped:
+        # The status with which shells report a signal.
+        return 128 + stopped.number
+
+
+def check_port(port: int) -> None:
+    """Check that the site can listen on a port.
+
+    Raises:
+        ServiceError: it cannot.
+    """
+    if not services.can_bind(port):
+        raise services.ServiceError(
+            f"Port {port} is in use or reserved. Choose another one: make serve PORT=8001, "
+            "or python -m demo --serve --port 8001"
+        )
 
 
 def play(server: str, port: int) -> int:
     """Run the scenario on a site in a temporary folder; print the table."""
-    with tempfile.TemporaryDirectory(prefix="proxy-storage-demo-") as folder:
-        Path(folder).chmod(0o711)  # A web server of another user must enter it.
-        with running_site(Path(folder), server, port, throw_away=True) as base_url:
-            avatar_server = WEB_SERVERS[server] or "python"
+    avatar_server = WEB_SERVERS[server] or "python"
+    with tempfile.TemporaryDirectory(prefix="proxy-storage-demo-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # A web server of another user must enter it.
+        with running_site(folder, server, port, throw_away=True) as base_url:
             print(f"The site runs at {base_url}, avatars are delivered by {avatar_server}.\n")
-            wrong = -1
+            sys.stdout.flush()
+            outcomes = []
             try:
-                outcomes = list(scenario.play(base_url, avatar_server, Path(folder) / "files"))
-                wrong = sum(not outcome.right for outcome in outcomes)
-            finally:
-                if wrong:  # The log explains it, also after an error.
-                    log = Path(folder) / "gunicorn.log"
-                    print(log.read_text(errors="replace"), file=sys.stderr)
-    rows = [
-        (
-            o.who,
-            o.file,
-            str(o.expected),
-            str(o.got),
-            o.server,
-            o.content,
-            "" if o.right else "WRONG",
-        )
-        for o in outcomes
+                for outcome in scenario.play(base_url, avatar_server, folder / "files"):
+                    raise_if_stopped()
+                    outcomes.append(outcome)
+            except Stopped:
+                raise
+            except Exception:
+                print_log(folder)
+                raise
+            is_right = all(outcome.right for outcome in outcomes)
+            if not is_right:
+                print_log(folder)
+    print_table(outcomes)
+    return 0 if is_right else 1
+
+
+def print_log(folder: Path) -> None:
+    """Print the log of the site, which explains a wrong response."""
+    print((folder / "gunicorn.log").read_text(errors="replace"), file=sys.stderr)
+
+
+def print_table(outcomes: Sequence[scenario.Outcome]) -> None:
+    """Print a line for each response, and their number."""
+    rows: list[Sequence[str]] = [
+        COLUMNS,
+        *(
+            (
+                *(o.who, o.file, str(o.expected), str(o.got), o.server, o.content),
+                "" if o.right else "WRONG",
+            )
+            for o in outcomes
+        ),
     ]
-    widths = [max(len(row[i]) for row in [COLUMNS, *rows]) for i in range(len(COLUMNS))]
-    for row in [COLUMNS, tuple("-" * width for width in widths), *rows]:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    rows.insert(1, tuple("-" * width for width in widths))
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(cells).rstrip())
+    wrong = sum(not outcome.right for outcome in outcomes)
     print(f"\n* saved as: {scenario.AWKWARD_NAME}")
     print(f"{len(outcomes)} answers, {wrong} wrong.")
-    return 1 if wrong else 0
 
 
 def serve(server: str, port: int) -> int:
-    """Run the site until Ctrl-C."""
-    folder = services.PROJECT_DIR / "var"
-    folder.mkdir(exist_ok=True)
-    with running_site(folder, server, port, throw_away=False) as base_url:
-        print(f"\nThe site runs at {base_url}/ and its admin at {base_url}/admin/")
+    """Run the site until a signal stops it."""
+    folder = Path(os.environ.get("EXAMPLE_DATA_DIR", services.PROJECT_DIR / "var"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder), running_site(folder, server, port, throw_away=False) as base_url:
+        print(f"\nThe site runs at {base_url}/")
+        print(f"  its admin at {base_url}/admin/")
+        print(f"  a client in JavaScript, with JSON Web Tokens, at {base_url}/client/")
         print(
             "Users: messi, ronaldo, admin; the password is the name. Ctrl-C stops it.", flush=True
         )
         try:
-            signal.pause()
-        except KeyboardInterrupt:
-            print("\nStopped. The data stays in example_project/var.")
+            while True:
+                raise_if_stopped()
+                services.raise_if_ended()
+                time.sleep(services.POLL_INTERVAL)
+        except Stopped:
+            pass
+    print(f"\nStopped. The data stays in {folder}.")
     return 0
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock the data folder. Two servers of the records must not write to the same files.
+
+    Raises:
+        ServiceError: another process has locked it.
+    """
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise services.ServiceError(
+                f"Another site uses the data in {folder}. Stop it, or set EXAMPLE_DATA_DIR."
+            ) from None
+        yield
 
 
 @contextmanager
@@ -136,10 +198,12 @@ def running_site(folder: Path, server: str, port: int, throw_away: bool) -> Iter
         elif throw_away:
             env["EXAMPLE_MONGODB_NAME"] = stack.enter_context(services.new_mongo_database())
         print("preparing the database ...", flush=True)
-        manage(["migrate", "--verbosity", "0"], env)
-        manage(["seed", *(["--only-if-empty"] if throw_away else [])], env)
+        seed_options = ["--only-if-empty"] if throw_away else []
+        prepare = [sys.executable, "-m", "demo.prepare", *seed_options]
+        services.run(prepare, folder / "prepare.log", env)
         if throw_away:
-            stack.callback(manage, ["flush", "--no-input", "--verbosity", "0"], env)
+            flush = [sys.executable, "manage.py", "flush", "--no-input", "--verbosity", "0"]
+            stack.callback(services.run, flush, folder / "flush.log", env)
         print("starting the site ...", flush=True)
         web_server = WEB_SERVERS[server]
         site_port = port if web_server is None else services.free_port()
@@ -150,24 +214,6 @@ def running_site(folder: Path, server: str, port: int, throw_away: bool) -> Iter
                 services.running_web_server(web_server, folder / web_server, site, files_root, port)
             )
         yield f"http://127.0.0.1:{port}"
-
-
-def manage(command: list[str], env: Mapping[str, str]) -> None:
-    """Run a command of ``manage.py``.
-
-    Raises:
-        ServiceError: the command failed; the message has its output.
-    """
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=services.PROJECT_DIR,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise services.ServiceError(f"manage.py {command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":

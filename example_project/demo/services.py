@@ -12,12 +12,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 from uuid import uuid4
 
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from demo.stopping import raise_if_stopped
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 DEPLOY_DIR = PROJECT_DIR / "deploy"
@@ -28,10 +32,11 @@ _ports = iter(range(random.SystemRandom().randint(10_000, 30_000), 32_768))
 
 START_TIMEOUT = 120.0  # seconds
 STOP_TIMEOUT = 30.0
+POLL_INTERVAL = 0.05
 
 
 class ServiceError(Exception):
-    """A program did not start. The message has the end of its output."""
+    """A program did not start, or it ended. The message has the end of its output."""
 
 
 def free_port() -> int:
@@ -54,6 +59,59 @@ def accepts_connections(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def can_bind(port: int) -> bool:
+    """Return whether a program can listen on a port of 127.0.0.1."""
+    with socket.socket() as probe, suppress(OSError):
+        # Connections that were closed a moment ago do not occupy the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that this process has started.
+
+    Args:
+        command: the program and its arguments.
+        output: the file for its output.
+        process: its process, which leads a process group.
+    """
+
+    command: Sequence[str]
+    output: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process has ended."""
+        return self.process.poll() is not None
+
+    def make_error(self, problem: str) -> ServiceError:
+        """Return an exception with the end of the output."""
+        module = self.command[2] if self.command[1:2] == ["-m"] else None
+        tail = self.output.read_text(errors="replace")[-2000:].strip()
+        return ServiceError(
+            f"{module or Path(self.command[0]).name} {problem}. It printed:\n{tail}"
+        )
+
+
+# The programs that are ready and must not end.
+_running: list[Program] = []
+
+
+def raise_if_ended() -> None:
+    """Check the programs that `running` has started.
+
+    Raises:
+        ServiceError: one of them has ended.
+    """
+    for program in _running:
+        if program.has_ended:
+            raise program.make_error(f"ended with status {program.process.returncode}")
+
+
 @contextmanager
 def running(
     command: Sequence[str | Path],
@@ -73,10 +131,46 @@ def running(
 
     Raises:
         ServiceError: the program ended, or was not ready within `START_TIMEOUT`.
+        Stopped: this process received a signal before the program was ready.
     """
+    with _started(command, output, env, folder) as program:
+        deadline = time.monotonic() + START_TIMEOUT
+        while program.has_ended or not is_ready():
+            raise_if_stopped()
+            if program.has_ended or time.monotonic() > deadline:
+                raise program.make_error("did not start")
+            time.sleep(POLL_INTERVAL)
+        _running.append(program)
+        try:
+            yield program.process
+        finally:
+            _running.remove(program)
+
+
+def run(command: Sequence[str | Path], output: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a program until it ends.
+
+    Raises:
+        ServiceError: the program failed.
+        Stopped: this process received a signal.
+    """
+    with _started(command, output, env, PROJECT_DIR) as program:
+        while not program.has_ended:
+            raise_if_stopped()
+            time.sleep(POLL_INTERVAL)
+        if program.process.returncode:
+            raise program.make_error(f"failed with status {program.process.returncode}")
+
+
+@contextmanager
+def _started(
+    command: Sequence[str | Path], output: Path, env: Mapping[str, str] | None, folder: Path
+) -> Iterator[Program]:
+    """Start a program; stop it and the processes that it has started."""
+    arguments = [str(part) for part in command]
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -86,24 +180,19 @@ def running(
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + START_TIMEOUT
-        while process.poll() is not None or not is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                tail = output.read_text(errors="replace")[-2000:]
-                raise ServiceError(f"{command[0]} did not start. It printed:\n{tail}")
-            time.sleep(0.05)
-        yield process
+        yield Program(arguments, output, process)
     finally:
         _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
+    # A program that was killed has not stopped its workers.
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 @contextmanager
@@ -127,9 +216,20 @@ def running_mongo(data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def new_mongo_database() -> Iterator[str]:
-    """Yield the name of a new database at ``MONGODB_URI``; drop it at the end."""
+    """Yield the name of a new database at ``MONGODB_URI``; drop it at the end.
+
+    Raises:
+        ServiceError: the server does not answer, or the URI is not valid.
+    """
     name = f"proxy_storage_demo_{uuid4().hex}"
-    with MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]) as client:
+    try:
+        client = MongoClient[dict[str, Any]](
+            os.environ["MONGODB_URI"], serverSelectionTimeoutMS=5000
+        )
+        client.admin.command("ping")
+    except (PyMongoError, ValueError) as error:
+        raise ServiceError(f"MONGODB_URI cannot be used. {error}") from error
+    with client:
         try:
             yield name
         finally:

@@ -1,9 +1,12 @@
 """The running example project: gunicorn alone, and behind nginx, Apache and lighttpd."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +15,7 @@ from pymongo import MongoClient
 
 from demo import scenario, services
 from demo.__main__ import WEB_SERVERS, running_site
-from demo.client import Client
+from demo.client import Client, Upload
 
 AWKWARD = scenario.AWKWARD_NAME
 
@@ -180,12 +183,37 @@ class TestDownload:
         finally:
             avatar.write_bytes(content)
 
+    def test_other_machines_are_not_served(self, site):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.2", urllib.parse.urlsplit(site[0]).port)) != 0
+
     def test_admin_shows_links_to_the_endpoint(self, site):
         admin = Client(site[0])
         admin.log_in("admin")
         page = admin.request("/admin/jobs/jobapply/1/change/").body.decode()
         resume = urllib.parse.urlencode({"path": "messi_resume.txt"})
         assert f'href="/files/?{resume}"' in page
+
+    def test_deletes_at_once(self, site):
+        """No request fails, and an application that was deleted does not come back."""
+        client = Client(site[0])
+        client.log_in("messi")
+        files = {
+            "resume": Upload("cv.txt", b"x"),
+            "avatar": Upload("me.jpg", scenario.AVATAR),
+            "certificate": Upload("me.jpg", scenario.AVATAR),
+        }
+        for _ in range(3):
+            page = client.submit("/apply/", {"what_you_want": "To play"}, files).body.decode()
+            application = re.search(r"/applications/\d+/", page)[0]
+            form = client.request(f"{application}delete/").body.decode()
+            token = re.search('name="csrfmiddlewaretoken" value="([^"]*)"', form)[1]
+            data = urllib.parse.urlencode({"csrfmiddlewaretoken": token}).encode()
+            urls = [f"{application}delete/", f"{application}certificate/delete/"] * 2
+            with ThreadPoolExecutor() as pool:
+                answers = list(pool.map(client.request, urls, [data] * len(urls)))
+            assert {answer.status for answer in answers} <= {200, 404}
+            assert client.request(application).status == 404
 
     def test_wrong_response_is_detected(self, client):
         file = scenario.find_files(client, "python")[0]
@@ -253,6 +281,23 @@ def test_program_that_does_not_start_says_why(tmp_path):
         services.running(command, lambda: False, tmp_path / "output"),
     ):
         pass
+
+
+@pytest.mark.parametrize("options", [[], ["--serve", "--port", "0"]], ids=["demo", "serve"])
+def test_mongo_that_does_not_answer(tmp_path, options):
+    env = {**os.environ, "EXAMPLE_SERVER": "stream", "EXAMPLE_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", *options],
+        cwd=services.PROJECT_DIR,
+        env={**env, "MONGODB_URI": "mongodb://me:s3cret@127.0.0.1:1/db"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "127.0.0.1:1: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_example_server_that_does_not_exist():
