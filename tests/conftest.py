@@ -132,12 +132,12 @@ def empty_storages(db, mongodb_uri, request):
 
     for root in (settings.FILES_ROOT, settings.TEST_FILES_ROOT):
         shutil.rmtree(root, ignore_errors=True)
-    for get_database, records, bucket in (
-        (get_mongo_db, "records", "fs"),
-        (get_example_db, "meta_backend_collection", "files"),
+    for get_database, collections, bucket in (
+        (get_mongo_db, {"records", "fs_names"}, "fs"),
+        (get_example_db, {"files_names"}, "files"),
     ):
         # The collection is not dropped, because the storages create their indexes only once.
-        for collection in written_collections.names & {records, f"{bucket}_names"}:
+        for collection in written_collections.names & collections:
             get_database()[collection].delete_many({})
         if f"{bucket}.files" in written_collections.names:
             files = GridFSBucket(get_database(), bucket)
@@ -176,11 +176,42 @@ def need_program():
     """
 
     def need(name):
-        if name is None or programs.find_program(name) is not None:
-            return
-        message = f"{name} is missing. On Debian: apt-get install {programs.DEBIAN_PACKAGES[name]}"
-        if "CI" in os.environ:
-            pytest.fail(message)
-        pytest.skip(message)
+        if name is not None and programs.find_program(name) is None:
+            packages = programs.DEBIAN_PACKAGES[name]
+            _skip_or_fail(f"{name} is missing. On Debian: apt-get install {packages}")
 
     return need
+
+
+@pytest.fixture(scope="session")
+def need_node_package():
+    """Skip the test if an npm package is missing, or fail it if ``CI`` is set.
+
+    Call it with the name of the package; it returns the folder.
+    """
+
+    def need(name):
+        folder = programs.NODE_MODULES / name
+        if not folder.is_dir():
+            _skip_or_fail(f"The npm package {name} is missing. Run: make .venv/node")
+        return folder
+
+    return need
+
+
+@pytest.fixture(scope="session")
+def driver(need_program):
+    """The driver of one Chromium, which all tests of a process share."""
+    # The import takes long, and most tests do not need it.
+    from tests.servers.browser.chromium import running_chromium
+
+    need_program("chromium")
+    need_program("chromedriver")
+    with running_chromium() as driver:
+        yield driver
+
+
+def _skip_or_fail(message):
+    if "CI" in os.environ:
+        pytest.fail(message)
+    pytest.skip(message)

@@ -28,6 +28,8 @@ from demo.services import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+# The npm packages in example_project/package.json.
+NODE_MODULES = services.PROJECT_DIR / "node_modules"
 # Name of a program: the Debian packages that contain it and its requirements.
 DEBIAN_PACKAGES = {
     **services.DEBIAN_PACKAGES,
@@ -36,6 +38,7 @@ DEBIAN_PACKAGES = {
     "curl": "curl",
     "mariadbd": "mariadb-server-core mariadb-client-core",
     "mod_wsgi": "apache2-bin libapache2-mod-wsgi-py3",
+    "node": "nodejs",
     "postgres": "postgresql",
 }
 MOD_WSGI = Path("/usr/lib/apache2/modules/mod_wsgi.so")
@@ -57,7 +60,9 @@ def find_program(name):
     # Debian installs each version of PostgreSQL into a folder of its own.
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     newest_first = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
-    return shutil.which(name, path=os.pathsep.join([SERVER_PATH, *map(str, newest_first)]))
+    # If npm comes from PyPI, the Makefile installs it and node into .venv.
+    folders = [SERVER_PATH, *map(str, newest_first), str(ROOT / ".venv" / "bin")]
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import re
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from django.http import HttpResponse
 from demo.services import accepts_connections, find_web_server, free_port, running
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.serving import StreamingServer, serve
+from tests.local_servers import serving
 from tests.servers.site.client import ask
 from tests.servers.site.nginx import write_nginx
 
@@ -112,14 +112,9 @@ class _Handler(WSGIRequestHandler):
 @contextmanager
 def answering(application):
     """Answer requests in this process, one after the other; yield the host and port."""
-    with make_server("127.0.0.1", 0, application, handler_class=_Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    server = make_server("127.0.0.1", 0, application, handler_class=_Handler)
+    with serving(server):
+        yield f"127.0.0.1:{server.server_port}"
 
 
 def make_settings(storages):

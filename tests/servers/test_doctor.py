@@ -145,13 +145,17 @@ class TestExampleProject:
     def test_mongodb_is_not_running(self, site):
         uri = f"mongodb://127.0.0.1:{services.free_port()}/x"
         found = site.get_failures(MONGODB_URI=uri)
+        assert sorted(found) == ["original storage of 'gridfs_proxy_storage' (GridFSStorage)"]
+
+    def test_database_without_tables(self, site, tmp_path):
+        found = site.get_failures(DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3")
         assert sorted(found) == [
-            "original storage of 'gridfs_proxy_storage' (GridFSStorage)",
-            "records of file_system_proxy_storage, gridfs_proxy_storage (MongoMetaBackend)",
+            "records of file_system_proxy_storage, gridfs_proxy_storage (ORMMetaBackend)"
         ]
 
     def test_missing_folder(self, site, tmp_path):
-        found = site.get_failures(EXAMPLE_DATA_DIR=str(tmp_path))
+        database = f"sqlite:///{site.folder}/db.sqlite3"
+        found = site.get_failures(EXAMPLE_DATA_DIR=str(tmp_path), DATABASE_URL=database)
         assert found == {
             "original storage of 'file_system_proxy_storage' (FileSystemStorage)": (
                 f"'{tmp_path}/files' does not exist."

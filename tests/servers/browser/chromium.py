@@ -32,6 +32,7 @@ def running_chromium():
         driver = webdriver.Chrome(options, Service(find_program("chromedriver"), env=env))
         try:
             driver.set_page_load_timeout(TIMEOUT)
+            driver.set_script_timeout(TIMEOUT)
             yield driver
         finally:
             driver.quit()

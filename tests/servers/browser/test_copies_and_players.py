@@ -17,6 +17,8 @@ from tests.servers.browser.chromium import Browser
 from tests.servers.browser.test_links import SECONDS, make_sound
 from tests.servers.serverconf_fronts import running_front
 
+pytestmark = pytest.mark.slow
+
 # Without Cache-Control, browsers would use a copy of such an old file for days.
 OLD = datetime(2024, 2, 29, tzinfo=UTC)
 READER, STRANGER = "messi", "ronaldo"
@@ -42,8 +44,8 @@ def show_page(request):
 urlpatterns = [path("file/<token>/", deliver), path("page/", show_page)]
 
 
-def make_pdf():
-    """Return a PDF of one page, which is red."""
+def make_pdf(padding=0):
+    """Return a PDF of one page, which is red, with a comment of some bytes before the page."""
     content = b"1 0 0 rg 0 0 300 200 re f"
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -51,7 +53,7 @@ def make_pdf():
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R /Resources << >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
     ]
-    pdf, offsets = b"%PDF-1.4\n", []
+    pdf, offsets = b"%%PDF-1.4\n%%%s\n" % (b"-" * padding), []
     for number, text in enumerate(objects, 1):
         offsets.append(len(pdf))
         pdf += b"%d 0 obj\n%s\nendobj\n" % (number, text)

@@ -40,4 +40,5 @@ PROXY_STORAGE = {
     "UPLOAD_STORAGES": ["letters", "gridfs_proxy_storage"],
     "UPLOAD_MAX_SIZE": 1000,
     "DELETE_PERMISSION_CLASSES": STAFF,
+    "ANONYMOUS_LISTS": True,
 }
