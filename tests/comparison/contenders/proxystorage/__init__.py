@@ -1,0 +1,1 @@
+"""This package: its README, sections "Quick start" and "Serve the files through nginx"."""

@@ -1,0 +1,1 @@
+"""The Django project of all contenders. Each process runs it for one of them."""
