@@ -1,0 +1,1 @@
+"""Run the blocks of code on all pages of the documentation."""
