@@ -2,11 +2,14 @@
 
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import django
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -51,6 +54,7 @@ autodoc_typehints_description_target = "documented"
 def setup(app: Sphinx) -> None:
     """Hook into the build."""
     app.connect("autodoc-process-signature", show_arguments)
+    app.connect("doctree-read", index_statuses)
 
 
 def show_arguments(
@@ -66,11 +70,27 @@ def show_arguments(
     return str(inspect.Signature(bare)), None
 
 
+def index_statuses(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a search for a number find the headings with this status, such as "Status 403: ...".
+
+    Sphinx leaves numbers out of the words that can be searched for, but not out of the index.
+    """
+    for section in doctree.findall(nodes.section):
+        status = re.match(r"Status (\d{3})\b", section.next_node(nodes.title).astext())
+        if status:
+            entry = ("single", status[1], section["ids"][0], "main", None)
+            section.insert(1, addnodes.index(entries=[entry]))
+
+
 # -- looks ------------------------------------------------------------------------------
 
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_show_copyright = False
 html_copy_source = False
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_js_files = [("pages.js", {"defer": "defer"})]
+# guides before the pages about the development
+html_search_scorer = str(Path(__file__).with_name("search.js"))

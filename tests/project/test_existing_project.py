@@ -20,6 +20,8 @@ from demo.client import Client
 from demo.services import accepts_connections, free_port, running
 from tests.project.conftest import ROOT, run
 
+pytestmark = pytest.mark.slow
+
 ROWS, OWNERS = 100, 10
 RULE = "letters/permissions.py"
 

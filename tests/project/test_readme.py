@@ -1,4 +1,4 @@
-"""Run the quick start of the README in an empty folder."""
+"""Run the quick start of the README in an empty folder, and then docs/quickstart.md with nginx."""
 
 import os
 import re
@@ -13,10 +13,11 @@ from demo.services import accepts_connections, find_web_server, free_port, runni
 from tests.project.conftest import ROOT, run
 
 README = (ROOT / "README.md").read_text()
+PAGES = README + (ROOT / "docs/quickstart.md").read_text()
 
 
 def get_block(heading, language, index=0):
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+    section = PAGES.split(f"## {heading}\n")[1].split("\n## ")[0]
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[index].strip()
 
 
