@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from rest_framework import mixins, serializers, viewsets
 
 from jobs.models import JobApply
-from jobs.thumbnails import get_thumbnail_url
 from proxy_storage_api.fields import SignedFileField
 from proxy_storage_api.references import FileReferenceField
 
@@ -22,8 +21,6 @@ class ApplicationSerializer(serializers.ModelSerializer):
     # For <img> elements, which cannot send a token.
     avatar_link = SignedFileField(source="avatar", read_only=True, max_age=600)
     certificate_link = SignedFileField(source="certificate", read_only=True, max_age=600)
-    avatar_thumbnail = serializers.SerializerMethodField()
-    certificate_thumbnail = serializers.SerializerMethodField()
 
     class Meta:
         model = JobApply
@@ -34,22 +31,9 @@ class ApplicationSerializer(serializers.ModelSerializer):
             "resume",
             "avatar",
             "avatar_link",
-            "avatar_thumbnail",
             "certificate",
             "certificate_link",
-            "certificate_thumbnail",
         ]
-
-    def get_avatar_thumbnail(self, application: JobApply) -> str | None:
-        """Return the URL of the avatar's thumbnail."""
-        return self._get_url(get_thumbnail_url(application.avatar))
-
-    def get_certificate_thumbnail(self, application: JobApply) -> str | None:
-        """Return the URL of the certificate's thumbnail."""
-        return self._get_url(get_thumbnail_url(application.certificate))
-
-    def _get_url(self, url: str | None) -> str | None:
-        return url and str(self.context["request"].build_absolute_uri(url))
 
 
 class ApplicationViewSet(

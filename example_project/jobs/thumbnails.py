@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
 from jobs.pictures import scale_down
-from proxy_storage.endpoint import get_file_url
 from proxy_storage.meta_backends.base import MetaBackendObject
 from proxy_storage.registry import get_proxy_storage
 from proxy_storage.storages.lookup import find_records
@@ -55,15 +54,6 @@ def find_thumbnails(paths: list[str]) -> list[MetaBackendObject | None]:
 
 def _is_derived(record: MetaBackendObject) -> bool:
     return all(record[key] is None for key in NOT_DERIVED_KEYS)
-
-
-def get_thumbnail_url(file: FieldFile) -> str | None:
-    """Return the URL of the thumbnail of a picture; ``None`` if it does not have one.
-
-    The permissions are checked when the URL is requested.
-    """
-    record = find_thumbnail(str(file.name)) if file else None
-    return None if record is None else get_file_url(record["path"], PICTURE_STORAGE)
 
 
 def ensure_thumbnail(file: FieldFile) -> None:

@@ -27,7 +27,7 @@ def read_disposition(answer):
     """
     value = answer.get("Content-Disposition")
     if not value:
-        raise Wrong("there is no Content-Disposition")
+        raise Wrong("the header Content-Disposition is missing")
     kind = re.match(_TOKEN, value)
     if not kind:
         raise Wrong("Content-Disposition does not begin with a token")

@@ -72,7 +72,7 @@ def revalidation(site, url):
 def copies(site, url):
     answer = _get(site, url)
     expect("no-store" not in _get_directives(answer), "no-store forbids each copy")
-    expect(answer.get("ETag") or answer.get("Last-Modified"), "there is no validator")
+    expect(answer.get("ETag") or answer.get("Last-Modified"), "ETag and Last-Modified are missing")
 
 
 @probe(

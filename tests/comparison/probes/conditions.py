@@ -13,7 +13,7 @@ OLD = "Sat, 01 Jan 2000 00:00:00 GMT"
 
 def _get(site):
     document, answer = site.get_shared(GROUP)
-    expect(answer.get("ETag") and answer.get("Last-Modified"), "there is no validator")
+    expect(answer.get("ETag") and answer.get("Last-Modified"), "ETag or Last-Modified is missing")
     return document, answer
 
 

@@ -90,9 +90,11 @@ def both_forms(site):
     answer = site.owner.ask(document.save)
     _read_name(answer)
     value = answer.get("Content-Disposition")
-    expect("filename*=" in value, "there is no filename*")
+    expect("filename*=" in value, "the parameter filename* is missing")
     plain = value.find("filename=")
-    expect(0 <= plain < value.find("filename*="), "there is no filename before filename*")
+    expect(
+        0 <= plain < value.find("filename*="), "the parameter filename before filename* is missing"
+    )
 
 
 @probe(

@@ -110,7 +110,7 @@ def overlapping(site):
 )
 def if_range_current(site, validator):
     url, answer = _get(site)
-    expect(answer.get(validator), f"there is no {validator}")
+    expect(answer.get(validator), f"the header {validator} is missing")
     headers = {"Range": "bytes=2-5", "If-Range": answer.get(validator)}
     _expect_part(site.owner.ask(url, headers), 2, 5)
 

@@ -85,7 +85,7 @@ def saved(site, case):
 )
 def nosniff(site, case):
     answer = _show(site, *case)
-    expect(answer.get("X-Content-Type-Options").lower() == "nosniff", "there is no nosniff")
+    expect(answer.get("X-Content-Type-Options").lower() == "nosniff", "nosniff is missing")
 
 
 @probe(
@@ -97,7 +97,7 @@ def script(site):
     answer = _show(site, "code.js", b"alert(1)")
     expect("script" not in _get_essence(answer), "it has the type of a script")
     sniffed = answer.get("X-Content-Type-Options").lower() != "nosniff"
-    expect(not sniffed, "there is no nosniff, so that it runs with any type")
+    expect(not sniffed, "nosniff is missing, so that it runs with any type")
 
 
 @probe(
@@ -122,7 +122,7 @@ def embedded(site, case):
 def charset_utf_8(site):
     answer = _show(site, "note.txt", UTF_8)
     charset = (answer.headers.get_content_charset() or "").lower()
-    expect(charset == "utf-8", "there is no charset" if not charset else "another charset")
+    expect(charset == "utf-8", "the charset is missing" if not charset else "another charset")
 
 
 @probe(

@@ -1,10 +1,15 @@
 """The API of applications, with a token: upload files, attach them, read and delete them."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from jobs.models import MAX_FILE_SIZE, JobApply
+from jobs.thumbnails import get_thumbnail_path
 from proxy_storage.records.models import StoredFile
 from tests.unit.example.conftest import read
 
@@ -71,10 +76,14 @@ def test_application_with_uploads(log_in, new):
     answer = create(log_in("ronaldo"), new)
     assert answer.status_code == 201
     data = answer.json()
+    urls = {name: data[name] for name in ("resume", "avatar", "certificate")}
+    for name in ("avatar", "certificate"):
+        path = get_thumbnail_path(new[name])
+        urls[f"{name}_thumbnail"] = f"/files/?{urlencode({'path': path})}"
     statuses = {}
-    for name in ("resume", "avatar", "avatar_thumbnail", "certificate", "certificate_thumbnail"):
+    for name, url in urls.items():
         for who, client in (("ronaldo", log_in("ronaldo")), ("messi", log_in("messi"))):
-            response = client.get(data[name])
+            response = client.get(url)
             read(response)
             statuses[name, who] = response.status_code
     refused = {key for key, status in statuses.items() if status == 403}
@@ -91,6 +100,18 @@ def test_only_own_applications(log_in, ronaldo):
         assert log_in(who).get(url).status_code == 404
     results = log_in("messi").get("/api/applications/").json()["results"]
     assert {one["user"] for one in results} == {"messi"}
+
+
+def test_number_of_queries_of_a_list(log_in, messi, django_assert_num_queries):
+    client = log_in("messi")
+    with CaptureQueriesContext(connection) as queries:
+        assert len(client.get("/api/applications/").json()["results"]) == 1
+    for _ in range(5):
+        copy = JobApply(user=messi.user, what_you_want="More")
+        copy.resume.save("cv.txt", SimpleUploadedFile("cv.txt", b"x"), save=False)
+        copy.avatar.save("me.jpg", SimpleUploadedFile("me.jpg", b"x"))
+    with django_assert_num_queries(len(queries)):
+        assert len(client.get("/api/applications/").json()["results"]) == 6
 
 
 def test_uploads_of_others_cannot_be_attached(log_in, new):
